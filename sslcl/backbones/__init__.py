@@ -1,0 +1,83 @@
+"""Architectures that turn a conversation into one feature vector per utterance."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
+
+from sslcl.config import Scalar, first_problem
+from sslcl.data.types import Batch
+from sslcl.errors import InputError, did_you_mean
+from sslcl.registry import Registry
+
+View = frozenset[str]
+"""A non-empty set of modality names."""
+
+
+class NoOptions(BaseModel):
+    """Options of a backbone that has none of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Backbone(nn.Module, ABC):
+    """The contract of every architecture.
+
+    The features of a conversation do not depend on what it is batched with, nor on its position
+    in the batch; :attr:`output_width` does not depend on the view.
+
+    Args:
+        widths: modality name to input width, in the dataset's order.
+        speakers: the most participants of any conversation.
+        hidden_size: width of hidden states.
+        dropout: dropout probability.
+        options: a validated instance of :attr:`Options`.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[BaseModel]] = NoOptions
+    search_ranges: ClassVar[Mapping[str, Any]] = {}
+    """Configuration field or option to its default search range, written as in a study file."""
+    output_width: int
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        speakers: int,
+        hidden_size: int,
+        dropout: float,
+        options: BaseModel,
+    ) -> None:
+        super().__init__()
+        self.modalities = tuple(widths)
+
+    @abstractmethod
+    def features(self, batch: Batch, view: View) -> Tensor:
+        """Utterance features from the modalities in ``view`` alone.
+
+        Returns:
+            ``(N, D)`` for the ``N`` utterances of the batch, conversation by conversation;
+            ``D`` is :attr:`output_width`.
+        """
+
+    @classmethod
+    def check_options(cls, values: Mapping[str, Scalar]) -> BaseModel:
+        """Validate the backbone's own options.
+
+        Raises:
+            InputError: when an option is unknown or its value does not fit.
+        """
+        where = f"backbone_options of '{cls.name}'"
+        for key in values:
+            if key not in cls.Options.model_fields:
+                tail = did_you_mean(key, cls.Options.model_fields)
+                raise InputError(f"unknown key '{key}' in {where}: {tail}")
+        try:
+            return cls.Options.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(first_problem(error, where)) from None
+
+
+BACKBONES: Registry[Backbone] = Registry("backbone", "sslcl.backbones", Backbone)  # type: ignore[type-abstract]

@@ -1,0 +1,164 @@
+"""One trial, whole: the typed, frozen configuration that is also its identity.
+
+The field names below are the factor names in study files, the parameters in MLflow, the columns
+of the results database and the headings of the tables.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sslcl.errors import InputError, did_you_mean
+
+Scalar = bool | int | float | str
+LogitScaleMode = Literal["released", "fixed", "learned", "matched"]
+Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class TrialConfig(BaseModel):
+    """Everything that decides what one training run computes.
+
+    Two configurations with the same :meth:`canonical` form train the same model bit for bit on
+    the same data, code and kind of device.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    dataset: str = "synthetic"
+    """Name in the dataset catalog."""
+    dataset_options: dict[str, Scalar] = Field(default_factory=dict)
+    """Options of the dataset, such as the synthetic generator's ``imbalance``."""
+    modalities: tuple[str, ...] | None = None
+    """The modalities given to the model; all that the dataset has when left out."""
+
+    backbone: str = "recurrent"
+    """Architecture that turns a conversation into one feature per utterance."""
+    hidden_size: Count = 64
+    """Width of the backbone's hidden states."""
+    dropout: Unit = 0.3
+    """Dropout inside the backbone."""
+    backbone_options: dict[str, Scalar] = Field(default_factory=dict)
+    """The backbone's own options; see its ``Options``."""
+
+    objective: str = "sslcl"
+    """What training minimises."""
+    similarity: str = "soft_hgr"
+    """Measure between an utterance feature and a label embedding."""
+    logit_scale: LogitScaleMode = "matched"
+    """How similarities become logits: as ``released`` (times 1), times the ``fixed`` scale, times a
+    ``learned`` scale that starts there, or ``matched``: standardised on the first batch so that
+    every similarity starts with the same spread, then times the scale."""
+    scale: Positive = 1.0
+    """The number that ``logit_scale`` refers to."""
+    focus_positive: NonNegative = 2.0
+    """Focusing exponent of the positives, γ+."""
+    focus_negative: NonNegative = 0.5
+    """Focusing exponent of the negatives, γ-."""
+    class_weight_exponent: NonNegative = 0.5
+    """Exponent α of the per-batch class weights (N / n_c)^α; 0 weighs all utterances alike."""
+    label_label_weight: NonNegative = 0.1
+    """Weight β of the label-label discrimination term."""
+    cross_entropy_weight: NonNegative = 0.0
+    """Weight of an added cross-entropy term on the full view."""
+
+    label_embedding_depth: Annotated[int, Field(ge=0, le=4)] = 2
+    """Layers of the label network: 0 is free label vectors, 2 the paper's."""
+    label_embedding_width: Count = 128
+    """Width of the label network's hidden layers."""
+    label_embedding_dropout: Unit = 0.1
+    """Dropout on the label embeddings."""
+
+    augmentation: str = "text_plus_one"
+    """Which masked-modality views give extra positives."""
+
+    learning_rate: Positive = 1e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: NonNegative = 1e-4
+    """Decoupled weight decay."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Learning rate over the epochs."""
+    batch_size: Count = 16
+    """Conversations per step."""
+    epochs: Count = 20
+    """Most epochs to train."""
+    patience: Count = 8
+    """Epochs without a better validation score after which training stops."""
+    gradient_clip: Positive = 1.0
+    """Largest norm of the gradient."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seeds initialisation, dropout and the order of batches."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of the forward pass."""
+
+    @model_validator(mode="after")
+    def _components_exist_and_fit(self) -> Self:
+        from sslcl.augmentation import check_augmentation
+        from sslcl.backbones import BACKBONES
+        from sslcl.objectives import OBJECTIVES
+        from sslcl.similarities import SIMILARITIES
+
+        BACKBONES.get(self.backbone).check_options(self.backbone_options)
+        SIMILARITIES.get(self.similarity)
+        check_augmentation(self.augmentation)
+        OBJECTIVES.get(self.objective).check(self)
+        if self.modalities is not None and not self.modalities:
+            raise InputError("modalities is empty: expected at least one modality name")
+        return self
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], where: str = "configuration") -> "TrialConfig":
+        """Validate ``values``.
+
+        Raises:
+            InputError: one line with the first problem, where it is and what was expected.
+        """
+        strange = sorted(set(values) - set(cls.model_fields))
+        if strange:
+            tail = did_you_mean(strange[0], cls.model_fields)
+            raise InputError(f"unknown key '{strange[0]}' in {where}: {tail}")
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(first_problem(error, where)) from None
+
+    def replace(self, **changes: Any) -> "TrialConfig":
+        """A validated copy with ``changes``."""
+        return self.parse({**self.model_dump(), **changes})
+
+    def canonical(self) -> dict[str, Any]:
+        """The fields that decide the outcome, in a fixed order and JSON types.
+
+        Fields that the objective does not read are left out, so that configurations which can
+        only differ in name are one trial.
+        """
+        from sslcl.objectives import OBJECTIVES
+
+        unread = OBJECTIVES.get(self.objective).unread_fields(self)
+        values = self.model_dump(mode="json", exclude=set(unread))
+        if values.get("modalities") is not None:
+            values["modalities"] = sorted(values["modalities"])
+        return {key: values[key] for key in sorted(values)}
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical form, 64 hexadecimal digits."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def first_problem(error: ValidationError, where: str) -> str:
+    """One line for the first problem of a pydantic error."""
+    problem = error.errors(include_url=False)[0]
+    cause = problem.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return f"{where}: {cause}"
+    place = ".".join(str(part) for part in problem["loc"])
+    got = repr(problem["input"])
+    got = got if len(got) <= 60 else got[:57] + "..."
+    return f"{where}: {place or 'value'} is {got}: {problem['msg'].lower()}"

@@ -1,0 +1,122 @@
+"""Conversations, padded batches of them, and datasets with three splits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+PAD_LABEL = -1
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """``T`` utterances in order.
+
+    Args:
+        id: unique within the dataset.
+        utterance_ids: ``T`` ids, unique within the conversation.
+        speakers: ``(T,)`` int64, the n-th participant to speak, from 0.
+        labels: ``(T,)`` int64 class indices.
+        features: modality name to ``(T, width)`` float32.
+    """
+
+    id: str
+    utterance_ids: tuple[str, ...]
+    speakers: Tensor
+    labels: Tensor
+    features: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.utterance_ids)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``B`` conversations padded to the longest, ``T`` utterances.
+
+    Args:
+        features: modality name to ``(B, T, width)``, zero where padded.
+        speakers: ``(B, T)`` int64, 0 where padded.
+        labels: ``(B, T)`` int64, :data:`PAD_LABEL` where padded.
+        mask: ``(B, T)`` bool, true at utterances.
+        lengths: ``(B,)`` int64, on the CPU.
+    """
+
+    features: Mapping[str, Tensor]
+    speakers: Tensor
+    labels: Tensor
+    mask: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, conversations: Sequence[Conversation]) -> "Batch":
+        """Pad ``conversations`` into one batch, in the order given."""
+        lengths = torch.tensor([len(c) for c in conversations])
+        longest = int(lengths.max())
+
+        def pad(rows: list[Tensor], value: float) -> Tensor:
+            return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+
+        return cls(
+            features={
+                name: pad([c.features[name] for c in conversations], 0.0)
+                for name in conversations[0].features
+            },
+            speakers=pad([c.speakers for c in conversations], 0),
+            labels=pad([c.labels for c in conversations], PAD_LABEL),
+            mask=torch.arange(longest) < lengths[:, None],
+            lengths=lengths,
+        )
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on ``device``; ``lengths`` stays on the CPU, where packing needs it."""
+        return replace(
+            self,
+            features={name: x.to(device) for name, x in self.features.items()},
+            speakers=self.speakers.to(device),
+            labels=self.labels.to(device),
+            mask=self.mask.to(device),
+        )
+
+    @property
+    def valid_labels(self) -> Tensor:
+        """``(N,)`` labels of the utterances, conversation by conversation."""
+        return self.labels[self.mask]
+
+
+Split = tuple[Conversation, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A labelled corpus with three conversation-disjoint splits.
+
+    Args:
+        name: name in the catalog.
+        label_names: class names in the order of the class indices.
+        modalities: modality name to feature width, in the dataset's order.
+        speakers: the most participants of any conversation.
+        train, validation: splits that training and selection may read.
+        test: the sealed split, or ``None`` where it has been taken away.
+        fingerprint: SHA-256 of the content of all splits, labels and modalities.
+        synthetic: whether it was generated rather than recorded.
+        description: one or two sentences: what it is, source, licence.
+        facts: further figures worth knowing, e.g. a known ceiling.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    modalities: Mapping[str, int]
+    speakers: int
+    train: Split
+    validation: Split
+    test: Split | None
+    fingerprint: str
+    synthetic: bool = False
+    description: str = ""
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    def sealed(self) -> "Dataset":
+        """The dataset without its test split: what search, stopping and pruning are given."""
+        return replace(self, test=None)

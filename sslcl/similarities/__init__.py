@@ -1,0 +1,72 @@
+"""Measures between utterance features and label embeddings."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from sslcl.registry import Registry
+
+
+@dataclass(frozen=True)
+class TrainStatistics:
+    """What inference may know of the training split.
+
+    Args:
+        feature_mean: ``(D,)`` mean of the L2-normalised training features.
+        class_prior: ``(C,)`` share of each class among the training utterances.
+    """
+
+    feature_mean: Tensor
+    class_prior: Tensor
+
+
+class Similarity(nn.Module, ABC):
+    """The contract of every similarity.
+
+    Features and embeddings arrive L2-normalised. A *candidate row* assigns one class to every
+    utterance of the batch; because the assignment depends on an utterance only through its own
+    label, a row is given by ``C`` numbers: ``table[r, k]`` is the class that row ``r`` assigns to
+    utterances whose label is ``k``. The positive row is ``table[r, k] = k``.
+
+    Args:
+        width: ``D``, the width of features and embeddings.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @abstractmethod
+    def candidates(
+        self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
+    ) -> Tensor:
+        """Training form: similarity of every utterance to its candidates, under the statistics of each row.
+
+        Args:
+            features: ``(V, N, D)``, one slice a view.
+            labels: ``(N,)`` int64 in ``[0, C)``.
+            embeddings: ``(C, D)``.
+            table: ``(R, C)`` int64, the candidate rows.
+
+        Returns:
+            ``(V, R, N)``.
+        """
+
+    @abstractmethod
+    def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
+        """Inference form: score of every class for every utterance, independent of the rest of the batch.
+
+        Args:
+            features: ``(N, D)``.
+            embeddings: ``(C, D)``.
+
+        Returns:
+            ``(N, C)``; the prediction is the class of the largest score.
+        """
+
+
+SIMILARITIES: Registry[Similarity] = Registry("similarity", "sslcl.similarities", Similarity)  # type: ignore[type-abstract]

@@ -1,0 +1,120 @@
+"""What the ledger keeps of a trial: plain records, in the ledger's own words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sslcl.config import TrialConfig
+
+
+class Phase(StrEnum):
+    """What a trial is for."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+    ABLATE = "ablate"
+
+
+class Status(StrEnum):
+    """Where a trial stands. The last four are final."""
+
+    PLANNED = "PLANNED"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAILED = "FAILED"
+    CACHED = "CACHED"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to the trial by itself."""
+        return self not in (Status.PLANNED, Status.RUNNING)
+
+
+class FailureKind(StrEnum):
+    """Why a trial failed."""
+
+    NAN = "nan"
+    OUT_OF_MEMORY = "oom"
+    ERROR = "error"
+    NODE = "node"
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial that a study needs.
+
+    Args:
+        id: SHA-256 of study, phase, cell and identity (search: study and sampler number).
+        phase: what it is for.
+        cell: name of the cell within the phase, e.g. ``reference`` or ``similarity=dot``.
+        identity: content hash of configuration, data and training code.
+        config: what to train.
+        number: the sampler's trial number, in search only.
+    """
+
+    id: str
+    phase: Phase
+    cell: str
+    identity: str
+    config: TrialConfig
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions on one split and their scores; one entry per utterance, in the split's order.
+
+    Args:
+        split: ``validation`` or ``test``.
+        metrics: ``weighted_f1``, ``macro_f1``, ``accuracy`` and ``f1:<class>``, in [0, 1].
+        conversations: conversation id of each utterance.
+        utterances: utterance id of each utterance.
+        labels: class index of each utterance.
+        predictions: predicted class index of each utterance.
+    """
+
+    split: str
+    metrics: Mapping[str, float]
+    conversations: Sequence[str]
+    utterances: Sequence[str]
+    labels: Sequence[int]
+    predictions: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One measured failure signature.
+
+    Args:
+        name: e.g. ``label_embedding_distance_min``.
+        value: the measurement at the chosen epoch.
+        warning: plain words when the signature fires, else ``None``.
+    """
+
+    name: str
+    value: float
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished trial leaves.
+
+    Args:
+        best_epoch: 1-based epoch chosen on validation.
+        epochs: epochs trained.
+        score: validation weighted F1 at the best epoch.
+        cost: ``seconds`` of training, ``parameters``, ``peak_memory_mb``, ``utterances_per_second``.
+        evaluations: ``validation`` always, ``test`` in confirmation and ablation.
+        diagnostics: measured at the best epoch.
+        worker: where it ran, e.g. host, process and device.
+    """
+
+    best_epoch: int
+    epochs: int
+    score: float
+    cost: Mapping[str, float] = field(default_factory=dict)
+    evaluations: tuple[Evaluation, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    worker: str = ""
