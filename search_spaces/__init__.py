@@ -1,0 +1,1 @@
+"""What may vary: the study file's schema, its loader, and the studies that ship."""

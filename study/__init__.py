@@ -1,0 +1,1 @@
+"""What to run, where, and what it showed: plan, campaign, report."""

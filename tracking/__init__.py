@@ -1,0 +1,1 @@
+"""What happened: the ledger, its SQL views, and its mirror in MLflow."""

@@ -105,7 +105,8 @@ class Outcome:
         best_epoch: 1-based epoch chosen on validation.
         epochs: epochs trained.
         score: validation weighted F1 at the best epoch.
-        cost: ``seconds`` of training, ``parameters``, ``peak_memory_mb``, ``utterances_per_second``.
+        cost: ``seconds`` of training, ``parameters``, ``peak_memory_mb``,
+            ``utterances_per_second``.
         evaluations: ``validation`` always, ``test`` in confirmation and ablation.
         diagnostics: measured at the best epoch.
         worker: where it ran, e.g. host, process and device.

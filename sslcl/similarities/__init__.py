@@ -44,7 +44,7 @@ class Similarity(nn.Module, ABC):
     def candidates(
         self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
     ) -> Tensor:
-        """Training form: similarity of every utterance to its candidates, under the statistics of each row.
+        """Training form: similarity of every utterance to its candidate of every row.
 
         Args:
             features: ``(V, N, D)``, one slice a view.
@@ -58,7 +58,7 @@ class Similarity(nn.Module, ABC):
 
     @abstractmethod
     def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
-        """Inference form: score of every class for every utterance, independent of the rest of the batch.
+        """Inference form: score of every class, independent of the rest of the batch.
 
         Args:
             features: ``(N, D)``.
