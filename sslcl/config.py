@@ -43,6 +43,8 @@ class TrialConfig(BaseModel):
     """Width of the backbone's hidden states."""
     dropout: Unit = 0.3
     """Dropout inside the backbone."""
+    input_dropout: Unit = 0.0
+    """Dropout on the standardised input features, one mask for all views of a batch."""
     backbone_options: dict[str, Scalar] = Field(default_factory=dict)
     """The backbone's own options; see its ``Options``."""
 
@@ -104,7 +106,8 @@ class TrialConfig(BaseModel):
         from sslcl.objectives import OBJECTIVES
         from sslcl.similarities import SIMILARITIES
 
-        BACKBONES.get(self.backbone).check_options(self.backbone_options)
+        backbone = BACKBONES.get(self.backbone)
+        backbone.check_size(self.hidden_size, backbone.check_options(self.backbone_options))
         SIMILARITIES.get(self.similarity)
         check_augmentation(self.augmentation)
         OBJECTIVES.get(self.objective).check(self)

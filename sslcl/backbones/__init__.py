@@ -40,6 +40,13 @@ class Backbone(nn.Module, ABC):
     Options: ClassVar[type[BaseModel]] = NoOptions
     search_ranges: ClassVar[Mapping[str, Any]] = {}
     """Configuration field or option to its default search range, written as in a study file."""
+    uses_context: ClassVar[bool] = True
+    """Whether an utterance's features depend on the other utterances and on their order."""
+    uses_speakers: ClassVar[bool] = False
+    """Whether features depend on who speaks."""
+    names_speakers: ClassVar[bool] = False
+    """Whether it tells participants apart by their index, as speaker embeddings do; where it is
+    false, exchanging the indices of two participants changes nothing."""
     output_width: int
 
     def __init__(
@@ -51,6 +58,7 @@ class Backbone(nn.Module, ABC):
         options: BaseModel,
     ) -> None:
         super().__init__()
+        self.check_size(hidden_size, options)
         self.modalities = tuple(widths)
 
     @abstractmethod
@@ -78,6 +86,18 @@ class Backbone(nn.Module, ABC):
             return cls.Options.model_validate(dict(values))
         except ValidationError as error:
             raise InputError(first_problem(error, where)) from None
+
+    @classmethod
+    def check_size(cls, hidden_size: int, options: Any) -> None:
+        """Refuse a hidden size that the options do not go with.
+
+        Args:
+            hidden_size: width of hidden states.
+            options: a validated instance of :attr:`Options`.
+
+        Raises:
+            InputError: with the nearest sizes that would do.
+        """
 
 
 BACKBONES: Registry[Backbone] = Registry("backbone", "sslcl.backbones", Backbone)  # type: ignore[type-abstract]

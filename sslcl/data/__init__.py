@@ -1,17 +1,23 @@
 """Datasets by name, each with three conversation-disjoint splits and a fingerprint."""
 
-import hashlib
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sslcl.config import Scalar, first_problem
-from sslcl.data.types import Conversation, Dataset
+from sslcl.data._checks import check_dataset
+from sslcl.data._fingerprint import fingerprint
+from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
 from sslcl.errors import InputError, did_you_mean
 from sslcl.registry import Registry
+
+DATA_DIR_VARIABLE = "SSLCL_DATA"
+"""Environment variable that names the data folder where no argument does."""
 
 
 class NoOptions(BaseModel):
@@ -23,8 +29,8 @@ class NoOptions(BaseModel):
 class DatasetSource(ABC):
     """The contract of every entry in the catalog: how to obtain one dataset.
 
-    Args:
-        data_dir: the folder that holds the datasets' own folders, or ``None``.
+    A source leaves the fingerprint empty; :func:`load_dataset` fills it in, and checks what every
+    dataset promises, so that no source has to.
     """
 
     name: ClassVar[str]
@@ -36,9 +42,39 @@ class DatasetSource(ABC):
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read or generate the dataset.
 
+        Args:
+            options: a validated instance of :attr:`Options`.
+            data_dir: the folder that holds the datasets' own folders, or ``None``.
+
         Raises:
             InputError: one line saying which file is missing or what in it is wrong.
         """
+
+    def measure(self, dataset: Dataset, options: BaseModel) -> Mapping[str, float]:
+        """Facts that take too long to compute at every load, such as a known ceiling.
+
+        Args:
+            dataset: what :meth:`load` gave for the same ``options``.
+            options: a validated instance of :attr:`Options`.
+        """
+        return {}
+
+    @classmethod
+    def check_options(cls, values: Mapping[str, Scalar]) -> BaseModel:
+        """Validate the dataset's own options.
+
+        Raises:
+            InputError: when an option is unknown or its value does not fit.
+        """
+        where = f"dataset_options of '{cls.name}'"
+        for key in values:
+            if key not in cls.Options.model_fields:
+                tail = did_you_mean(key, cls.Options.model_fields)
+                raise InputError(f"unknown key '{key}' in {where}: {tail}")
+        try:
+            return cls.Options.model_validate(dict(values))
+        except ValidationError as error:
+            raise InputError(first_problem(error, where)) from None
 
 
 CATALOG: Registry[DatasetSource] = Registry("dataset", "sslcl.data", DatasetSource)  # type: ignore[type-abstract]
@@ -57,19 +93,39 @@ def load_dataset(
     Raises:
         InputError: for an unknown name or option, or files that do not hold what they should.
     """
-    raise NotImplementedError
+    source = CATALOG.get(name)
+    checked = source.check_options(options or {})
+    if data_dir is None and os.environ.get(DATA_DIR_VARIABLE):
+        data_dir = Path(os.environ[DATA_DIR_VARIABLE])
+    dataset = source().load(checked, data_dir)
+    check_dataset(dataset)
+    return replace(dataset, fingerprint=fingerprint(dataset))
+
+
+def measured_facts(
+    dataset: Dataset, options: Mapping[str, Scalar] | None = None
+) -> dict[str, float]:
+    """The dataset's facts, with those that are too slow to compute at every load.
+
+    Args:
+        dataset: from :func:`load_dataset`.
+        options: the options that it was loaded with.
+    """
+    source = CATALOG.get(dataset.name)
+    return {**dataset.facts, **source().measure(dataset, source.check_options(options or {}))}
 
 
 __all__ = [
     "CATALOG",
+    "DATA_DIR_VARIABLE",
+    "PAD_LABEL",
+    "Batch",
     "Conversation",
     "Dataset",
     "DatasetSource",
     "InputError",
-    "Iterable",
-    "ValidationError",
-    "did_you_mean",
-    "first_problem",
-    "hashlib",
+    "NoOptions",
+    "Split",
     "load_dataset",
+    "measured_facts",
 ]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from sslcl.registry import Registry
@@ -14,7 +15,8 @@ class TrainStatistics:
     """What inference may know of the training split.
 
     Args:
-        feature_mean: ``(D,)`` mean of the L2-normalised training features.
+        feature_mean: ``(D,)`` running mean of the training features as the similarity receives
+            them, so L2-normalised where :attr:`Similarity.normalises` is true.
         class_prior: ``(C,)`` share of each class among the training utterances.
     """
 
@@ -25,16 +27,19 @@ class TrainStatistics:
 class Similarity(nn.Module, ABC):
     """The contract of every similarity.
 
-    Features and embeddings arrive L2-normalised. A *candidate row* assigns one class to every
-    utterance of the batch; because the assignment depends on an utterance only through its own
-    label, a row is given by ``C`` numbers: ``table[r, k]`` is the class that row ``r`` assigns to
-    utterances whose label is ``k``. The positive row is ``table[r, k] = k``.
+    Features and embeddings arrive L2-normalised, unless the similarity declines that with
+    :attr:`normalises`. A *candidate row* assigns one class to every utterance of the batch;
+    because the assignment depends on an utterance only through its own label, a row is given by
+    ``C`` numbers: ``table[r, k]`` is the class that row ``r`` assigns to utterances whose label
+    is ``k``. The positive row is ``table[r, k] = k``.
 
     Args:
         width: ``D``, the width of features and embeddings.
     """
 
     name: ClassVar[str]
+    normalises: ClassVar[bool] = True
+    """Whether the objective L2-normalises features and embeddings first."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -68,5 +73,26 @@ class Similarity(nn.Module, ABC):
             ``(N, C)``; the prediction is the class of the largest score.
         """
 
+    def penalty_share(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Tensor | None:
+        """How much of the similarity is its penalty, for a similarity that has one.
+
+        The mean magnitude of the penalty over that of alignment and penalty together, in
+        ``[0, 1]``, over the positive row; above one half the penalty outweighs the alignment.
+
+        Args:
+            features: ``(N, D)``.
+            labels: ``(N,)``.
+            embeddings: ``(C, D)``.
+
+        Returns:
+            A detached scalar, or ``None`` where there is no penalty.
+        """
+        return None
+
 
 SIMILARITIES: Registry[Similarity] = Registry("similarity", "sslcl.similarities", Similarity)  # type: ignore[type-abstract]
+
+
+def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """``(..., C)`` indicator of integer classes, computed without reading their values."""
+    return (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).to(dtype)

@@ -1,0 +1,164 @@
+"""Small parts that several architectures share.
+
+Shapes: ``B`` conversations padded to ``T`` utterances; ``D``, ``E`` widths; ``R`` relations.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from sslcl.backbones import View
+from sslcl.data.types import Batch
+from sslcl.errors import InputError, unknown
+
+
+def present(view: View, modalities: tuple[str, ...]) -> tuple[str, ...]:
+    """The modalities of a view in the dataset's order, which fixes the order of every sum.
+
+    Raises:
+        InputError: when the view is empty or names a modality that there is not.
+    """
+    for name in view:
+        if name not in modalities:
+            raise unknown("modality", name, modalities, "view")
+    if not view:
+        raise InputError(f"the view is empty: expected some of {', '.join(modalities)}")
+    return tuple(name for name in modalities if name in view)
+
+
+class ModalitySum(nn.Module):
+    """Early fusion, x_t = sum over the modalities m of the view of W_m x_mt + b_m.
+
+    On the full view this is one linear layer over the concatenated modalities. A modality outside
+    the view leaves the sum altogether, its bias too; its values are not read.
+
+    Args:
+        widths: modality name to input width.
+        width: ``D``, the output width.
+    """
+
+    def __init__(self, widths: Mapping[str, int], width: int) -> None:
+        super().__init__()
+        self.project = nn.ModuleDict({name: nn.Linear(n, width) for name, n in widths.items()})
+
+    def forward(self, batch: Batch, view: View) -> Tensor:
+        """``(B, T, D)``; padded positions hold the biases, so they must be masked later."""
+        names = present(view, tuple(self.project))
+        return torch.stack([self.project[m](batch.features[m]) for m in names]).sum(dim=0)
+
+
+def run_packed(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
+    """Run a batch-first recurrent network over the utterances alone, never over padding.
+
+    It computes in the precision of its weights, because packed sequences have no mixed form on
+    every device.
+
+    Args:
+        rnn: GRU or LSTM with ``batch_first=True``.
+        x: ``(B, T, D)``.
+        lengths: ``(B,)`` int64 on the CPU.
+
+    Returns:
+        ``(B, T, E)``, zero where padded; ``E`` is the width of all directions together.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.to(rnn.all_weights[0][0].dtype)
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = rnn(packed)
+        padded, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
+    return padded
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over the last axis where ``mask`` is true, 0 elsewhere; a row of none is all 0."""
+    lowest = torch.finfo(scores.dtype).min
+    return scores.masked_fill(~mask, lowest).softmax(dim=-1) * mask
+
+
+class General2Attention(nn.Module):
+    """Attention of every utterance over all of its conversation ("general2").
+
+    s_ti = tanh((W h_t + b) . h_i);  a_t = softmax of s_t over the utterances i;
+    out_t = sum over i of a_ti h_i.
+
+    The tanh bounds the scores, so that no weight exceeds another by more than e^2.
+
+    Source: the released code of DialogueRNN (Majumder et al. 2019, arXiv 1811.00405).
+
+    Args:
+        width: ``D`` of the states.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
+        """``(B, T, D)`` from states ``(B, T, D)`` and the mask of utterances ``(B, T)``."""
+        scores = torch.tanh(self.query(h) @ h.transpose(1, 2))  # (B, T, T)
+        weights = masked_softmax(scores, mask[:, None, :])  # (B, T, T)
+        return weights @ h  # (B, T, D)
+
+
+def window_edges(mask: Tensor, past: int, future: int) -> Tensor:
+    """Who hears whom: ``[b, i, j]`` is true when utterance j lies in the window of utterance i.
+
+    The window reaches ``past`` utterances back and ``future`` ahead and holds i itself.
+
+    Args:
+        mask: ``(B, T)`` bool, true at utterances.
+        past: at least 0.
+        future: at least 0.
+
+    Returns:
+        ``(B, T, T)`` bool, false at padding.
+    """
+    position = torch.arange(mask.shape[1], device=mask.device)  # (T,)
+    ahead = position[None, :] - position[:, None]  # (T, T), j - i
+    near = (ahead >= -past) & (ahead <= future)  # (T, T)
+    return near & mask[:, :, None] & mask[:, None, :]  # (B, T, T)
+
+
+def speaker_relations(speakers: Tensor) -> Tensor:
+    """The four relations between a hearer i and a source j: same or other speaker, earlier or not.
+
+    Args:
+        speakers: ``(B, T)`` int64.
+
+    Returns:
+        ``(B, 4, T, T)`` bool, ``[b, r, i, j]``: (same, j < i), (same, j >= i), (other, j < i),
+        (other, j >= i). Exactly one holds for every pair.
+    """
+    position = torch.arange(speakers.shape[1], device=speakers.device)  # (T,)
+    same = speakers[:, :, None] == speakers[:, None, :]  # (B, T, T)
+    earlier = position[None, :] < position[:, None]  # (T, T)
+    return torch.stack([same & earlier, same & ~earlier, ~same & earlier, ~same & ~earlier], dim=1)
+
+
+class RelationalConv(nn.Module):
+    """R-GCN layer, x_i = W_0 h_i + b + sum over r and j of a_rij W_r h_j.
+
+    Source: Schlichtkrull et al. 2018, arXiv 1703.06103, equation 2, with the edge weight a_rij in
+    the place of 1 / c_ir and the nonlinearity left to the caller.
+
+    Args:
+        width: ``D`` of the input.
+        output: ``E`` of the output.
+        relations: ``R``.
+    """
+
+    def __init__(self, width: int, output: int, relations: int) -> None:
+        super().__init__()
+        self.root = nn.Linear(width, output)
+        self.relation = nn.Parameter(torch.empty(relations, width, output))
+        bound = width**-0.5  # the range of nn.Linear
+        nn.init.uniform_(self.relation, -bound, bound)
+
+    def forward(self, h: Tensor, weights: Tensor) -> Tensor:
+        """``(B, T, E)`` from nodes ``(B, T, D)`` and edge weights ``(B, R, T, T)``."""
+        sent = h[:, None] @ self.relation  # (B, R, T, E)
+        received = weights.to(sent.dtype) @ sent  # (B, R, T, E)
+        x: Tensor = self.root(h) + received.sum(dim=1)  # (B, T, E)
+        return x

@@ -1,0 +1,45 @@
+"""The floor: every utterance by itself, without its conversation."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from sslcl.backbones import Backbone, View
+from sslcl.backbones._parts import ModalitySum
+from sslcl.data.types import Batch
+
+
+class Utterance(Backbone):
+    """A perceptron per utterance: what can be known without any context.
+
+    x_t = sum over m of W_m x_mt + b_m;  f_t = drop(ReLU(W_2 drop(ReLU(x_t)) + b_2))
+
+    What another backbone gains over this one is the worth of the conversation. An absent modality
+    is a missing term of the first sum, its bias included. Speakers are not used.
+    """
+
+    name = "utterance"
+    search_ranges = {"hidden_size": [32, 64, 128, 256], "dropout": {"low": 0.0, "high": 0.5}}
+    uses_context = False
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        speakers: int,
+        hidden_size: int,
+        dropout: float,
+        options: BaseModel,
+    ) -> None:
+        super().__init__(widths, speakers, hidden_size, dropout, options)
+        self.output_width = hidden_size
+        self.fuse = ModalitySum(widths, hidden_size)
+        self.hidden = nn.Linear(hidden_size, hidden_size)
+        self.drop = nn.Dropout(dropout)
+
+    def features(self, batch: Batch, view: View) -> Tensor:
+        """``(N, H)`` features, ``H`` the hidden size."""
+        x = self.fuse(batch, view)[batch.mask]  # (N, H)
+        x = self.drop(x.relu())  # (N, H)
+        features: Tensor = self.drop(self.hidden(x).relu())  # (N, H)
+        return features

@@ -1,0 +1,50 @@
+"""The label network: one vector per class."""
+
+from torch import Tensor, nn
+
+
+class LabelEmbedding(nn.Module):
+    """Learned label embeddings ``G`` of shape ``(C, D)``.
+
+    The depth counts weight layers, the table of class vectors ``E`` being the first::
+
+        0   G = E                                     E is C x D: free label vectors
+        1   G = W E + b                               E is C x h: no hidden activation
+        2   G = W ReLU(E) + b                         the paper's
+        k   G = W ReLU(... W_2 ReLU(E) + b_2 ...) + b, k - 2 hidden layers of h x h in between
+
+    Dropout acts on ``G``: in training, each forward draws one mask per class, which all
+    utterances share. The objective L2-normalises ``G`` where its similarity wants that.
+
+    Source: released code of SSLCL (arXiv 2310.16676) for depth 2.
+
+    Args:
+        classes: ``C``.
+        width: ``D``.
+        hidden: ``h``; not used at depth 0.
+        depth: number of weight layers, from 0.
+        dropout: probability of zeroing an entry of ``G``.
+    """
+
+    def __init__(self, classes: int, width: int, hidden: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(classes, hidden if depth else width)
+        layers: list[nn.Module] = []
+        for _ in range(depth - 2):
+            layers += [nn.ReLU(), nn.Linear(hidden, hidden)]
+        if depth > 1:
+            layers.append(nn.ReLU())
+        if depth > 0:
+            layers.append(nn.Linear(hidden, width))
+        self.network = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+
+    def vectors(self) -> Tensor:
+        """``(C, D)`` without dropout, in training mode too."""
+        embeddings: Tensor = self.network(self.table.weight)
+        return embeddings
+
+    def forward(self) -> Tensor:
+        """``(C, D)``, with dropout in training mode."""
+        embeddings: Tensor = self.dropout(self.vectors())
+        return embeddings

@@ -1,0 +1,135 @@
+"""A backbone with its objective: everything of a trial that has parameters."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sslcl.backbones import BACKBONES, View
+from sslcl.config import TrialConfig
+from sslcl.data.types import Batch, Conversation, Dataset
+from sslcl.errors import unknown
+from sslcl.objectives import OBJECTIVES, Loss, Shape
+
+
+class Standardiser(nn.Module):
+    """Scales features to zero mean and unit variance over the training utterances.
+
+    Args:
+        rows: ``(N, width)`` features of the training utterances.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, rows: Tensor) -> None:
+        super().__init__()
+        wide = rows.double()
+        self.register_buffer("mean", wide.mean(dim=0).float())
+        # A constant feature carries nothing; dividing by 1 keeps it finite.
+        std = wide.std(dim=0, unbiased=False).float()
+        self.register_buffer("std", torch.where(std > 1e-6, std, torch.ones_like(std)))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Standardise ``(B, T, width)``; padding stays zero."""
+        return (x - self.mean) / self.std * mask.unsqueeze(-1)
+
+
+class SSLCLModel(nn.Module):
+    """Standardised features, a backbone and an objective.
+
+    Args:
+        config: the trial.
+        dataset: widths, classes and the training split, from which the standardisation and the
+            class prior are taken.
+    """
+
+    def __init__(self, config: TrialConfig, dataset: Dataset) -> None:
+        super().__init__()
+        self.modalities = chosen_modalities(config, dataset)
+        self.standardise = nn.ModuleDict(
+            {
+                name: Standardiser(torch.cat([c.features[name] for c in dataset.train]))
+                for name in self.modalities
+            }
+        )
+        backbone = BACKBONES.get(config.backbone)
+        self.backbone = backbone(
+            {name: dataset.modalities[name] for name in self.modalities},
+            dataset.speakers,
+            config.hidden_size,
+            config.dropout,
+            backbone.check_options(config.backbone_options),
+        )
+        labels = torch.cat([c.labels for c in dataset.train])
+        counts = torch.bincount(labels, minlength=len(dataset.label_names)).float()
+        self.class_prior = counts / counts.sum()
+        shape = Shape(self.backbone.output_width, self.class_prior, self.modalities)
+        self.objective = OBJECTIVES.get(config.objective)(config, shape)
+        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.full_view: View = frozenset(self.modalities)
+
+    def loss(self, batch: Batch) -> Loss:
+        """The objective on one batch, over all the views it asks for."""
+        ready = self._standardised(batch)
+        views = [self.backbone.features(ready, view) for view in self.objective.views]
+        loss: Loss = self.objective(torch.stack(views), batch.valid_labels)
+        return loss
+
+    def scores(self, batch: Batch) -> Tensor:
+        """``(N, C)`` class scores of the batch's utterances from all modalities."""
+        features = self.backbone.features(self._standardised(batch), self.full_view)
+        return self.objective.scores(features)
+
+    def _standardised(self, batch: Batch) -> Batch:
+        features = {
+            name: self.input_dropout(self.standardise[name](batch.features[name], batch.mask))
+            for name in self.modalities
+        }
+        return Batch(features, batch.speakers, batch.labels, batch.mask, batch.lengths)
+
+
+class ConversationScorer(nn.Module):
+    """A trained model as a plain function of one tensor, for serving.
+
+    Input ``(T, F)`` float32: one conversation; columns are the modalities' features in the
+    model's order, then the speaker's index. Output ``(T, C)`` class scores.
+    """
+
+    def __init__(self, model: SSLCLModel, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.model = model
+        self.widths = tuple(widths)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Score every utterance of the conversation."""
+        *parts, speakers = rows.float().split([*self.widths, 1], dim=-1)
+        features = {n: x[None] for n, x in zip(self.model.modalities, parts, strict=True)}
+        length = rows.shape[0]
+        batch = Batch(
+            features,
+            speakers.long().T,
+            torch.zeros(1, length, dtype=torch.long, device=rows.device),
+            torch.ones(1, length, dtype=torch.bool, device=rows.device),
+            torch.tensor([length]),
+        )
+        return self.model.scores(batch)
+
+    def rows(self, conversation: Conversation) -> Tensor:
+        """The ``(T, F)`` input for a conversation."""
+        parts = [conversation.features[name] for name in self.model.modalities]
+        return torch.cat([*parts, conversation.speakers[:, None].float()], dim=-1)
+
+
+def chosen_modalities(config: TrialConfig, dataset: Dataset) -> tuple[str, ...]:
+    """The modalities a trial uses, in the dataset's order.
+
+    Raises:
+        InputError: when the dataset lacks one that the configuration names.
+    """
+    if config.modalities is None:
+        return tuple(dataset.modalities)
+    for name in config.modalities:
+        if name not in dataset.modalities:
+            raise unknown("modality", name, dataset.modalities, f"dataset '{dataset.name}'")
+    return tuple(name for name in dataset.modalities if name in config.modalities)

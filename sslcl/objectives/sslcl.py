@@ -1,0 +1,220 @@
+"""Supervised sample-label contrastive learning, as released."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sslcl.augmentation import view_weights, views_of
+from sslcl.config import TrialConfig
+from sslcl.errors import InputError
+from sslcl.label_embedding import LabelEmbedding
+from sslcl.logit_scale import LogitScale, spread
+from sslcl.objectives import Loss, Objective, Shape
+from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
+
+MEAN_MOMENTUM = 0.05
+"""Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
+
+
+def log_one_minus_softmax(logits: Tensor) -> Tensor:
+    """``log(1 - softmax(logits))`` over the last axis, finite and smooth for any finite logits.
+
+    It is the log-sum-exp of the other entries minus that of all.
+
+    Args:
+        logits: ``(..., K)``, ``K`` at least 2.
+    """
+    itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    others = logits.unsqueeze(-2).masked_fill(itself, -torch.inf).logsumexp(dim=-1)
+    return others - logits.logsumexp(dim=-1, keepdim=True)
+
+
+def focused_positive(logits: Tensor, exponent: float) -> Tensor:
+    """``(1 - p)^exponent log p`` with ``p = softmax(logits)`` over the last axis."""
+    return (exponent * log_one_minus_softmax(logits)).exp() * logits.log_softmax(dim=-1)
+
+
+def focused_negative(logits: Tensor, exponent: float) -> Tensor:
+    """``p^exponent log(1 - p)`` with ``p = softmax(logits)`` over the last axis."""
+    return (exponent * logits.log_softmax(dim=-1)).exp() * log_one_minus_softmax(logits)
+
+
+def negative_table(classes: int) -> Tensor:
+    """The released negative candidate rows ``1 .. C - 1``, ``(C - 1, C)``.
+
+    Row ``r`` holds class ``r``, but class 0 for utterances of class ``r`` themselves, so that
+    each utterance meets each wrong class exactly once.
+    """
+    rows = torch.arange(1, classes).unsqueeze(1).expand(-1, classes)
+    return rows.masked_fill(rows == torch.arange(classes), 0)
+
+
+def utterance_weights(members: Tensor, exponent: float) -> Tensor:
+    """``(N,)`` weights ``(N / n_c)^exponent`` within the batch over the smallest of them.
+
+    Utterances of the batch's most frequent class get 1.
+
+    Args:
+        members: ``(N, C)`` one-hot labels.
+        exponent: alpha; 0 weighs all utterances alike.
+    """
+    counts = members.sum(dim=0)
+    return (counts.max() / (members @ counts)) ** exponent
+
+
+class SSLCL(Objective):
+    """Pulls each utterance to its label's embedding and pushes it from the other labels'.
+
+    With ``V`` views, ``C`` classes and ``p`` the softmax, per utterance, over ``V`` positives
+    (each view against the label) and ``C - 1`` negatives (the full view against the wrong
+    classes), all similarities times the logit scale::
+
+        pos(p) = (1 - p)^gamma+ log p        neg(p) = p^gamma- log(1 - p)
+        L_SL   = -1/N sum_i w_i [ 1/V sum_v lambda_v pos(p_iv) + 1/(C-1) sum_r neg(p_ir) ]
+        L_LL   = -1/C sum_k 1/(C-1) sum_{j != k} neg(q_kj),  q_k = softmax of 0 and cos(g_k, g_j)
+        L      = L_SL + beta L_LL + cross_entropy_weight CE
+
+    ``w`` are :func:`utterance_weights`, ``lambda`` the view weights. Without augmentation the one
+    view is the full one. CE is that of a linear classifier on the full view's features as they
+    are; it shapes the features only, predictions come from the label embeddings. All in full
+    precision, because released similarities differ in their third decimal and beyond.
+
+    Batches of one utterance or one class are as good as their similarity makes them; under
+    Soft-HGR one utterance has all similarities 0, so that only L_LL and CE teach anything.
+
+    Source: released code of SSLCL (arXiv 2310.16676), ``SSLCL_loss.py``.
+
+    Raises:
+        InputError: for fewer than two classes.
+    """
+
+    name = "sslcl"
+    positive_row: Tensor
+    negative_rows: Tensor
+    lambdas: Tensor
+    class_prior: Tensor
+    feature_mean: Tensor
+    batches_seen: Tensor
+
+    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+        super().__init__(config, shape)
+        if shape.classes < 2:
+            raise InputError(f"objective sslcl: {shape.classes} class, expected at least 2")
+        self.config = config
+        self.views = views_of(config.augmentation, shape.modalities)
+        self.similarity = SIMILARITIES.get(config.similarity)(shape.width)
+        self.embedding = LabelEmbedding(
+            shape.classes,
+            shape.width,
+            config.label_embedding_width,
+            config.label_embedding_depth,
+            config.label_embedding_dropout,
+        )
+        self.logit_scale = LogitScale(config.logit_scale, config.scale)
+        if config.cross_entropy_weight > 0:
+            self.classifier = nn.Linear(shape.width, shape.classes)
+        rows = {
+            "positive_row": torch.arange(shape.classes).unsqueeze(0),
+            "negative_rows": negative_table(shape.classes),
+            "lambdas": torch.tensor(view_weights(self.views)),
+        }
+        for name, value in rows.items():
+            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("class_prior", shape.class_prior.clone())
+        self.register_buffer("feature_mean", torch.zeros(shape.width))
+        self.register_buffer("batches_seen", torch.tensor(0))
+
+    def forward(self, features: Tensor, labels: Tensor) -> Loss:
+        """Loss of one batch.
+
+        Terms: ``sample_label``, ``label_label`` and ``cross_entropy`` (where it is added), each
+        without its weight; ``logit_std`` and ``logit_max`` of the scaled logits;
+        ``penalty_share`` for similarities that have a penalty.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self._loss(features.to(self.feature_mean.dtype), labels)
+
+    def _loss(self, features: Tensor, labels: Tensor) -> Loss:
+        raw = self.embedding()
+        embeddings = self._prepared(raw)
+        prepared = self._prepared(features)
+        if self.training:
+            self._update_mean(prepared[-1].detach())
+        logits = self.logit_scale(self._similarities(prepared, labels, embeddings))
+        parts = {
+            "sample_label": self._sample_label(logits, labels),
+            "label_label": self._label_label(F.normalize(raw, dim=-1)),
+        }
+        total = parts["sample_label"] + self.config.label_label_weight * parts["label_label"]
+        if self.config.cross_entropy_weight > 0:
+            parts["cross_entropy"] = F.cross_entropy(self.classifier(features[-1]), labels)
+            total = total + self.config.cross_entropy_weight * parts["cross_entropy"]
+        seen = logits.detach()
+        terms = {name: part.detach() for name, part in parts.items()}
+        terms |= {"logit_std": spread(seen), "logit_max": seen.abs().max()}
+        share = self.similarity.penalty_share(prepared[-1], labels, embeddings)
+        return Loss(total, terms if share is None else {**terms, "penalty_share": share})
+
+    def _prepared(self, vectors: Tensor) -> Tensor:
+        return F.normalize(vectors, dim=-1) if self.similarity.normalises else vectors
+
+    def _similarities(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Tensor:
+        """``(N, V + C - 1)``: every view with the label, the full view with the others."""
+        positives = self.similarity.candidates(features, labels, embeddings, self.positive_row)
+        negatives = self.similarity.candidates(
+            features[-1:], labels, embeddings, self.negative_rows
+        )
+        return torch.cat([positives[:, 0], negatives[0]]).T
+
+    def _sample_label(self, logits: Tensor, labels: Tensor) -> Tensor:
+        positives = focused_positive(logits, self.config.focus_positive)[:, : len(self.views)]
+        negatives = focused_negative(logits, self.config.focus_negative)[:, len(self.views) :]
+        members = one_hot(labels, len(self.class_prior), logits.dtype)
+        weights = utterance_weights(members, self.config.class_weight_exponent)
+        # Divided by the number of views, not by the sum of their weights, as released.
+        attraction = (positives * self.lambdas).mean(dim=-1)
+        return -(weights * (attraction + negatives.mean(dim=-1))).mean()
+
+    def _label_label(self, units: Tensor) -> Tensor:
+        itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
+        cosines = (units @ units.T).masked_fill(itself, 0.0)
+        losses = focused_negative(cosines, self.config.focus_negative).masked_fill(itself, 0.0)
+        return -losses.sum() / (len(units) * (len(units) - 1))
+
+    @torch.no_grad()
+    def _update_mean(self, features: Tensor) -> None:
+        self.batches_seen += 1
+        weight = (1 / self.batches_seen).clamp(min=MEAN_MOMENTUM).to(features.dtype)
+        self.feature_mean += weight * (features.mean(dim=0) - self.feature_mean)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """``(N, C)`` scores by the similarity's inference form, not times the logit scale.
+
+        Label embeddings are without dropout; the feature mean is the average of the training
+        batches' means, exponentially fading after the first 20, and the class prior is that of
+        the training split.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            return self.similarity.scores(
+                self._prepared(features.to(self.feature_mean.dtype)),
+                self._prepared(self.embedding.vectors()),
+                TrainStatistics(self.feature_mean, self.class_prior),
+            )
+
+    def label_vectors(self) -> Tensor:
+        """``(C, D)`` label embeddings, L2-normalised, without dropout."""
+        return F.normalize(self.embedding.vectors(), dim=-1)
+
+    @classmethod
+    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+        """Fields without effect.
+
+        ``label_embedding_width`` at depth 0, ``scale`` with the released logit scale,
+        ``augmentation`` with one modality.
+        """
+        unread = {
+            "label_embedding_width": config.label_embedding_depth == 0,
+            "scale": config.logit_scale == "released",
+            "augmentation": config.modalities is not None and len(config.modalities) == 1,
+        }
+        return frozenset(name for name, idle in unread.items() if idle)

@@ -1,0 +1,31 @@
+"""Similarities that depend on one feature and one embedding alone."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from sslcl.similarities import Similarity, TrainStatistics
+
+
+class PairwiseSimilarity(Similarity):
+    """A similarity whose training and inference forms are the same function of a pair.
+
+    Batches of one utterance or of one class need no special treatment.
+    """
+
+    @abstractmethod
+    def pairs(self, features: Tensor, embeddings: Tensor) -> Tensor:
+        """``(..., C)`` similarities of ``(..., D)`` features to ``(C, D)`` embeddings."""
+
+    def candidates(
+        self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
+    ) -> Tensor:
+        """The candidate's entry of :meth:`pairs`, ``(V, R, N)``."""
+        every = self.pairs(features, embeddings).mT  # (V, C, N)
+        chosen = table[:, labels].expand(len(features), -1, -1)  # (V, R, N)
+        return torch.gather(every, 1, chosen)
+
+    def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
+        """:meth:`pairs` itself, ``(N, C)``."""
+        return self.pairs(features, embeddings)

@@ -1,0 +1,213 @@
+"""Training one trial: epochs, the choice of the epoch on validation, and predictions."""
+
+import copy
+import hashlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from sslcl.config import TrialConfig
+from sslcl.data.types import Batch, Dataset, Split
+from sslcl.errors import Diverged
+from sslcl.metrics import Ints, confusion_matrix, scores
+from sslcl.model import SSLCLModel
+
+SCORE = "validation_weighted_f1"
+"""The metric that chooses the epoch, stops training and guides search."""
+_EVALUATION_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions on one split, one entry per utterance in the split's order.
+
+    Args:
+        conversations: conversation id of each utterance.
+        utterances: utterance id of each utterance.
+        labels: ``(N,)`` class indices.
+        predictions: ``(N,)`` predicted class indices.
+        metrics: see :func:`sslcl.metrics.scores`.
+    """
+
+    conversations: tuple[str, ...]
+    utterances: tuple[str, ...]
+    labels: Ints
+    predictions: Ints
+    metrics: Mapping[str, float]
+
+
+class Trainer:
+    """Trains one configuration and keeps the epoch that validation likes best.
+
+    On the CPU with one thread, the same configuration on the same data gives the same bits in
+    any process, in any order and next to any other trainer: every epoch draws from a generator
+    seeded by (seed, epoch). It reads the training and validation splits only.
+
+    Args:
+        config: the trial.
+        dataset: its test split is never looked at here.
+        device: where to train.
+    """
+
+    def __init__(
+        self, config: TrialConfig, dataset: Dataset, device: torch.device | str = "cpu"
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self._train: Split = dataset.train
+        self._validation: Split = dataset.validation
+        self._label_names = dataset.label_names
+        torch.manual_seed(_derived_seed(config.seed, "initialisation"))
+        self.model = SSLCLModel(config, dataset).to(self.device)
+        self._optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        shares = self.model.class_prior.tolist()
+        self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
+        self.epoch = 0
+        self.best_epoch = 0
+        self.best_score = -math.inf
+        self.best_metrics: dict[str, float] = {}
+        self.seconds = 0.0
+        self._best_state: dict[str, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or patience has run out."""
+        waited = self.epoch - self.best_epoch
+        return self.epoch >= self.config.epochs or (
+            self.epoch > 0 and waited >= self.config.patience
+        )
+
+    def fit_epoch(self) -> dict[str, float]:
+        """Train one epoch, score validation and remember the model if it is the best so far.
+
+        Returns:
+            Metrics of the epoch: ``train_loss`` and its terms, ``gradient_norm``,
+            ``learning_rate``, ``seconds`` and ``validation_*`` scores.
+
+        Raises:
+            Diverged: when the loss or the gradient is not finite.
+        """
+        started = time.perf_counter()
+        self.epoch += 1
+        metrics = self._train_epoch()
+        validation = self.evaluate(self._validation).metrics
+        metrics |= {
+            f"validation_{name}": validation[name]
+            for name in ("weighted_f1", "macro_f1", "accuracy")
+        }
+        metrics["seconds"] = time.perf_counter() - started
+        self.seconds += metrics["seconds"]
+        if metrics[SCORE] > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+            self.best_metrics = metrics
+            self._best_state = copy.deepcopy(self.model.state_dict())
+        return metrics
+
+    def _train_epoch(self) -> dict[str, float]:
+        config = self.config
+        torch.manual_seed(_derived_seed(config.seed, "epoch", self.epoch))
+        rate = self._learning_rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        sums: dict[str, float] = defaultdict(float)
+        steps = 0
+        self.model.train()
+        for batch in self._batches(self._train, config.batch_size, shuffle=True):
+            with self._precision():
+                loss = self.model.loss(batch)
+            self._optimiser.zero_grad(set_to_none=True)
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+            terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
+            values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
+            for name, value in zip(terms, values, strict=True):
+                if not math.isfinite(value):
+                    raise Diverged(self.epoch, name)
+                sums[name] += value
+            self._optimiser.step()
+            steps += 1
+        return {name: value / steps for name, value in sums.items()} | {"learning_rate": rate}
+
+    def _learning_rate(self) -> float:
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
+        done = (self.epoch - 1) / self.config.epochs
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        enabled = self.config.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    def _batches(self, split: Split, size: int, *, shuffle: bool) -> Iterator[Batch]:
+        order = torch.randperm(len(split)).tolist() if shuffle else range(len(split))
+        for start in range(0, len(split), size):
+            chosen = [split[i] for i in order[start : start + size]]
+            yield Batch.of(chosen).to(self.device)
+
+    def evaluate(self, split: Split) -> Predictions:
+        """Predict ``split`` with the model as it stands."""
+        self.model.eval()
+        predicted: list[Tensor] = []
+        with torch.no_grad(), self._precision():
+            for batch in self._batches(split, _EVALUATION_BATCH, shuffle=False):
+                predicted.append(self.model.scores(batch).argmax(dim=-1).cpu())
+        predictions: Ints = torch.cat(predicted).numpy().astype(np.int64)
+        labels: Ints = torch.cat([c.labels for c in split]).numpy()
+        confusion = confusion_matrix(labels, predictions, len(self._label_names))
+        return Predictions(
+            conversations=tuple(c.id for c in split for _ in range(len(c))),
+            utterances=tuple(u for c in split for u in c.utterance_ids),
+            labels=labels,
+            predictions=predictions,
+            metrics=scores(confusion, self._label_names),
+        )
+
+    def validation(self) -> Predictions:
+        """Predict the validation split."""
+        return self.evaluate(self._validation)
+
+    def restore_best(self) -> None:
+        """Put back the model of the best epoch."""
+        if self._best_state:
+            self.model.load_state_dict(self._best_state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on from here, as tensors and plain values."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "best_state": self._best_state,
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score,
+            "best_metrics": self.best_metrics,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a :meth:`state_dict`: the same bits as without the interruption."""
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._best_state = dict(state["best_state"])
+        self.best_epoch = state["best_epoch"]
+        self.best_score = state["best_score"]
+        self.best_metrics = dict(state["best_metrics"])
+        self.epoch = state["epoch"]
+        self.seconds = state["seconds"]
+
+
+def _derived_seed(*parts: object) -> int:
+    """A well-mixed seed, so that neighbouring seeds and epochs share nothing."""
+    text = ":".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

@@ -1,0 +1,213 @@
+"""The formula-bearing parts of backbones against loops written from their equations."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sslcl.backbones._parts import (
+    General2Attention,
+    ModalitySum,
+    RelationalConv,
+    masked_softmax,
+    run_packed,
+    speaker_relations,
+    window_edges,
+)
+from sslcl.backbones.dialogue_gcn import DialogueGCN, EdgeAttention, GraphConv
+from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
+from sslcl.data.types import Batch
+
+WIDTH = 4
+LENGTHS = (6, 1, 4)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+def states(lengths: tuple[int, ...] = LENGTHS, width: int = WIDTH) -> Tensor:
+    """Random everywhere, in the padding too, so that a formula which reads it shows."""
+    return torch.randn(len(lengths), max(lengths), width)
+
+
+def mask_of(lengths: tuple[int, ...] = LENGTHS) -> Tensor:
+    return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def softmax(scores: list[Tensor]) -> list[Tensor]:
+    powers = [score.exp() for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def window(t: int, length: int, past: int, future: int) -> list[int]:
+    return [j for j in range(length) if t - past <= j <= t + future]
+
+
+def close(found: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_general2_attention_is_its_definition():
+    attention, h = General2Attention(WIDTH), 2 * states()
+    found = attention(h, mask_of())
+    w, b = attention.query.weight, attention.query.bias
+    for n, length in enumerate(LENGTHS):
+        for t in range(length):
+            scores = [torch.tanh((w @ h[n, t] + b) @ h[n, i]) for i in range(length)]
+            weights = softmax(scores)
+            close(found[n, t], sum(weights[i] * h[n, i] for i in range(length)))
+
+
+def test_edge_weights_are_a_softmax_over_the_window_by_content():
+    attention, h = EdgeAttention(WIDTH), states()
+    found = attention(h, window_edges(mask_of(), past=2, future=1))
+    w = attention.bilinear.weight
+    for n, length in enumerate(LENGTHS):
+        for i in range(length):
+            heard = window(i, length, past=2, future=1)
+            expected = torch.zeros(h.shape[1])
+            weights = softmax([h[n, j] @ w @ h[n, i] for j in heard])
+            for j, weight in zip(heard, weights, strict=True):
+                expected[j] = weight
+            close(found[n, i], expected)
+            close(found[n, i].sum(), torch.tensor(1.0))
+
+
+def test_relational_convolution_is_a_sum_over_relations_and_neighbours():
+    conv, h = RelationalConv(WIDTH, 3, relations=2), states()
+    size = h.shape[1]
+    weights = torch.rand(len(LENGTHS), 2, size, size) * mask_of()[:, None, None, :]
+    found = conv(h, weights)
+    for n, length in enumerate(LENGTHS):
+        for i in range(length):
+            expected = conv.root.weight @ h[n, i] + conv.root.bias
+            for r in range(2):
+                for j in range(length):
+                    expected = expected + weights[n, r, i, j] * (conv.relation[r].T @ h[n, j])
+            close(found[n, i], expected)
+
+
+def test_graph_convolution_is_a_sum_over_neighbours():
+    conv, x = GraphConv(WIDTH), states()
+    found = conv(x, window_edges(mask_of(), past=1, future=3))
+    for n, length in enumerate(LENGTHS):
+        for i in range(length):
+            expected = conv.root.weight @ x[n, i] + conv.root.bias
+            for j in window(i, length, past=1, future=3):
+                expected = expected + conv.neighbour.weight @ x[n, j]
+            close(found[n, i], expected)
+
+
+def test_dialogue_gcn_is_its_equations_node_by_node():
+    lengths, past, future = (5, 2), 2, 1
+    options = DialogueGCN.check_options({"window_past": past, "window_future": future, "layers": 1})
+    model = DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).eval()
+    speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
+    x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
+    batch = Batch({"text": x}, speakers, speakers, mask_of(lengths), torch.tensor(lengths))
+    found = model.features(batch, frozenset(["text"])).split(lengths)
+    for n, length in enumerate(lengths):
+        h = model.context(model.fuse.project["text"](x[n : n + 1, :length]))[0][0]
+        rows = []
+        for i in range(length):
+            heard = window(i, length, past, future)
+            alpha = softmax([h[j] @ model.edge_attention.bilinear.weight @ h[i] for j in heard])
+            y = model.relational.root(h[i])
+            for j, weight in zip(heard, alpha, strict=True):
+                relation = 2 * (speakers[n, i] != speakers[n, j]) + int(j >= i)
+                y = y + weight * (h[j] @ model.relational.relation[relation])
+            rows.append(y)
+        for i in range(length):
+            z = model.graph.root(rows[i])
+            for j in window(i, length, past, future):
+                z = z + model.graph.neighbour(rows[j])
+            close(found[n][i], torch.relu(model.out(torch.cat([h[i], z]))))
+
+
+def test_relations_tell_speaker_and_direction_and_exactly_one_holds():
+    speakers = torch.tensor([[0, 1, 0, 2]])
+    relations = speaker_relations(speakers)[0]
+    assert torch.equal(relations.sum(dim=0), torch.ones(4, 4, dtype=torch.long))
+    assert relations[0, 2, 0]  # hearer 2, source 0: same speaker, earlier
+    assert relations[1, 0, 2]  # same speaker, later
+    assert relations[1, 1, 1]  # itself
+    assert relations[2, 3, 1]  # another speaker, earlier
+    assert relations[3, 1, 2]  # another speaker, later
+
+
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    past=st.integers(0, 10),
+    future=st.integers(0, 10),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_window_holds_the_utterance_its_past_and_its_future(lengths, past, future):
+    edges = window_edges(mask_of(tuple(lengths)), past, future)
+    for n, length in enumerate(lengths):
+        for i in range(max(lengths)):
+            heard = window(i, length, past, future) if i < length else []
+            assert edges[n, i].nonzero().flatten().tolist() == heard
+
+
+def test_a_softmax_over_nothing_is_zero_with_a_finite_gradient():
+    scores = torch.randn(2, 3, requires_grad=True)
+    mask = torch.tensor([[True, False, True], [False, False, False]])
+    found = masked_softmax(scores, mask)
+    close(found[0, [0, 2]], scores[0, [0, 2]].softmax(0))
+    assert found[0, 1] == 0
+    assert found[1].tolist() == [0, 0, 0]
+    found.square().sum().backward()
+    assert scores.grad.isfinite().all()
+
+
+def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
+    fuse = ModalitySum({"text": 3, "audio": 2}, WIDTH)
+    text, audio = torch.randn(1, 2, 3), torch.randn(1, 2, 2)
+    batch = Batch({"text": text, "audio": audio}, *[torch.zeros(1, 2)] * 4)
+    t, a = fuse.project["text"], fuse.project["audio"]
+    joined = torch.cat([text, audio], -1) @ torch.cat([t.weight, a.weight], 1).T
+    close(fuse(batch, frozenset(["text", "audio"])), joined + t.bias + a.bias)
+    close(fuse(batch, frozenset(["audio"])), audio @ a.weight.T + a.bias)
+
+
+@pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
+def test_a_packed_network_runs_over_each_conversation_alone(cell):
+    rnn, x = cell(WIDTH, 3, 2, batch_first=True, bidirectional=True), states()
+    found = run_packed(rnn, x, torch.tensor(LENGTHS))
+    for n, length in enumerate(LENGTHS):
+        close(found[n, :length], rnn(x[n : n + 1, :length])[0][0])
+        assert not found[n, length:].any()
+
+
+def test_an_encoder_block_is_its_equations():
+    heads, width = 2, 6
+    block, x = EncoderBlock(width, heads, 0.0), states(width=width)
+    found = block(x, mask_of())
+    for n, length in enumerate(LENGTHS):
+        parts = block.query_key_value(block.attention_norm(x[n, :length]))
+        q, k, v = parts.split(width, dim=-1)
+        for t in range(length):
+            heard = []
+            for head in range(heads):
+                part = slice(head * width // heads, (head + 1) * width // heads)
+                scale = math.sqrt(width // heads)
+                weights = softmax([q[t, part] @ k[i, part] / scale for i in range(length)])
+                heard.append(sum(weights[i] * v[i, part] for i in range(length)))
+            y = x[n, t] + block.merge(torch.cat(heard))
+            inner = block.up(block.feed_norm(y))
+            close(found[n, t], y + block.down(inner * 0.5 * (1 + torch.erf(inner / 2**0.5))))
+
+
+@pytest.mark.parametrize("width", [1, 5, 8])
+def test_positions_are_sines_then_cosines(width):
+    found = sinusoidal_positions(7, width, torch.device("cpu"))
+    half = (width + 1) // 2
+    for t in range(7):
+        angles = [t / 10_000 ** (2 * k / width) for k in range(half)]
+        expected = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
+        close(found[t], torch.tensor(expected[:width]))
