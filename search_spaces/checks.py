@@ -1,0 +1,267 @@
+"""From the plain content of a study file to a :class:`Study`, or to a line saying what is wrong."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+from pydantic import ValidationError
+
+from search_spaces.factors import (
+    Categorical,
+    Factor,
+    Float,
+    Integer,
+    build,
+    level_name,
+    one_line,
+    parse_factor,
+    refuse_repeats,
+)
+from search_spaces.schema import Ablate, Assignment, Budget, Confirm, Resources, Search, Study
+from sslcl.config import Scalar, TrialConfig
+from sslcl.data import CATALOG
+from sslcl.errors import InputError, unknown
+
+_SECTIONS = {
+    "search": Search,
+    "confirm": Confirm,
+    "ablate": Ablate,
+    "resources": Resources,
+    "budget": Budget,
+}
+_KEYS = (
+    "study",
+    "description",
+    "dataset",
+    "dataset_options",
+    "modalities",
+    "base",
+    "factors",
+    *_SECTIONS,
+)
+
+
+def parse_study(values: Mapping[str, Any], where: str) -> Study:
+    """Validate the content of a study file.
+
+    Args:
+        values: what the file says.
+        where: the file, as error messages call it.
+
+    Raises:
+        InputError: one line with file, key path and what was expected.
+    """
+    for key in values:
+        if key not in _KEYS:
+            raise unknown("key", str(key), _KEYS, where)
+    raw = {key: value for key, value in values.items() if value is not None}
+    _check_base(raw.get("base", {}), where)
+    factors = _factors(raw.get("factors"), where)
+    sections = {
+        key: build(model, _section(raw[key], f"{where}: {key}"), where, key)
+        for key, model in _SECTIONS.items()
+        if key in raw
+    }
+    study = _study({**raw, **sections, "factors": _parents_first(factors, where)}, where)
+    _check_dataset(study, where)
+    study = _check_levels(study, where)
+    _check_phases(study, where)
+    return study
+
+
+def _study(values: Mapping[str, Any], where: str) -> Study:
+    try:
+        return Study.model_validate(dict(values))
+    except ValidationError as error:
+        raise InputError(one_line(error, where, "")) from None
+
+
+def _section(raw: object, place: str) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise InputError(f"{place} is {raw!r}: expected keys and values")
+    return raw
+
+
+def _check_base(base: object, where: str) -> None:
+    place = f"{where}: base"
+    elsewhere = {
+        "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
+        **{
+            key: f"write {key} at the top of the file"
+            for key in ("dataset", "dataset_options", "modalities")
+        },
+    }
+    for key in _section(base, place):
+        if key in elsewhere:
+            raise InputError(f"{place}.{key}: not here: {elsewhere[key]}")
+        if key not in TrialConfig.model_fields:
+            raise unknown("key", str(key), set(TrialConfig.model_fields) - set(elsewhere), place)
+
+
+def _factors(raw: object, where: str) -> dict[str, Factor]:
+    if not raw:
+        raise InputError(f"{where}: factors: the space is empty: expected at least one factor")
+    place = f"{where}: factors"
+    found = {str(k): parse_factor(str(k), v, where) for k, v in _section(raw, place).items()}
+    for name, factor in found.items():
+        for parent, levels in factor.when.items():
+            _check_condition(found, parent, levels, f"{place}.{name}.when")
+    return found
+
+
+def _check_condition(
+    factors: Mapping[str, Factor], parent: str, levels: tuple[Scalar, ...], place: str
+) -> None:
+    if parent not in factors:
+        raise unknown("factor", parent, factors, place)
+    condition = factors[parent]
+    if not isinstance(condition, Categorical):
+        raise InputError(f"{place}.{parent}: a condition needs a factor with levels, not a range")
+    for level in levels:
+        if level not in condition.levels:
+            valid = map(level_name, condition.levels)
+            raise unknown("level", level_name(level), valid, f"{place}.{parent}")
+
+
+def _parents_first(factors: dict[str, Factor], where: str) -> dict[str, Factor]:
+    """The factors in their own order, except that each comes after those it depends on."""
+    ordered: dict[str, Factor] = {}
+
+    def add(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " -> ".join((*path[path.index(name) :], name))
+            raise InputError(f"{where}: factors.{name}.when: circular condition: {circle}")
+        for parent in factors[name].when:
+            add(parent, (*path, name))
+        ordered[name] = factors[name]
+
+    for name in factors:
+        add(name, ())
+    return ordered
+
+
+def _check_dataset(study: Study, where: str) -> None:
+    source = CATALOG.get(study.dataset, f"{where}: dataset")
+    prefix = "dataset_options."
+    varied = {k.removeprefix(prefix): f for k, f in study.factors.items() if k.startswith(prefix)}
+    changes = [{}, *({key: probe} for key, factor in varied.items() for probe in factor.probes())]
+    for change in changes:
+        try:
+            source.check_options({**study.dataset_options, **change})
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+
+
+def _check_levels(study: Study, where: str) -> Study:
+    """Try every level, alone and beside every level of every other factor.
+
+    Returns:
+        The study with its levels as the configuration reads them (``"8"`` as ``8``).
+    """
+    study.config({}, 0, f"{where}: base")
+    read = {
+        name: tuple(_read(study, name, level, where) for level in factor.probes())
+        for name, factor in study.factors.items()
+    }
+    for name, other in combinations(study.factors, 2):
+        for assignment in _pairs(study, name, other):
+            level = level_name(assignment[other])
+            place = f"{where}: factors.{name} = {level_name(assignment[name])} with {other} = "
+            study.config(assignment, 0, f"{place}{level}")
+    factors = {
+        name: _with_levels(factor, read[name], f"{where}: factors.{name}")
+        for name, factor in study.factors.items()
+    }
+    return study.model_copy(update={"factors": factors})
+
+
+def _read(study: Study, name: str, level: Scalar, where: str) -> Scalar:
+    place = f"{where}: factors.{name}"
+    config = study.config({**_context(study, name), name: level}, 0, place)
+    return study.assignment(config).get(name, level)
+
+
+def _with_levels(factor: Factor, levels: tuple[Scalar, ...], place: str) -> Factor:
+    if isinstance(factor, Integer | Float):
+        return factor
+    refuse_repeats(levels, place)
+    return factor.model_copy(update={"levels": levels})
+
+
+def _pairs(study: Study, name: str, other: str) -> Iterator[Assignment]:
+    context = {**_context(study, name), **_context(study, other)}
+    for level in study.factors[name].probes():
+        for beside in study.factors[other].probes():
+            assignment = {**context, name: level, other: beside}
+            if study.active(name, assignment) and study.active(other, assignment):
+                yield assignment
+
+
+def _context(study: Study, name: str) -> dict[str, Scalar]:
+    """Levels of other factors under which the factor is active."""
+    found: dict[str, Scalar] = {}
+    for parent, levels in study.factors[name].when.items():
+        found |= {**_context(study, parent), parent: levels[0]}
+    return found
+
+
+def _check_phases(study: Study, where: str) -> None:
+    if not (study.search or study.confirm or study.ablate):
+        raise InputError(f"{where}: no phase: expected at least one of search, confirm, ablate")
+    candidates = study.search.trials if study.search else 1
+    if study.confirm and study.confirm.top > candidates:
+        source = "trials of search.trials" if study.search else "(the base): there is no search"
+        said = f"{where}: confirm.top is {study.confirm.top}"
+        raise InputError(f"{said}: more than the {candidates} {source}")
+    if study.search:
+        _check_search(study, study.search, where)
+    if study.ablate:
+        _check_ablation(study, study.ablate, where)
+
+
+def _check_search(study: Study, search: Search, where: str) -> None:
+    place = f"{where}: search.fixed"
+    _check_assignment(study, search.fixed, place)
+    varies = [name for name in study.factors if name not in search.fixed]
+    if not any(study.active(name, {**_context(study, name), **search.fixed}) for name in varies):
+        raise InputError(f"{place}: the space is empty: no factor is left to search")
+
+
+def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
+    place = f"{where}: ablate"
+    refuse_repeats(ablate.factors, f"{place}.factors")
+    for name in ablate.factors:
+        if name not in study.factors:
+            raise unknown("factor", name, study.factors, f"{place}.factors")
+        if not study.ablation_levels(name):
+            hint = f"list the levels to try in ablate.levels.{name}"
+            raise InputError(f"{place}.factors: '{name}' is a range: {hint}")
+    for name, levels in ablate.levels.items():
+        if name not in ablate.factors:
+            raise unknown("factor", name, ablate.factors, f"{place}.levels")
+        refuse_repeats(levels, f"{place}.levels.{name}")
+        for level in levels:
+            _check_level(study, name, level, f"{place}.levels")
+    if ablate.reference == "winner":
+        if not (study.search or study.confirm):
+            hint = "add a search phase, or give levels as in {objective: sslcl}"
+            raise InputError(f"{place}.reference is winner, but nothing is searched: {hint}")
+        return
+    _check_assignment(study, ablate.reference, f"{place}.reference")
+
+
+def _check_assignment(study: Study, assignment: Assignment, place: str) -> None:
+    for name, level in assignment.items():
+        if name not in study.factors:
+            raise unknown("factor", name, study.factors, place)
+        _check_level(study, name, level, place)
+    study.config(assignment, 0, place)
+
+
+def _check_level(study: Study, name: str, level: Scalar, place: str) -> None:
+    factor = study.factors[name]
+    if level in factor:
+        return
+    if isinstance(factor, Categorical):
+        raise unknown("level", level_name(level), map(level_name, factor.levels), f"{place}.{name}")
+    raise InputError(f"{place}.{name}: {level_name(level)} is not in {factor.low} to {factor.high}")

@@ -1,0 +1,199 @@
+"""What a study is: one dataset, a fixed base, the factors that vary, and the phases."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from search_spaces.changes import changes
+from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
+from sslcl.config import Scalar, TrialConfig
+from sslcl.errors import unknown
+
+__all__ = [
+    "FIRST_FRESH_SEED",
+    "Ablate",
+    "Assignment",
+    "Budget",
+    "Categorical",
+    "Confirm",
+    "Factor",
+    "Float",
+    "Integer",
+    "Resources",
+    "Search",
+    "Study",
+    "changes",
+]
+
+FIRST_FRESH_SEED = 1001
+"""Seeds of confirmation and ablation count up from here; those of search stay below."""
+
+Assignment = Mapping[str, Scalar]
+"""Factor name to level, of some or all factors."""
+_Seeds = Annotated[int, Field(ge=1)]
+
+
+class Search(Section):
+    """The phase that looks for a good configuration, on validation scores alone."""
+
+    trials: Annotated[int, Field(ge=1)]
+    sampler: Literal["tpe", "random"] = "tpe"
+    scheduler: Literal["asha", "none"] = "asha"
+    grace_epochs: Annotated[int, Field(ge=1)] = 3
+    """Epochs before a trial may be pruned."""
+    reduction: Annotated[int, Field(ge=2)] = 3
+    """One trial in this many goes on at each rung."""
+    seed: Annotated[int, Field(ge=0, lt=FIRST_FRESH_SEED)] = 0
+    """Seeds the sampler and every search trial."""
+    fixed: dict[str, Scalar] = Field(default_factory=dict)
+    """Levels of factors that the search leaves as they are, for the ablation to vary."""
+
+
+class Confirm(Section):
+    """The phase that trains the best few configurations of the search with fresh seeds."""
+
+    top: Annotated[int, Field(ge=1)] = 1
+    seeds: _Seeds = 5
+
+
+class Ablate(Section):
+    """The phase that varies factors around a reference with fresh seeds."""
+
+    factors: Annotated[tuple[str, ...], Field(min_length=1)]
+    design: Literal["one_factor", "grid"] = "one_factor"
+    seeds: _Seeds = 5
+    reference: Literal["winner"] | dict[str, Scalar] = "winner"
+    """The search's winner, or a level for some factors; the others are as in the base."""
+    levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
+    """Levels to try of factors that the search draws from a range."""
+
+
+class Resources(Section):
+    """What trials may use."""
+
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Trials at a time; as many as fit when left out."""
+    cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
+    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+
+
+class Budget(Section):
+    """When to stop."""
+
+    hours: Annotated[float, Field(gt=0.0)] | None = None
+
+
+class Study(Section):
+    """A validated study; :func:`search_spaces.load_study` makes one."""
+
+    name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$")]
+    description: str = ""
+    dataset: str = "synthetic"
+    dataset_options: dict[str, Scalar] = Field(default_factory=dict)
+    modalities: tuple[str, ...] | None = None
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Configuration fields that do not vary, and what inactive factors fall back to."""
+    factors: dict[str, Factor]
+    """By name, each one after those it is conditional on."""
+    search: Search | None = None
+    confirm: Confirm | None = None
+    ablate: Ablate | None = None
+    resources: Resources = Resources()
+    budget: Budget = Budget()
+
+    @property
+    def factor_names(self) -> tuple[str, ...]:
+        """All factors, each one after those it is conditional on."""
+        return tuple(self.factors)
+
+    def base_config(self, seed: int) -> TrialConfig:
+        """The configuration in which no factor is set."""
+        return self.config({}, seed)
+
+    def config(self, assignment: Assignment, seed: int, where: str | None = None) -> TrialConfig:
+        """The trial with the levels of ``assignment``.
+
+        Factors that it leaves out, and those that are inactive under it, are as in the base, or
+        else at the configuration's default.
+
+        Raises:
+            InputError: for an unknown factor, or levels that do not go together; ``where`` is
+                the place it names.
+        """
+        place = where or f"study '{self.name}'"
+        for name in assignment:
+            if name not in self.factors:
+                raise unknown("factor", name, self.factors, place)
+        values = self._fixed()
+        for name, level in assignment.items():
+            if self.active(name, assignment):
+                _put(values, name, level)
+        return TrialConfig.parse({**values, "seed": seed}, place)
+
+    def active(self, factor: str, assignment: Assignment) -> bool:
+        """Whether the conditions of ``factor`` hold, and those of the factors they name."""
+        return all(
+            self.active(parent, assignment) and self._level(parent, assignment) in levels
+            for parent, levels in self.factors[factor].when.items()
+        )
+
+    def assignment(self, config: TrialConfig) -> dict[str, Scalar]:
+        """The levels of the active factors in ``config``: the inverse of :meth:`config`."""
+        values = {name: _get(dict(config), name) for name in self.factors}
+        known = {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in known.items() if self.active(name, known)}
+
+    def ablation_levels(self, factor: str) -> tuple[Scalar, ...]:
+        """The levels that the ablation tries of ``factor``."""
+        own = self.factors[factor]
+        listed = self.ablate.levels.get(factor) if self.ablate else None
+        return listed or (own.levels if isinstance(own, Categorical) else ())
+
+    def canonical(self) -> dict[str, Any]:
+        """The whole study in JSON types; equal for files that differ in layout or key order.
+
+        ``Study.model_validate`` reads it back.
+        """
+        return self.model_dump(mode="json", by_alias=True)
+
+    def space_digest(self) -> str:
+        """SHA-256 of all that decides what a search trial of a given assignment computes.
+
+        Suggestions and scores may be shared between studies only where it is equal; it does not
+        depend on how many trials are asked for.
+        """
+        keys = ("dataset", "dataset_options", "modalities", "base", "factors")
+        values = {key: value for key, value in self.canonical().items() if key in keys}
+        search = self.search and [self.search.seed, self.search.fixed]
+        text = json.dumps([values, search], sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _fixed(self) -> dict[str, Any]:
+        options = {key: dict(self.base.get(key, {})) for key in OPTION_FIELDS}
+        data = {"dataset": self.dataset, "modalities": self.modalities}
+        return {**self.base, **options, **data, "dataset_options": dict(self.dataset_options)}
+
+    def _level(self, factor: str, assignment: Assignment) -> Scalar | None:
+        if factor in assignment:
+            return assignment[factor]
+        defaults = {key: field.get_default() for key, field in TrialConfig.model_fields.items()}
+        return _get({**defaults, **self._fixed()}, factor)
+
+
+def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:
+    field, _, option = factor.partition(".")
+    if option:
+        values[field][option] = level
+    else:
+        values[field] = str(level).split("+") if field == "modalities" else level
+
+
+def _get(values: Mapping[str, Any], factor: str) -> Scalar | None:
+    field, _, option = factor.partition(".")
+    value = values.get(field)
+    if option:
+        return (value or {}).get(option)
+    return "+".join(value) if field == "modalities" and value is not None else value
