@@ -1,0 +1,130 @@
+"""The SQL views, asked as a person asks them."""
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sslcl.config import TrialConfig
+from tracking.ledger import Ledger
+from tracking.records import FailureKind, Phase
+
+from .ledger_cases import comparison, outcome, planned, put_study, run
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger.at(tmp_path)
+    put_study(made)
+    yield made
+    made.close()
+
+
+def ask(home: Path, query: str) -> list[dict[str, object]]:
+    with closing(sqlite3.connect(home / "results.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute(query)]
+
+
+def test_trials_wide_has_factors_scores_and_cost_of_current_trials(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    gone, done, failed = planned("c", 0), planned("c", 1, batch_size=32), planned("c", 2)
+    for trial in (gone, done):
+        run(ledger, trial, outcome(0.75, test=True))
+    ledger.plan("s", Phase.ABLATE, [done, failed], replace=True)
+    ledger.start(failed.id)
+    ledger.fail(failed.id, FailureKind.NAN, "loss")
+    rows = {row["trial"]: row for row in ask(tmp_path, "SELECT * FROM trials_wide")}
+    assert set(rows) == {done.id, failed.id}
+    row = rows[done.id]
+    assert set(TrialConfig.model_fields) < set(row)
+    assert (row["study"], row["phase"], row["cell"]) == ("s", "ablate", "c")
+    assert (row["status"], row["batch_size"], row["seed"]) == ("COMPLETE", 32, 1)
+    assert (row["validation_weighted_f1"], row["best_epoch"], row["epochs_run"]) == (0.75, 2, 3)
+    scores = [row[f"test_{name}"] for name in ("weighted_f1", "macro_f1", "accuracy")]
+    assert scores == [0.5, 0.4, 0.6]
+    assert (row["seconds"], row["parameters"], row["peak_memory_mb"]) == (1.5, 1234, 64.25)
+    assert (rows[failed.id]["failure"], rows[failed.id]["test_weighted_f1"]) == ("nan", None)
+
+
+def test_a_cached_trial_shows_its_originals_test_scores(ledger: Ledger, tmp_path: Path) -> None:
+    original, twin = planned("c"), planned("d")
+    run(ledger, original, outcome(test=True))
+    ledger.plan("s", Phase.ABLATE, [twin], replace=False)
+    ledger.cache(twin.id, original.id)
+    (row,) = ask(tmp_path, "SELECT * FROM trials_wide WHERE status = 'CACHED'")
+    assert (row["cached_from"], row["test_weighted_f1"]) == (original.id, 0.5)
+    assert row["seconds"] == 1.5
+
+
+def test_ablation_is_in_order_and_rounded(ledger: Ledger, tmp_path: Path) -> None:
+    put_study(ledger, "other")
+    rows = [
+        comparison("similarity=dot", difference=-0.00012345, p_corrected=0.04996, seconds=1.26),
+        comparison("similarity=cosine"),
+        comparison("batch=16", p_value=1.0),
+        comparison("batch=8"),
+        comparison("reference", factor="reference", level=""),
+    ]
+    accuracy = [replace(row, metric="accuracy") for row in rows]
+    ledger.put_comparisons("s", Phase.ABLATE, "accuracy", accuracy)
+    ledger.put_comparisons("s", Phase.ABLATE, "weighted_f1", rows)
+    ledger.put_comparisons("other", Phase.ABLATE, "weighted_f1", [replace(rows[0], study="other")])
+    found = ask(tmp_path, 'SELECT * FROM ablation WHERE study = "s"')
+    assert [row["metric"] for row in found] == ["weighted_f1"] * 5 + ["accuracy"] * 5
+    assert [(row["factor"], row["level"], row["reference"]) for row in found[:5]] == [
+        ("reference", "", 1),
+        ("similarity", "dot", 0),
+        ("similarity", "cosine", 0),
+        ("batch", "16", 0),
+        ("batch", "8", 0),
+    ]
+    dot = found[1]
+    assert (dot["mean"], dot["difference"], dot["p_corrected"]) == (0.1235, -0.0001, 0.05)
+    assert (dot["seconds"], dot["ci_low"]) == (1.26, None)
+    assert isinstance(found[3]["p_value"], float)
+
+
+def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) -> None:
+    if shutil.which("sqlite3") is None:
+        pytest.skip("the sqlite3 command is not installed")
+    rows = [
+        comparison("reference", factor="reference", level="", sd=0.0123456),
+        comparison("similarity=dot", difference=-0.01),
+    ]
+    ledger.put_comparisons("s", Phase.ABLATE, "weighted_f1", rows)
+    printed = subprocess.run(
+        ["sqlite3", tmp_path / "results.db", 'select * from ablation where study = "s"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert printed.splitlines() == [
+        "s|ablate|weighted_f1|reference||5|0.1235|0.0123|||||||1",
+        "s|ablate|weighted_f1|similarity|dot|5|0.1235||-0.01||||||0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT * FROM trials_wide WHERE study = 's'", "trials_by_status (study=?)"),
+        ("SELECT * FROM trials_wide WHERE study = 's' AND phase = 'ablate'", "phase=?"),
+        ("SELECT * FROM ablation WHERE study = 's'", "PRIMARY KEY (study=?)"),
+        ("SELECT * FROM trials WHERE identity = 'i'", "trials_by_identity (identity=?)"),
+    ],
+)
+def test_questions_about_one_study_are_answered_from_an_index(
+    ledger: Ledger, tmp_path: Path, query: str, expected: str
+) -> None:
+    plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
+    assert expected in plan[0]
+    assert not [line for line in plan if line.startswith("SCAN")]
+    joined = [line for line in plan if "LEFT-JOIN" in line]
+    assert all("PRIMARY KEY (trial=? AND split=? AND metric=?)" in line for line in joined)

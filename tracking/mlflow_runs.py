@@ -1,0 +1,241 @@
+"""What of a study and of a trial goes to MLflow: pure functions from ledger rows to run contents.
+
+Whoever writes MLflow and whoever compares MLflow with the ledger read the same contents, so they
+cannot disagree. Nothing here imports MLflow.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracking.records import Diagnostic, Evaluation, Phase, Status
+
+if TYPE_CHECKING:
+    from tracking.rows import EpochMetric, StudyRow, TrialRow
+
+TRIAL_TAG = "trial"
+KIND_TAG = "kind"
+PARENT_TAG = "mlflow.parentRunId"
+MATRIX_FILE = "confusion_matrix.png"
+REPORT_FILE = "classification_report.txt"
+STUDY_FILE = "study.json"
+
+DIGEST_LENGTH = 36
+PARAMETER_LENGTH = 6000
+TAG_LENGTH = 5000
+MESSAGE_LENGTH = 1000
+
+_STATUS = {
+    Status.PLANNED: "SCHEDULED",
+    Status.RUNNING: "RUNNING",
+    Status.COMPLETE: "FINISHED",
+    Status.CACHED: "FINISHED",
+    Status.PRUNED: "KILLED",
+    Status.FAILED: "FAILED",
+}
+_STUDY_STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "STOPPED": "KILLED"}
+_COSTS = ("parameters", "peak_memory_mb", "utterances_per_second", "best_epoch", "epochs_run")
+_FORBIDDEN = re.compile(r"[^/\w.\- :]")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of one metric.
+
+    Args:
+        key: name of the metric.
+        value: finite or NaN; MLflow keeps no infinities.
+        timestamp: UNIX milliseconds, from the ledger, so that a repeat is the same point.
+        step: epoch.
+    """
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+    @property
+    def identity(self) -> tuple[str, int, int, str]:
+        """Equal for points that MLflow takes for one, NaN included."""
+        return self.key, self.step, self.timestamp, float(self.value).hex()
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """What one MLflow run is to hold.
+
+    Args:
+        name: shown in the UI.
+        status: MLflow's word for it.
+        start: UNIX milliseconds.
+        end: UNIX milliseconds, ``None`` while it is not final.
+        params: configuration.
+        tags: everything to filter and group by.
+        points: all metrics.
+        evaluation: predictions to draw, if there are any to show.
+    """
+
+    name: str
+    status: str
+    start: int
+    end: int | None
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: tuple[Point, ...] = ()
+    evaluation: Evaluation | None = None
+
+
+def text_of(value: object) -> str:
+    """A parameter's canonical text: strings as they are, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def metric_key(name: str) -> str:
+    """``name`` with what MLflow refuses in a metric's name replaced by ``_``."""
+    return _FORBIDDEN.sub("_", name)
+
+
+def point(name: str, value: float, timestamp: int, step: int) -> Point:
+    """A :class:`Point` with a name and a value that MLflow accepts and gives back unchanged."""
+    largest = sys.float_info.max
+    kept = value if math.isnan(value) else max(-largest, min(largest, float(value)))
+    return Point(metric_key(name), kept + 0.0, timestamp, step)
+
+
+def factor_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the factors of a study's specification, in its order."""
+    return tuple(spec.get("factors", {}))
+
+
+def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
+    """The level of ``factor`` in a configuration; ``a.b`` is entry ``b`` of field ``a``.
+
+    ``None`` where a conditional factor does not apply.
+    """
+    value: Any = config
+    for part in factor.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return text_of(value)
+
+
+def run_name(row: "TrialRow") -> str:
+    """``search/<number>``, else ``<phase>/<cell>/<seed>``."""
+    if row.phase == Phase.SEARCH and row.number is not None:
+        return f"{row.phase}/{row.number}"
+    return f"{row.phase}/{row.cell}/{row.config.seed}"
+
+
+def trial_tags(row: "TrialRow", factors: Sequence[str], warnings: Iterable[str]) -> dict[str, str]:
+    """Tags of a trial's run, but for its parent."""
+    config = row.config.model_dump(mode="json")
+    levels = {factor: factor_level(config, factor) for factor in factors}
+    values = {
+        **levels,
+        TRIAL_TAG: row.id,
+        KIND_TAG: "trial",
+        "study": row.study,
+        "phase": str(row.phase),
+        "cell": row.cell,
+        "status": str(row.status),
+        "failure": row.failure,
+        "message": row.message and row.message[:MESSAGE_LENGTH],
+        "identity": row.identity,
+        "original": row.original,
+        "current": text_of(bool(row.current)),
+        "worker": row.worker,
+        "warnings": "; ".join(warnings),
+        "mlflow.runName": run_name(row),
+    }
+    # A tag that no longer holds is emptied, not left out: MLflow would keep the old one.
+    return {name: str(value or "")[:TAG_LENGTH] for name, value in values.items()}
+
+
+def trial_points(
+    row: "TrialRow",
+    epochs: Iterable["EpochMetric"],
+    evaluations: Iterable[Evaluation],
+    diagnostics: Iterable[Diagnostic],
+) -> tuple[Point, ...]:
+    """All metrics: by epoch at the time they were logged; final ones at the trial's end.
+
+    Final metrics have the chosen epoch as step and names that no epoch's metric has: ``score``
+    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``,
+    ``chosen_validation_*``, ``diagnostic_*``.
+    """
+    points = [point(item.metric, item.value, item.logged_at, item.epoch) for item in epochs]
+    if row.ended_at is None:
+        return tuple(points)
+    final: dict[str, float | None] = {"score": row.score, "total_seconds": row.seconds}
+    final.update({name: getattr(row, name) for name in _COSTS})
+    for evaluation in evaluations:
+        prefix = "test" if evaluation.split == "test" else f"chosen_{evaluation.split}"
+        final.update({f"{prefix}_{name}": value for name, value in evaluation.metrics.items()})
+    final.update({f"diagnostic_{item.name}": item.value for item in diagnostics})
+    step = row.best_epoch or 0
+    points += [
+        point(name, value, row.ended_at, step) for name, value in final.items() if value is not None
+    ]
+    return tuple(points)
+
+
+def trial_contents(
+    row: "TrialRow",
+    factors: Sequence[str],
+    epochs: Sequence["EpochMetric"],
+    evaluations: Mapping[str, Evaluation],
+    diagnostics: Sequence[Diagnostic],
+) -> RunContents:
+    """The run of one trial. Predictions are drawn of the test split, else of validation."""
+    params = {
+        name: text_of(value)[:PARAMETER_LENGTH]
+        for name, value in row.config.model_dump(mode="json").items()
+    }
+    warnings = [item.warning for item in diagnostics if item.warning]
+    shown = evaluations.get("test") or evaluations.get("validation")
+    final = Status(row.status).final
+    return RunContents(
+        name=run_name(row),
+        status=_STATUS[Status(row.status)],
+        start=row.started_at or row.planned_at,
+        end=row.ended_at if final else None,
+        tags=trial_tags(row, factors, warnings),
+        params=params,
+        points=trial_points(row, epochs, evaluations.values(), diagnostics),
+        evaluation=shown if final and row.phase != Phase.SEARCH else None,
+    )
+
+
+def study_contents(study: "StudyRow") -> RunContents:
+    """The parent run of a study."""
+    status = _STUDY_STATUS[str(study.status)]
+    tags = {
+        KIND_TAG: "study",
+        "study": study.name,
+        "dataset": study.dataset,
+        "status": str(study.status),
+        "data_fingerprint": study.data_fingerprint,
+        "code_fingerprint": study.code_fingerprint,
+        "mlflow.runName": study.name,
+    }
+    end = None if status == "RUNNING" else study.updated_at
+    return RunContents(study.name, status, study.created_at, end, tags, params={})
+
+
+def study_text(study: "StudyRow") -> str:
+    """The study as its run's artifact: specification, environment and reference, as JSON."""
+    whole = {
+        "name": study.name,
+        "spec": study.spec,
+        "environment": study.environment,
+        "reference": study.reference,
+        "label_names": list(study.label_names),
+        "data_fingerprint": study.data_fingerprint,
+        "code_fingerprint": study.code_fingerprint,
+    }
+    return json.dumps(whole, indent=2, default=str) + "\n"

@@ -1,0 +1,160 @@
+"""Rows of the results database as a reader sees them: frozen, typed, free of SQL."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sslcl.config import TrialConfig
+from tracking.records import FailureKind, Phase, Status
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """One study. Times are UNIX milliseconds.
+
+    Args:
+        name: unique name.
+        spec: the study file, resolved.
+        dataset: name in the dataset catalog.
+        data_fingerprint: SHA-256 of the data that was last used.
+        label_names: names of the classes, by class index.
+        code_fingerprint: SHA-256 of the training code that was last used.
+        environment: versions, host and hardware.
+        status: ``RUNNING``, ``COMPLETE`` or ``STOPPED``.
+        created_at: when it was first written.
+        updated_at: when it last changed.
+        revision: goes up by one with every change.
+        reference: configuration of the ablation's reference, once it is known.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    dataset: str
+    data_fingerprint: str
+    label_names: tuple[str, ...]
+    code_fingerprint: str
+    environment: Mapping[str, Any]
+    status: str
+    created_at: int
+    updated_at: int
+    revision: int
+    reference: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial. Times are UNIX milliseconds; what is not known yet is ``None``.
+
+    Args:
+        id: as planned.
+        study: name of its study.
+        phase: what it is for.
+        cell: name of the cell within the phase.
+        identity: content hash of configuration, data and training code.
+        config: what is trained.
+        status: where it stands.
+        number: the sampler's trial number, in search only.
+        data_fingerprint: SHA-256 of the data it was planned on.
+        failure: why it failed.
+        message: one line about the failure.
+        original: id of the trial that a CACHED one was taken from.
+        current: whether the study's last plan still asks for it.
+        best_epoch: 1-based epoch chosen on validation.
+        epochs_run: epochs trained.
+        score: validation weighted F1 at the best epoch, in [0, 1].
+        seconds: of training.
+        parameters: number of trained parameters.
+        peak_memory_mb: peak memory in MB.
+        utterances_per_second: training throughput.
+        worker: where it ran.
+        attempts: times it was started.
+        planned_at: when it was planned.
+        started_at: when it was last started.
+        ended_at: when its status became final.
+        revision: goes up by one with every change of the row or of what belongs to it.
+    """
+
+    id: str
+    study: str
+    phase: Phase
+    cell: str
+    identity: str
+    config: TrialConfig
+    status: Status
+    number: int | None = None
+    data_fingerprint: str = ""
+    failure: FailureKind | None = None
+    message: str | None = None
+    original: str | None = None
+    current: bool = True
+    best_epoch: int | None = None
+    epochs_run: int | None = None
+    score: float | None = None
+    seconds: float | None = None
+    parameters: int | None = None
+    peak_memory_mb: float | None = None
+    utterances_per_second: float | None = None
+    worker: str | None = None
+    attempts: int = 0
+    planned_at: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class EpochMetric:
+    """One measurement of one epoch.
+
+    Args:
+        epoch: 1-based.
+        metric: its name.
+        value: NaN where the measurement was not a number.
+        logged_at: UNIX milliseconds of the first time it was recorded.
+    """
+
+    epoch: int
+    metric: str
+    value: float
+    logged_at: int
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One cell of a phase against the reference; what cannot be estimated is ``None``.
+
+    Args:
+        study: name of the study.
+        phase: the phase whose trials are compared.
+        metric: what was scored on the test split.
+        cell: name of the cell.
+        factor: the factor that the cell changes.
+        level: the level that it changes it to.
+        is_reference: whether this is the cell that the others are compared with.
+        n: trials in the cell.
+        mean: of the score, in [0, 1].
+        sd: standard deviation over the trials, with n - 1.
+        difference: mean of the paired differences, cell - reference.
+        ci_low: lower end of its 95 % confidence interval.
+        ci_high: upper end.
+        p_value: two-sided, of no difference.
+        p_corrected: the same after Holm's correction.
+        seconds: mean training seconds of a trial.
+    """
+
+    study: str
+    phase: Phase
+    metric: str
+    cell: str
+    factor: str
+    level: str
+    is_reference: bool
+    n: int
+    mean: float | None
+    sd: float | None = None
+    difference: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_value: float | None = None
+    p_corrected: float | None = None
+    seconds: float | None = None

@@ -1,0 +1,316 @@
+"""A lean MLflow server on SQLite: used where one answers, started where none does.
+
+``python -m tracking.server [--home runs] [--port 5000] [--host 127.0.0.1]`` keeps one in the
+foreground, for looking at what studies left.
+"""
+
+import argparse
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import IO, Self
+
+import psutil
+
+from sslcl.errors import InputError
+
+RECORD = "mlflow-server.json"
+LOG = "mlflow-server.log"
+FIRST_PORT = 5000
+PORTS_TRIED = 200
+START_TIMEOUT = 90.0
+ORPHAN_TIMEOUT = 5.0
+
+
+class ServerError(RuntimeError):
+    """The server that we started died, or does not answer in time; carries its log's tail."""
+
+
+def answers(uri: str, timeout: float = 2.0) -> bool:
+    """Whether an MLflow server answers at ``uri`` within ``timeout`` seconds."""
+    try:
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+_claims: dict[int, IO[str]] = {}
+
+
+def free_port(host: str, first: int = FIRST_PORT) -> int:
+    """The first port from ``first`` on that nothing on ``host`` uses, claimed for this process.
+
+    A server takes seconds to bind its port. Until the process ends, no other study on this
+    machine is given the same one; else its results could reach the wrong server.
+
+    Raises:
+        InputError: ``host`` is not an address of this machine, or no port is free.
+    """
+    for port in range(first, min(first + PORTS_TRIED, 65536)):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except socket.gaierror:
+                raise InputError(f"host '{host}' is not known: expected an address") from None
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL:
+                    raise InputError(f"host '{host}' is not an address of this machine") from None
+                continue
+        if _claim(port):
+            return port
+    raise InputError(f"no free port on {host} from {first} on: give another --port")
+
+
+def _claim(port: int) -> bool:
+    path = Path(tempfile.gettempdir()) / f"sslcl-mlflow-{os.getuid()}-{port}.lock"
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        # Ours already: its server has ended, or it could not have been bound.
+        return port in _claims
+    _claims[port] = file
+    return True
+
+
+class Server:
+    """An MLflow server's address, and its process where it is ours.
+
+    Attributes:
+        uri: address for clients and browsers; known at once, before the server answers.
+        started: whether we started it, and so :meth:`stop` ends it.
+    """
+
+    def __init__(self, uri: str, process: psutil.Popen | None = None, log: Path | None = None):
+        self.uri = uri
+        self.started = process is not None
+        self._process = process
+        self._log = log
+        self._family: list[psutil.Process] = []
+
+    def wait_ready(self, timeout: float = START_TIMEOUT) -> bool:
+        """Wait until the server answers; whether it does after ``timeout`` seconds.
+
+        Raises:
+            ServerError: the process that we started has ended.
+        """
+        deadline = time.monotonic() + timeout
+        while not answers(self.uri):
+            if self._process is not None and self._process.poll() is not None:
+                raise ServerError(
+                    f"the MLflow server ended with code {self._process.returncode}; "
+                    f"the end of {self._log}:\n{self.log_tail()}"
+                )
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.1)
+        self._remember_family()
+        return True
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of the log of the server that we started."""
+        if self._log is None or not self._log.is_file():
+            return ""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """End the server and its children if we started it; at most about ``timeout`` seconds."""
+        if self._process is None:
+            return
+        self._remember_family()
+        if self._process.poll() is None:
+            self._process.terminate()  # it passes the signal on and waits for its child
+        _, alive = psutil.wait_procs(self._family, timeout=timeout)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=2.0)
+        with suppress(psutil.TimeoutExpired):
+            self._process.wait(timeout=2.0)
+        self._process = None
+
+    def _remember_family(self) -> None:
+        # Children that outlive a killed parent can no longer be found through it.
+        if self._process is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self._process.pid)
+            self._family = [parent, *parent.children(recursive=True)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def serve(home: Path, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server:
+    """The MLflow server to use, started in the background if there is none; returns at once.
+
+    In this order: the one that ``MLFLOW_TRACKING_URI`` names; the one that another process keeps
+    for ``home``; a new one on ``home/mlflow.db`` and ``home/artifacts``. A server started here
+    ends with the thread that called this (Linux), so call it from the main thread.
+
+    Args:
+        home: folder of the studies.
+        host: address to listen on.
+        port: the first port to try.
+
+    Raises:
+        InputError: ``MLFLOW_TRACKING_URI`` is no HTTP address, ``host`` or ``port`` is
+            bad, or ``home/mlflow.db`` is no SQLite database.
+    """
+    given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if given:
+        if not given.startswith(("http://", "https://")):
+            raise InputError(
+                f"MLFLOW_TRACKING_URI is '{given}': expected the http(s) address of a server"
+            )
+        return Server(given.rstrip("/"))
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return _kept_by_another(home) or _start(home, host, free_port(host, port))
+
+
+def _kept_by_another(home: Path) -> Server | None:
+    try:
+        record = json.loads((home / RECORD).read_text())
+        uri, owner = str(record["uri"]), (int(record["owner"]), float(record["owner_created"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if _alive(*owner):
+        server = int(record.get("pid", 0)), float(record.get("pid_created", 0.0))
+        return Server(uri) if answers(uri) or _alive(*server) else None
+    # Its owner is gone, so it is about to end; what still answers after that will stay.
+    deadline = time.monotonic() + ORPHAN_TIMEOUT
+    while answers(uri, timeout=0.5):
+        if time.monotonic() >= deadline:
+            return Server(uri)
+        time.sleep(0.2)
+    return None
+
+
+def _alive(pid: int, created: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return (
+            abs(process.create_time() - created) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _start(home: Path, host: str, port: int) -> Server:
+    database = home / "mlflow.db"
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers do not wait
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"'{database}' is no SQLite database for MLflow: {error}") from None
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+        *("--host", host, "--port", str(port), "--uvicorn-opts", "--no-access-log"),
+        *("--backend-store-uri", f"sqlite:///{database.as_posix()}"),
+        *("--serve-artifacts", "--artifacts-destination", str(home / "artifacts")),
+    ]
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with (home / LOG).open("wb") as log:
+        process = psutil.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            start_new_session=True,  # Ctrl-C is ours to handle; the mirror still has to drain
+            preexec_fn=_die_with_parent(),
+        )
+    shown = f"[{host}]" if ":" in host else host
+    uri = f"http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}"
+    owner = psutil.Process()
+    record = {
+        "uri": uri,
+        "pid": process.pid,
+        "pid_created": process.create_time(),
+        "owner": owner.pid,
+        "owner_created": owner.create_time(),
+    }
+    (home / RECORD).write_text(json.dumps(record))
+    return Server(uri, process, home / LOG)
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Code for the child that has it terminated when we end, however we end (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child must only call it
+    parent_death_signal = 1
+    return lambda: prctl(parent_death_signal, signal.SIGTERM)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Keep a server in the foreground until Ctrl-C; the process's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tracking.server", description="The MLflow UI on what studies left."
+    )
+    parser.add_argument("--home", type=Path, default=Path("runs"), help="folder of the studies")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=FIRST_PORT, help="first port to try")
+    options = parser.parse_args(arguments)
+    try:
+        if not options.home.is_dir():
+            raise InputError(f"no folder '{options.home}': give the --home of a study that ran")
+        server = serve(options.home, options.host, options.port)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return _foreground(server)
+
+
+def _foreground(server: Server) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with server:
+        try:
+            if server.started:
+                print(f"starting MLflow on {server.uri} ...", flush=True)
+            if not server.wait_ready():
+                raise ServerError(f"no MLflow server answers at {server.uri}\n{server.log_tail()}")
+            if not server.started:
+                print(f"MLflow already answers at {server.uri}")
+                return 0
+            print(f"MLflow is at {server.uri} (Ctrl-C stops it)", flush=True)
+            while answers(server.uri, timeout=30.0):
+                time.sleep(1.0)
+            raise ServerError(f"the MLflow server stopped answering\n{server.log_tail()}")
+        except KeyboardInterrupt:
+            print("\nstopped")
+            return 0
+        except ServerError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
