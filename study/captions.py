@@ -1,0 +1,93 @@
+"""What a table says about itself: how it was measured and tested, and what is missing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from search_spaces.factors import level_name
+from sslcl.config import TrialConfig
+from study.cells import REFERENCE
+from study.comparisons import PhaseReading
+from study.statistics import RESAMPLES, Sample
+from study.tables import metric_title
+from tracking.records import Status
+from tracking.rows import ComparisonRow
+
+
+def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
+    """The level that the reference has of each factor of the rows, where it has one."""
+    config = reading.cells[reading.reference][0].config
+    levels = {}
+    for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
+        known = [_level(config, name) for name in factor.split(", ")]
+        if all(level is not None for level in known):
+            levels[factor] = ", ".join(level_name(level) for level in known)
+    return levels
+
+
+def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
+    """The methods sentence: what was measured on what, how it was tested and corrected."""
+    tested = reading.tested
+    utterances = int(tested.counts[0].sum())
+    kind = "generated data, " if reading.study.environment.get("synthetic") else ""
+    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
+    seeds = f"{most} seed{'s' if most > 1 else ''}"
+    seeds = seeds if fewest == most else f"{fewest} to {seeds}"
+    tests = sum(row.p_value is not None for row in rows)
+    return (
+        f"{metric_title(metric)} on the test split of {reading.study.dataset} ({kind}"
+        f"{len(tested.conversations)} conversations, {utterances} utterances) at the epoch chosen "
+        f"on validation; mean ± sd over {seeds}. Differences to the reference (its levels in "
+        f"brackets) are paired by seed; intervals and two-sided p-values allow for new seeds and "
+        f"new conversations ({RESAMPLES:,} draws of conversations, t quantiles), p Holm-corrected "
+        f"over {tests} comparison{'s' if tests != 1 else ''}."
+    )
+
+
+def notes(reading: PhaseReading) -> Iterator[str]:
+    """What a reader must know besides: failures, missing trials, seeds that do not pair."""
+    failed = [t for t in reading.trials if t.status is Status.FAILED]
+    if failed:
+        named = "; ".join(
+            f"{t.cell} seed {t.config.seed}" + (f" ({t.failure})" if t.failure else "")
+            for t in failed
+        )
+        yield f"Failed and not counted in n: {len(failed)} trial{_s(failed)}: {named}."
+    missing = [t for t in reading.trials if not t.status.final]
+    if missing:
+        yield f"Provisional: {len(missing)} planned trial{_s(missing)} not finished."
+    if REFERENCE not in reading.cells:
+        yield (
+            f"The reference is {reading.reference}, the configuration with the best mean "
+            "validation score."
+        )
+    others = {c: s for c, s in reading.samples.items() if c != reading.reference}
+    base = set(reading.samples[reading.reference].seeds)
+    pairs = {cell: len(base & set(sample.seeds)) for cell, sample in others.items()}
+    single = [cell for cell, count in pairs.items() if count == 1]
+    if single:
+        yield (
+            f"One common seed only ({_names(single, others)}): the interval covers new "
+            "conversations, not new seeds."
+        )
+    apart = [cell for cell, count in pairs.items() if count == 0]
+    if apart:
+        yield f"No seed in common with the reference: {_names(apart, others)}."
+    fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell].seeds)]
+    if fewer:
+        yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def _names(some: Sequence[str], everything: Mapping[str, Sample]) -> str:
+    return "all rows" if len(some) == len(everything) else "; ".join(some)
+
+
+def _s(things: Sequence[object]) -> str:
+    return "" if len(things) == 1 else "s"
+
+
+def _level(config: TrialConfig, factor: str) -> object | None:
+    """The level that ``config`` has of ``factor``, a field or ``<field>.<option>``."""
+    field, _, option = factor.partition(".")
+    value: object | None = getattr(config, field, None)
+    if option:
+        return value.get(option) if isinstance(value, Mapping) else None
+    return "+".join(map(str, value)) if isinstance(value, tuple) else value

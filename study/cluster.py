@@ -1,0 +1,139 @@
+"""Ray: a cluster of workers, and one Tune run per phase on it."""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from study.worker import TrialWorker, quiet_ray
+
+quiet_ray()
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
+
+from search_spaces.schema import Study  # noqa: E402
+from sslcl.data.types import Dataset  # noqa: E402
+from study.resources import Resources  # noqa: E402
+from study.sources import Source  # noqa: E402
+from study.stream import Listener, StopWhen, TrialStream  # noqa: E402
+from tracking.ledger import Ledger  # noqa: E402
+from tracking.records import Phase  # noqa: E402
+
+RETRIES = 2
+"""Times a trial is given to another worker after its worker died."""
+
+
+class Cluster:
+    """A Ray cluster, joined or started, and stopped if it was started here.
+
+    Args:
+        resources: what trials may use, and which cluster to join.
+        home: where Ray Tune keeps its own files.
+    """
+
+    def __init__(self, resources: Resources, home: Path) -> None:
+        self._resources = resources
+        self._home = home.resolve()
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        address = resources.address or os.environ.get("RAY_ADDRESS")
+        ray.init(
+            address=address,
+            ignore_reinit_error=True,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        ray.shutdown()
+
+    @property
+    def workers(self) -> int:
+        """Trials that run at a time: as many as were asked for, or as fit."""
+        if self._resources.workers is not None:
+            return self._resources.workers
+        have = ray.cluster_resources()
+        fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
+        if self._resources.gpus_per_trial > 0:
+            fit = min(fit, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
+        return max(int(fit), 1)
+
+    def fit(
+        self,
+        phase: Phase,
+        study: Study,
+        source: Source,
+        dataset: Dataset,
+        ledger: Ledger,
+        *,
+        halt: Callable[[], bool],
+        on_epoch: Callable[[], None],
+        on_end: Listener,
+    ) -> None:
+        """Train everything that ``source`` gives out, writing results to the ledger."""
+        stream = TrialStream(
+            source,
+            ledger,
+            self._home,
+            workers=self.workers,
+            needs_test=dataset.test is not None,
+            keep_models=phase is Phase.CONFIRM,
+            interrupted=halt,
+            on_epoch=on_epoch,
+            on_end=on_end,
+        )
+        trainable = tune.with_resources(
+            tune.with_parameters(TrialWorker, dataset=dataset, home=str(self._home)),
+            {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=stream,
+                scheduler=_scheduler(study) if phase is Phase.SEARCH else FIFOScheduler(),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=f"{study.name}-{phase.value}",
+                storage_path=str(self._home / "ray"),
+                stop=StopWhen(halt),
+                # A trial's state is kept under its identity; Ray's own copies are not needed.
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=0, checkpoint_at_end=False
+                ),
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+                verbose=0,
+                callbacks=[],
+            ),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tuner.fit()
+
+
+def _scheduler(study: Study) -> TrialScheduler:
+    search = study.search
+    if search is None or search.scheduler == "none":
+        return FIFOScheduler()
+    epochs = study.base_config(seed=0).epochs
+    return AsyncHyperBandScheduler(
+        time_attr="epoch",
+        metric="score",
+        mode="max",
+        max_t=epochs,
+        grace_period=min(search.grace_epochs, epochs),
+        reduction_factor=search.reduction,
+    )

@@ -1,0 +1,33 @@
+"""One driver at a time in one home folder."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sslcl.errors import InputError
+
+
+@contextmanager
+def only_driver(home: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it however the process ends.
+
+    Raises:
+        InputError: when another process runs a study there.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "driver.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise InputError(
+                f"another study is running in '{home}' (process {holder}): wait for it, stop it, "
+                "or give this one another --home"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

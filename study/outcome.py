@@ -1,0 +1,133 @@
+"""Training one trial to its end, and what is kept of it. No scheduler in sight."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from sslcl.config import TrialConfig
+from sslcl.data.types import Dataset, Split
+from sslcl.diagnostics import diagnose
+from sslcl.errors import Diverged
+from sslcl.training import Predictions, Trainer
+from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
+
+
+def pick_device() -> torch.device:
+    """The GPU this process was given, else the CPU with one thread.
+
+    One thread, because results are promised bit for bit and trials run side by side.
+    """
+    torch.set_num_threads(1)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def train(
+    config: TrialConfig,
+    dataset: Dataset,
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
+) -> tuple[Trainer, Outcome]:
+    """Train ``config`` from the first epoch to the last, here and now."""
+    trainer = Trainer(config, dataset, pick_device())
+    while not trainer.finished:
+        metrics = trainer.fit_epoch()
+        on_epoch(trainer.epoch, metrics)
+    return trainer, conclude(trainer, dataset)
+
+
+def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
+    """Put back the best epoch and evaluate it: validation always, test where it is not sealed."""
+    trainer.restore_best()
+    validation = trainer.validation()
+    evaluations = [_evaluation("validation", validation)]
+    if dataset.test is not None:
+        evaluations.append(_evaluation("test", trainer.evaluate(dataset.test)))
+    class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
+    findings = diagnose(trainer, dataset.label_names, class_f1)
+    return Outcome(
+        best_epoch=trainer.best_epoch,
+        epochs=trainer.epoch,
+        score=trainer.best_score,
+        cost=cost(trainer, dataset.train),
+        evaluations=tuple(evaluations),
+        diagnostics=tuple(Diagnostic(f.name, f.value, f.warning) for f in findings),
+        worker=worker_name(trainer.device),
+    )
+
+
+def unfinished(trainer: Trainer, dataset: Dataset) -> Outcome:
+    """What is known of a trial that a scheduler stopped."""
+    return Outcome(
+        best_epoch=trainer.best_epoch,
+        epochs=trainer.epoch,
+        score=trainer.best_score,
+        cost=cost(trainer, dataset.train),
+        worker=worker_name(trainer.device),
+    )
+
+
+def cost(trainer: Trainer, split: Split) -> dict[str, float]:
+    """Seconds of training, parameters, peak memory in MB and training utterances per second.
+
+    Peak memory is the device's on a GPU, else the resident size of the process, which includes
+    the libraries.
+    """
+    if trainer.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated(trainer.device)
+    else:
+        memory = psutil.Process().memory_info().rss
+    utterances = sum(len(c) for c in split) * trainer.epoch
+    return {
+        "seconds": trainer.seconds,
+        "parameters": float(sum(p.numel() for p in trainer.model.parameters())),
+        "peak_memory_mb": memory / 2**20,
+        "utterances_per_second": utterances / max(trainer.seconds, 1e-9),
+    }
+
+
+def worker_name(device: torch.device) -> str:
+    """Host, process and device, e.g. ``node1:4711 cpu``."""
+    return f"{socket.gethostname()}:{os.getpid()} {device}"
+
+
+def failure_of(error: Exception) -> tuple[FailureKind, str]:
+    """The kind of a failure and a line about it."""
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, Diverged):
+        return FailureKind.NAN, str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return FailureKind.OUT_OF_MEMORY, text
+    return FailureKind.ERROR, text
+
+
+def save_state(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint; ``None`` where there is none that can be read."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        # A checkpoint only saves time: one that cannot be read costs a fresh start, no more.
+        return None
+    return state
+
+
+def _evaluation(split: str, found: Predictions) -> Evaluation:
+    return Evaluation(
+        split=split,
+        metrics=dict(found.metrics),
+        conversations=list(found.conversations),
+        utterances=list(found.utterances),
+        labels=found.labels.tolist(),
+        predictions=found.predictions.tolist(),
+    )

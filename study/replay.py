@@ -1,0 +1,108 @@
+"""``python -m study.replay``: train one trial again and compare it bit for bit."""
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from sslcl.data import load_dataset
+from sslcl.data.types import Dataset
+from sslcl.errors import InputError
+from sslcl.identity import trial_identity
+from study.outcome import train
+from tracking.ledger import Ledger
+from tracking.records import Evaluation, Outcome
+from tracking.rows import TrialRow
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("trial")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    envvar="SSLCL_DATA",
+    help="Folder that holds the datasets' folders [env: SSLCL_DATA].",
+)
+def main(trial: str, home: Path, data_dir: Path | None) -> None:
+    """Train TRIAL again, an id in the results database or its first digits, and compare.
+
+    Exit code 0 when predictions, scores and every epoch are identical, 1 when they are not.
+    """
+    console = Console(highlight=False)
+    try:
+        if not (home / "results.db").is_file():
+            raise InputError(f"no results database in '{home}': give the run's folder with --home")
+        ledger = Ledger.at(home)
+        row = ledger.trial(trial)
+        dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
+        difference = replay(ledger, row, dataset, console)
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    if difference is not None:
+        console.print(f"[red]not the same: {difference}[/red]")
+        sys.exit(1)
+    console.print(f"identical: trial {row.id[:12]}, bit for bit")
+
+
+def replay(ledger: Ledger, row: TrialRow, dataset: Dataset, console: Console) -> str | None:
+    """Train ``row`` again and compare epochs and predictions with the ledger.
+
+    Returns:
+        ``None`` when identical, else the first difference in words.
+
+    Raises:
+        InputError: when the trial cannot be the same: it did not finish, or its data or code
+            have changed since.
+    """
+    splits = [s for s in ("validation", "test") if ledger.evaluation(row.id, s) is not None]
+    if not splits:
+        raise InputError(
+            f"trial {row.id[:12]} is {row.status}: only finished trials can be replayed"
+        )
+    if trial_identity(row.config, dataset.fingerprint) != row.identity:
+        raise InputError(
+            f"trial {row.id[:12]} was trained on other data or by other code than what is here: "
+            "check out its commit and use its data"
+        )
+    recorded: dict[int, dict[str, float]] = {}
+    for point in ledger.epoch_metrics(row.id):
+        recorded.setdefault(point.epoch, {})[point.metric] = point.value
+    differences: list[str] = []
+
+    def check(epoch: int, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            before = recorded.get(epoch, {}).get(name)
+            if name != "seconds" and before != value:
+                differences.append(f"epoch {epoch}, {name}: {before!r} then, {value!r} now")
+
+    console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}, again")
+    _, outcome = train(row.config, dataset if "test" in splits else dataset.sealed(), check)
+    for split in splits:
+        differences += compare(ledger.evaluation(row.id, split), outcome, split)
+    return differences[0] if differences else None
+
+
+def compare(before: Evaluation | None, outcome: Outcome, split: str) -> list[str]:
+    """What differs between the predictions of a split then and now."""
+    now = next(e for e in outcome.evaluations if e.split == split)
+    if before is None or list(before.utterances) != list(now.utterances):
+        return [f"{split}: other utterances"]
+    flips = sum(a != b for a, b in zip(before.predictions, now.predictions, strict=True))
+    found = [f"{split}: {flips} of {len(now.labels)} predictions differ"] if flips else []
+    for name, value in now.metrics.items():
+        if before.metrics.get(name) != value:
+            found.append(f"{split}, {name}: {before.metrics.get(name)!r} then, {value!r} now")
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""``python -m study.run``: run a study, or go on with it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from search_spaces.loader import load_study
+from search_spaces.schema import Study
+from sslcl.data import load_dataset
+from sslcl.data.types import Dataset
+from sslcl.errors import InputError
+from sslcl.identity import code_fingerprint
+from sslcl.model import chosen_modalities
+from study.campaign import Campaign
+from study.environment import environment
+from study.lock import only_driver
+from study.preview import show_plan
+from study.report import save_report, show_report, write_comparisons
+from study.resources import Halt, Resources
+from study.tracking_session import TrackingSession
+from study.winner import NothingToCompare
+from tracking.ledger import Ledger
+from tracking.records import Status
+
+INTERRUPTED = 130
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("study")
+@click.option("--data", metavar="NAME", help="Run on this dataset instead of the study's own.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    envvar="SSLCL_DATA",
+    help="Folder that holds the datasets' folders [env: SSLCL_DATA].",
+)
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the study: a key such as search.trials=4, or a field such as batch_size=8.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Trials at a time.")
+@click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs each trial holds.")
+@click.option("--address", metavar="RAY", help="An existing Ray cluster [env: RAY_ADDRESS].")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for everything a run leaves.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be trained and stop.")
+def main(
+    study: str,
+    data: str | None,
+    data_dir: Path | None,
+    overrides: Sequence[str],
+    workers: int | None,
+    gpus_per_trial: float | None,
+    address: str | None,
+    home: Path,
+    dry_run: bool,
+) -> None:
+    """Run STUDY: the name of a file in search_spaces/, or a path.
+
+    Running the same command again goes on where it stopped, and trains nothing twice.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        spec = load_study(study, overrides, data)
+        dataset = load_dataset(spec.dataset, spec.dataset_options, data_dir)
+        chosen_modalities(spec.base_config(seed=0), dataset)
+        resources = Resources(
+            workers=workers or spec.resources.workers,
+            cpus_per_trial=spec.resources.cpus_per_trial,
+            gpus_per_trial=(
+                spec.resources.gpus_per_trial if gpus_per_trial is None else gpus_per_trial
+            ),
+            address=address,
+        )
+        if dry_run:
+            show_plan(spec, dataset, home, resources, console)
+            return
+        with only_driver(home):
+            code = run_study(spec, dataset, home, resources, console)
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    sys.exit(code)
+
+
+def run_study(
+    spec: Study, dataset: Dataset, home: Path, resources: Resources, console: Console
+) -> int:
+    """Bring a study to its end and show what it found.
+
+    Returns:
+        0, 1 when trials failed, 130 when a person stopped it.
+    """
+    ledger = Ledger.at(home)
+    halt = Halt(spec.budget.hours * 3600 if spec.budget.hours else None)
+    describe(spec, dataset, console)
+    register(ledger, spec, dataset, console)
+    try:
+        with TrackingSession(ledger, spec.name, home, console) as tracking:
+            campaign = Campaign(
+                spec, dataset, ledger, home, resources, console, halt, on_start=tracking.start
+            )
+            with halt.listening(console):
+                try:
+                    campaign.run()
+                except NothingToCompare as error:
+                    console.print(f"[red]{error}[/red]")
+            stopped = halt()
+            set_status(ledger, spec.name, "STOPPED" if stopped else "COMPLETE")
+            write_comparisons(ledger, spec.name)
+            files = save_report(ledger, spec.name, home)
+            if not stopped:
+                tracking.log_winner(spec, dataset)
+        show_report(ledger, spec.name, console)
+        failed = name_failures(ledger, spec.name, console)
+        where_next(spec.name, home, files, campaign.trained, stopped, console)
+    finally:
+        ledger.close()
+    if halt.signalled:
+        return INTERRUPTED
+    return 1 if failed else 0
+
+
+def describe(spec: Study, dataset: Dataset, console: Console) -> None:
+    """Say what is about to run, and on what."""
+    kind = "synthetic" if dataset.synthetic else "real"
+    parts = [
+        f"{len(split)} {name} conversations"
+        for name, split in (
+            ("training", dataset.train),
+            ("validation", dataset.validation),
+            ("test", dataset.test or ()),
+        )
+    ]
+    console.print(f"[bold]{spec.name}[/bold]: {spec.description}")
+    console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
+
+
+def register(ledger: Ledger, spec: Study, dataset: Dataset, console: Console) -> None:
+    """Write the study to the ledger, and say by name what changed since the last run."""
+    from search_spaces.schema import changes
+
+    now = spec.canonical()
+    known = {row.name: row for row in ledger.studies()}
+    before = known.get(spec.name)
+    if before is not None:
+        for change in changes(dict(before.spec), now):
+            console.print(f"changed since the last run: {change}")
+        if before.data_fingerprint != dataset.fingerprint:
+            console.print("changed since the last run: the data")
+        if dict(before.spec) == now and before.data_fingerprint == dataset.fingerprint:
+            return
+    ledger.put_study(
+        spec.name,
+        spec=json.loads(json.dumps(now)),
+        dataset=dataset.name,
+        data_fingerprint=dataset.fingerprint,
+        label_names=dataset.label_names,
+        code_fingerprint=code_fingerprint(spec.base_config(seed=0)),
+        environment=environment() | {"synthetic": dataset.synthetic},
+    )
+
+
+def set_status(ledger: Ledger, name: str, status: str) -> None:
+    """Note how the study stands, if that is news."""
+    if ledger.study(name).status != status:
+        ledger.set_study_status(name, status)
+
+
+def name_failures(ledger: Ledger, name: str, console: Console) -> int:
+    """Name the trials that failed, and why."""
+    failed = ledger.trials(name, status=Status.FAILED)
+    if failed:
+        console.print(f"[red]{len(failed)} trials failed:[/red]")
+    for row in failed[:10]:
+        console.print(
+            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
+            f"{row.failure}: {row.message}"
+        )
+    if len(failed) > 10:
+        console.print(f"  and {len(failed) - 10} more")
+    return len(failed)
+
+
+def where_next(
+    name: str, home: Path, files: Sequence[Path], trained: int, stopped: bool, console: Console
+) -> None:
+    """The last lines of every run: where to look."""
+    at = "" if home == Path("runs") else f" --home {home}"
+    done = f"{trained} trials trained" if trained else "nothing left to train"
+    if stopped:
+        console.print(f"stopped: {done}; run the same command again to go on")
+    else:
+        console.print(f"done: {done}")
+    rows = [
+        ("results", f"sqlite3 {home}/results.db 'select * from ablation where study = \"{name}\"'"),
+        ("trials", f"python -m tracking.server{at}"),
+        ("search", f"optuna-dashboard sqlite:///{home}/optuna.db"),
+        ("tables", f"python -m study.report {name}{at} --format latex"),
+    ]
+    pictures = [str(path) for path in files if path.suffix == ".png"]
+    if pictures:
+        rows.insert(1, ("picture", pictures[0]))
+    for label, command in rows:
+        console.print(f"  {label:<8} {command}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

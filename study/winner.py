@@ -1,0 +1,77 @@
+"""Who won, judged by validation scores alone."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from search_spaces.schema import Study
+from study.plan import search_id
+from tracking.ledger import Ledger
+from tracking.records import Phase, Status
+from tracking.rows import TrialRow
+
+_SCORED = (Status.COMPLETE, Status.CACHED)
+
+
+class NothingToCompare(RuntimeError):
+    """No trial of a phase finished, so the next phase has nothing to start from."""
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The confirmed winner.
+
+    Args:
+        cell: its name in the confirmation.
+        assignment: factor to level.
+        score: mean validation weighted F1 over its seeds.
+        best: the trial with the best validation score.
+    """
+
+    cell: str
+    assignment: Mapping[str, Any]
+    score: float
+    best: TrialRow
+
+
+def best_of_search(ledger: Ledger, study: Study, top: int) -> list[Mapping[str, Any]]:
+    """The ``top`` different assignments with the best validation score in the search.
+
+    A study without a search phase has one: its base configuration.
+    """
+    if study.search is None:
+        return [{}]
+    rows = _scored(search_rows(ledger, study), study, Phase.SEARCH)
+    best: dict[str, TrialRow] = {}
+    for row in sorted(rows, key=lambda r: (-(r.score or 0.0), r.number or 0)):
+        best.setdefault(row.identity, row)
+    return [study.assignment(row.config) for row in list(best.values())[:top]]
+
+
+def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
+    """The confirmed configuration with the best mean validation score over its seeds."""
+    cells: dict[str, list[TrialRow]] = defaultdict(list)
+    for row in _scored(ledger.trials(study.name, phase=Phase.CONFIRM), study, Phase.CONFIRM):
+        cells[row.cell].append(row)
+    means = {cell: fmean(row.score or 0.0 for row in rows) for cell, rows in cells.items()}
+    cell = max(sorted(means), key=lambda name: means[name])
+    best = max(cells[cell], key=lambda row: row.score or 0.0)
+    return Winner(cell, study.assignment(best.config), means[cell], best)
+
+
+def search_rows(ledger: Ledger, study: Study) -> list[TrialRow]:
+    """The trials of the study's present search space; those of an earlier one are left out."""
+    rows = ledger.trials(study.name, phase=Phase.SEARCH)
+    return [row for row in rows if row.id == search_id(study, row.number or 0)]
+
+
+def _scored(trials: Sequence[TrialRow], study: Study, phase: Phase) -> list[TrialRow]:
+    rows = [row for row in trials if row.status in _SCORED]
+    if not rows:
+        raise NothingToCompare(
+            f"no trial of the {phase.value} phase of '{study.name}' finished: see "
+            f"'select failure, message from trials where study = \"{study.name}\"'"
+        )
+    return rows

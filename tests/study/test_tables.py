@@ -1,0 +1,188 @@
+"""All formats show the same numbers, rounded alike, and survive awkward names."""
+
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import image
+
+from sslcl.errors import InputError
+from study.figures import forest_plot
+from study.tables import Table, escape_latex, numbers, p_text, percent, render, terminal
+from tracking.records import Phase
+from tracking.rows import ComparisonRow
+
+REFERENCE = ComparisonRow(
+    study="demo",
+    phase=Phase.ABLATE,
+    metric="weighted_f1",
+    cell="reference",
+    factor="reference",
+    level="",
+    is_reference=True,
+    n=5,
+    mean=0.61236,
+    sd=0.00801,
+    seconds=3.21,
+)
+
+
+def row(factor: str, level: str, difference: float, p: float) -> ComparisonRow:
+    return replace(
+        REFERENCE,
+        cell=f"{factor}={level}",
+        factor=factor,
+        level=level,
+        is_reference=False,
+        mean=0.61236 + difference,
+        difference=difference,
+        ci_low=difference - 0.01,
+        ci_high=difference + 0.01,
+        p_value=p / 2,
+        p_corrected=p,
+    )
+
+
+def table(*rows: ComparisonRow) -> Table:
+    chosen = rows or (
+        row("similarity", "dot", -0.0314, 0.00004),
+        row("similarity", "co|si_ne", 0.0042, 0.31449),
+        row("batch_size", "64", 0.02, 0.04),
+    )
+    levels = {"similarity": "soft_hgr", "batch_size": "16"}
+    return Table(
+        title="Ablation of demo",
+        label="demo",
+        metric="weighted_f1",
+        rows=(REFERENCE, *chosen),
+        reference_levels=levels,
+        caption="50 % of A & B_1 at p < 0.05.",
+        notes=("Failed: x=1 seed 3 (nan).",),
+    )
+
+
+def test_numbers_are_shown_in_percent_points_with_a_mark_for_significance() -> None:
+    shown = numbers(row("similarity", "dot", -0.0314, 0.00004))
+    assert shown == ("5", "58.10 ± 0.80", "−3.14", "[−4.14, −2.14]", "<0.001*", "3.2")
+    assert numbers(REFERENCE) == ("5", "61.24 ± 0.80", "–", "–", "–", "3.2")
+
+
+def test_what_is_not_known_is_a_dash_not_a_number() -> None:
+    unknown = replace(REFERENCE, is_reference=False, sd=None, n=1, seconds=None)
+    assert numbers(unknown) == ("1", "61.24", "–", "–", "–", "–")
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0009, "<0.001"), (0.001, "0.001"), (0.0496, "0.050"), (1.0, "1.000"), (None, "–")],
+)
+def test_p_values(p: float | None, text: str) -> None:
+    assert p_text(p) == text
+
+
+@given(st.floats(-1, 1))
+def test_percent_round_trips_and_never_shows_a_signed_zero(value: float) -> None:
+    shown = percent(value, signed=True)
+    assert float(shown.replace("−", "-")) == pytest.approx(100 * value, abs=0.00501)
+    assert (shown == "0.00") == (abs(float(shown.replace("−", "-"))) == 0)
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
+def test_every_format_tells_all(form: str) -> None:
+    text = render(table(), form).replace("$-$", "−").replace("$<$", "<").replace("\\", "")
+    for needle in ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "soft_hgr", "Failed"):
+        assert needle in text
+
+
+def test_unknown_format_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="did you mean 'markdown'"):
+        render(table(), "markdwn")
+
+
+def test_terminal_fits_a_narrow_window() -> None:
+    narrow = terminal(table(row("label_embedding_depth", "soft_hgr_textbook", -0.1, 0.2)), 80)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "[−11.00, −9.00]" in narrow
+    assert "\x1b" not in narrow
+
+
+def test_reference_comes_first_and_factors_are_named_once() -> None:
+    lines = terminal(table()).splitlines()
+    place = {word: i for i, line in enumerate(lines) for word in line.split()[:1]}
+    assert place["reference"] < place["similarity"] < place["dot"] < place["batch_size"]
+    assert sum("similarity" in line for line in lines) == 1
+
+
+def test_markdown_has_as_many_cells_in_every_row() -> None:
+    lines = [line for line in render(table(), "markdown").splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert len(lines) == 2 + 4
+
+
+def test_csv_keeps_full_precision() -> None:
+    frame = pd.read_csv(io.StringIO(render(table(), "csv")))
+    assert frame["difference"].tolist()[1:] == [-0.0314, 0.0042, 0.02]
+    assert frame["p_corrected"][1] == 0.00004
+    assert pd.isna(frame["difference"][0])
+
+
+SPECIAL = r"a_b%c&d#e$f~g^h\i{j}k"
+
+
+def test_latex_is_well_formed_whatever_the_names() -> None:
+    text = render(replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL), "latex")
+    bare = re.sub(r"\\[\\_%&#$~^{}]", "", text.partition("\n")[2])
+    assert bare.count("{") == bare.count("}")
+    assert bare.count("$") % 2 == 0
+    assert not re.search(r"[%#~_]", bare)
+    body = text.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
+    rows = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {7}
+    for rule in ("toprule", "midrule", "bottomrule"):
+        assert rf"\{rule}" in text
+
+
+@given(st.text(alphabet=SPECIAL + "xyz<>±−", max_size=30))
+def test_escaped_text_leaves_no_special_character_bare(value: str) -> None:
+    escaped = escape_latex(value)
+    assert not re.search(r"(?<!\\)[_%&#]", escaped)
+    assert not re.search(r"[~^](?!\{)", escaped.replace(r"\^", ""))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(tmp_path: Path) -> None:
+    body = render(replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL), "latex")
+    document = (
+        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
+        f"{body}\\end{{document}}\n"
+    )
+    (tmp_path / "t.tex").write_text(document, encoding="utf-8")
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+
+
+def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:
+    few, many = tmp_path / "few.png", tmp_path / "many.png"
+    forest_plot(table(row("a", "1", 0.01, 0.2)), few)
+    forest_plot(table(*(row("a", str(i), 0.01 * i, 0.2) for i in range(12))), many)
+    assert image.imread(many).shape[0] > image.imread(few).shape[0]
+    assert image.imread(many).shape[1] == image.imread(few).shape[1]
+
+
+def test_forest_plot_copes_with_rows_that_have_no_interval(tmp_path: Path) -> None:
+    bare = replace(row("a", "1", 0.01, 0.2), ci_low=None, ci_high=None, p_corrected=None)
+    picture = tmp_path / "plot.png"
+    forest_plot(table(bare, replace(bare, cell="a=2", level="2", difference=None)), picture)
+    assert picture.stat().st_size > 0
