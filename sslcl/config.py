@@ -103,16 +103,18 @@ class TrialConfig(BaseModel):
     def _components_exist_and_fit(self) -> Self:
         from sslcl.augmentation import check_augmentation
         from sslcl.backbones import BACKBONES
+        from sslcl.data import CATALOG
         from sslcl.objectives import OBJECTIVES
         from sslcl.similarities import SIMILARITIES
 
+        CATALOG.get(self.dataset).check_options(self.dataset_options)
         backbone = BACKBONES.get(self.backbone)
         backbone.check_size(self.hidden_size, backbone.check_options(self.backbone_options))
         SIMILARITIES.get(self.similarity)
         check_augmentation(self.augmentation)
         OBJECTIVES.get(self.objective).check(self)
-        if self.modalities is not None and not self.modalities:
-            raise InputError("modalities is empty: expected at least one modality name")
+        if self.modalities is not None:
+            _check_modalities(self.modalities)
         return self
 
     @classmethod
@@ -122,7 +124,7 @@ class TrialConfig(BaseModel):
         Raises:
             InputError: one line with the first problem, where it is and what was expected.
         """
-        strange = sorted(set(values) - set(cls.model_fields))
+        strange = sorted(str(key) for key in values if key not in cls.model_fields)
         if strange:
             tail = did_you_mean(strange[0], cls.model_fields)
             raise InputError(f"unknown key '{strange[0]}' in {where}: {tail}")
@@ -138,13 +140,20 @@ class TrialConfig(BaseModel):
     def canonical(self) -> dict[str, Any]:
         """The fields that decide the outcome, in a fixed order and JSON types.
 
-        Fields that the objective does not read are left out, so that configurations which can
-        only differ in name are one trial.
+        Fields that the objective does not read are left out, and so are options at their default,
+        so that configurations which can only differ in name are one trial.
         """
+        from sslcl.backbones import BACKBONES
+        from sslcl.data import CATALOG
         from sslcl.objectives import OBJECTIVES
 
         unread = OBJECTIVES.get(self.objective).unread_fields(self)
         values = self.model_dump(mode="json", exclude=set(unread))
+        for key, options in (
+            ("backbone_options", BACKBONES.get(self.backbone).check_options(self.backbone_options)),
+            ("dataset_options", CATALOG.get(self.dataset).check_options(self.dataset_options)),
+        ):
+            values[key] = options.model_dump(mode="json", exclude_defaults=True)
         if values.get("modalities") is not None:
             values["modalities"] = sorted(values["modalities"])
         return {key: values[key] for key in sorted(values)}
@@ -153,6 +162,14 @@ class TrialConfig(BaseModel):
         """SHA-256 of the canonical form, 64 hexadecimal digits."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_modalities(names: tuple[str, ...]) -> None:
+    if not names:
+        raise InputError("modalities is empty: expected at least one modality name")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"modalities names '{name}' twice: expected each once")
 
 
 def first_problem(error: ValidationError, where: str) -> str:

@@ -12,6 +12,8 @@ from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 
 _ROOT = "sslcl.training"
+_LOADING = "sslcl.data"
+"""Not training code: what loading gives has a fingerprint of its own."""
 
 
 def trial_identity(config: TrialConfig, data_fingerprint: str) -> str:
@@ -28,7 +30,8 @@ def code_fingerprint(config: TrialConfig) -> str:
 
     Covers the modules of this package that the trainer imports, and those of the chosen backbone,
     similarity and objective, without comments, docstrings and layout: a new component, or a
-    reworded comment, does not make old results stale; a changed formula does.
+    reworded comment, does not make old results stale; a changed formula does. The loading of data
+    is not covered, because the data has a fingerprint of its own.
     """
     modules = {
         _ROOT,
@@ -66,10 +69,18 @@ def _imports(module: str) -> frozenset[str]:
     for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module)
+            names.add(origin)
+            names.update(f"{origin}.{alias.name}" for alias in node.names)
+    names.discard(_LOADING)
     return frozenset(name for name in names if name.startswith("sslcl.") and _path(name))
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    path = _path(module)
+    package = module if path and path.name == "__init__.py" else module.rpartition(".")[0]
+    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
 
 
 @cache

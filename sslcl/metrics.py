@@ -26,7 +26,8 @@ def class_f1(confusion: Ints) -> Floats:
     """
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     total = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    f1: Floats = np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return f1
 
 
 def scores(confusion: Ints, label_names: Sequence[str]) -> dict[str, float]:

@@ -103,7 +103,7 @@ class ConversationScorer(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Score every utterance of the conversation."""
-        *parts, speakers = rows.float().split([*self.widths, 1], dim=-1)
+        *parts, speakers = torch.split(rows.float(), [*self.widths, 1], dim=-1)
         features = {n: x[None] for n, x in zip(self.model.modalities, parts, strict=True)}
         length = rows.shape[0]
         batch = Batch(

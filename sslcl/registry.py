@@ -30,14 +30,16 @@ class Registry(Generic[T]):
 
     @cached_property
     def _classes(self) -> dict[str, type[T]]:
-        package = importlib.import_module(self.package)
+        path = importlib.import_module(self.package).__path__
         found: dict[str, type[T]] = {}
-        for module in sorted(info.name for info in pkgutil.iter_modules(package.__path__)):
+        for module in sorted(info.name for info in pkgutil.iter_modules(path)):
             if not module.startswith("_"):
                 importlib.import_module(f"{self.package}.{module}")
         for cls in _subclasses(self.base):
             name: Any = cls.__dict__.get("name")
-            if isinstance(name, str) and cls.__module__.startswith(f"{self.package}."):
+            module = cls.__module__.removeprefix(f"{self.package}.")
+            ours = module != cls.__module__ and not module.startswith("_")
+            if isinstance(name, str) and ours:
                 if name in found and found[name] is not cls:
                     raise TypeError(f"two {self.kind} classes are named '{name}'")
                 found[name] = cls

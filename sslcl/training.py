@@ -96,7 +96,7 @@ class Trainer:
             ``learning_rate``, ``seconds`` and ``validation_*`` scores.
 
         Raises:
-            Diverged: when the loss or the gradient is not finite.
+            Diverged: when the loss, the gradient or a validation score of a class is not finite.
         """
         started = time.perf_counter()
         self.epoch += 1
@@ -156,12 +156,19 @@ class Trainer:
             yield Batch.of(chosen).to(self.device)
 
     def evaluate(self, split: Split) -> Predictions:
-        """Predict ``split`` with the model as it stands."""
+        """Predict ``split`` with the model as it stands.
+
+        Raises:
+            Diverged: when a class score is not finite, so that its prediction would mean nothing.
+        """
         self.model.eval()
         predicted: list[Tensor] = []
         with torch.no_grad(), self._precision():
             for batch in self._batches(split, _EVALUATION_BATCH, shuffle=False):
-                predicted.append(self.model.scores(batch).argmax(dim=-1).cpu())
+                found = self.model.scores(batch)
+                if not found.isfinite().all():
+                    raise Diverged(self.epoch, "class_scores")
+                predicted.append(found.argmax(dim=-1).cpu())
         predictions: Ints = torch.cat(predicted).numpy().astype(np.int64)
         labels: Ints = torch.cat([c.labels for c in split]).numpy()
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
@@ -183,8 +190,8 @@ class Trainer:
             self.model.load_state_dict(self._best_state)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on from here, as tensors and plain values."""
-        return {
+        """A copy of everything needed to go on from here, as tensors and plain values."""
+        state = {
             "model": self.model.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "best_state": self._best_state,
@@ -194,11 +201,13 @@ class Trainer:
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
+        return copy.deepcopy(state)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`: the same bits as without the interruption."""
         self.model.load_state_dict(state["model"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        # The optimiser would otherwise go on in the tensors of ``state`` themselves.
+        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         self._best_state = dict(state["best_state"])
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]

@@ -140,7 +140,7 @@ def speaker_relations(speakers: Tensor) -> Tensor:
 class RelationalConv(nn.Module):
     """R-GCN layer, x_i = W_0 h_i + b + sum over r and j of a_rij W_r h_j.
 
-    Source: Schlichtkrull et al. 2018, arXiv 1703.06103, equation 2, with the edge weight a_rij in
+    Source: Schlichtkrull et al. 2018, arXiv 1703.06103, with the edge weight a_rij in
     the place of 1 / c_ir and the nonlinearity left to the caller.
 
     Args:

@@ -34,7 +34,7 @@ class DialogueGCNOptions(BaseModel):
 class EdgeAttention(nn.Module):
     """Content-based edge weights, a_i = softmax over the j in the window of i of h_j' W h_i.
 
-    What arrives at an utterance has weights that sum to 1, as in the paper (equation 2). The
+    What arrives at an utterance has weights that sum to 1, as in the paper. The
     released code scores by the absolute position of an utterance, not by its content, and
     normalises what leaves it.
 
@@ -54,7 +54,7 @@ class EdgeAttention(nn.Module):
 class GraphConv(nn.Module):
     """z_i = V_1 x_i + c + sum over the j in the window of i of V_2 x_j.
 
-    Source: Morris et al. 2019, arXiv 1810.02244, equation 3, without nonlinearity.
+    Source: Morris et al. 2019, arXiv 1810.02244, without nonlinearity.
 
     Args:
         width: ``D`` of input and output.
@@ -84,7 +84,7 @@ class DialogueGCN(Backbone):
     would keep those. An absent modality is a missing term of the first sum, its bias included.
     Exchanging two participants changes nothing.
 
-    Source: Ghosal et al. 2019 (arXiv 1908.11540), sections 3.2 and 3.3. Released: 2 layers of 100
+    Source: Ghosal et al. 2019 (arXiv 1908.11540). Released: 2 layers of 100
     units a direction, graph 100, windows 10 and 10, dropout 0.4, Adam at 3e-4, batch 32. Published
     weighted F1 on IEMOCAP: 64.18, the epoch chosen on the test split (64.10 by the
     re-implementation with content-based weights, chosen on validation).
