@@ -125,6 +125,12 @@ class Server:
         self._remember_family()
         return True
 
+    def may_answer(self) -> bool:
+        """Whether there is hope: it answers, or it is ours and still running."""
+        if self._process is not None and self._process.poll() is None:
+            return True
+        return answers(self.uri)
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log of the server that we started."""
         if self._log is None or not self._log.is_file():
