@@ -1,15 +1,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOME_DIR ?= runs
-EXTRAS := dev
 
 .PHONY: study test lint clean
 
 study: $(VENV)/.installed
-	$(BIN)/python -m study.run quickstart --home $(HOME_DIR)
+	$(BIN)/python -m study.run quickstart
 
-test: $(VENV)/.installed
+test: study
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed
@@ -19,7 +17,7 @@ lint: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 clean:

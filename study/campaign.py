@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from study.cluster import Cluster
 
 
+RETRIED = (FailureKind.NODE, FailureKind.OUT_OF_MEMORY)
+"""Failures for want of a machine: tried again by the next run, outside of search."""
+
+
 class Campaign:
     """Search, confirmation and ablation of one study.
 
@@ -75,10 +79,14 @@ class Campaign:
             NothingToCompare: when a phase ended without a single finished trial.
         """
         self._ledger.release_running(self._study.name)
-        with ExitStack() as stack:
-            for phase in (self._search, self._confirm, self._ablate):
-                if not self._halt():
-                    phase(stack)
+        try:
+            with ExitStack() as stack:
+                for phase in (self._search, self._confirm, self._ablate):
+                    if not self._halt():
+                        phase(stack)
+        finally:
+            # Ray drops the trials in progress without a word when it is told to stop.
+            self._ledger.release_running(self._study.name)
 
     def _search(self, stack: ExitStack) -> None:
         if self._study.search is None:
@@ -112,7 +120,7 @@ class Campaign:
         name = self._study.name
         self._ledger.plan(name, phase, trials, replace=True)
         for row in self._ledger.trials(name, phase=phase, status=Status.FAILED):
-            if row.failure in (FailureKind.NODE, FailureKind.OUT_OF_MEMORY):
+            if row.failure in RETRIED:
                 self._ledger.retry(row.id)
         planned = {row.id for row in self._ledger.trials(name, phase=phase, status=Status.PLANNED)}
         waiting = []

@@ -14,10 +14,14 @@ def only_driver(home: Path) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however the process ends.
 
     Raises:
-        InputError: when another process runs a study there.
+        InputError: when another process runs a study there, or nothing can be written there.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "driver.lock").open("a+") as file:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / "driver.lock").open("a+")
+    except OSError as error:
+        raise InputError(f"cannot keep results in '{home}': {error.strerror}") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,7 +1,8 @@
 """``--dry-run``: what a study would train, what it would cost and what it could show."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -10,16 +11,26 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search_spaces.schema import Study
+from search_spaces.schema import Assignment, Study
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
 from sslcl.identity import trial_identity
 from sslcl.training import Trainer
+from study.campaign import RETRIED
 from study.outcome import pick_device
-from study.plan import Plan, detectable_difference, plan, summary
+from study.plan import (
+    Identify,
+    PhasePlan,
+    Plan,
+    confirm_trials,
+    detectable_difference,
+    plan,
+    search_id,
+    summary,
+)
 from study.progress import duration
 from study.resources import Resources
-from study.winner import NothingToCompare, best_of_search, winner_of_confirmation
+from study.winner import NothingToCompare, best_of_search, search_rows, winner_of_confirmation
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
@@ -35,19 +46,21 @@ def show_plan(
 
     Nothing is written; the results database is read if it is there.
     """
-    ledger = Ledger.at(home) if (home / "results.db").is_file() else None
-    rows = _finished(ledger)
-    try:
-        reference, winners = _known_winners(ledger, study)
-    finally:
-        if ledger is not None:
-            ledger.close()
 
     def identify(config: TrialConfig) -> str:
         return trial_identity(config, dataset.fingerprint)
 
+    ledger = Ledger.at(home) if (home / "results.db").is_file() else None
+    try:
+        rows = _rows(ledger)
+        done = _settled(ledger, study, rows)
+        reference, winners, sure = _known_winners(ledger, study, identify, done)
+    finally:
+        if ledger is not None:
+            ledger.close()
     planned = plan(study, identify, reference, winners)
-    done = {row.identity for row in rows} | {row.id for row in rows}
+    if not sure:
+        planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
     seconds, source = _seconds_per_trial(study, dataset, rows)
     workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
     console.print(_table(planned, done, seconds, workers))
@@ -58,34 +71,61 @@ def show_plan(
     console.print(_power(study, rows))
 
 
-def _finished(ledger: Ledger | None) -> list[TrialRow]:
+def _rows(ledger: Ledger | None) -> list[TrialRow]:
+    """The trials of all studies: one may have trained what another needs."""
     if ledger is None:
         return []
-    return [
-        row
-        for study in ledger.studies()
-        for row in ledger.trials(study.name)
-        if row.status in (Status.COMPLETE, Status.PRUNED, Status.CACHED)
-    ]
+    return [row for study in ledger.studies() for row in ledger.trials(study.name, current=None)]
+
+
+def _settled(ledger: Ledger | None, study: Study, rows: Sequence[TrialRow]) -> set[str]:
+    """Ids and identities of the trials that a run would not train."""
+    complete = {row.identity for row in rows if row.status is Status.COMPLETE}
+    if ledger is None or study.name not in {row.study for row in rows}:
+        return complete
+    fixed = {
+        row.id
+        for row in rows
+        if row.phase is not Phase.SEARCH and row.status.final and row.failure not in RETRIED
+    }
+    searched = sum(row.status.final for row in search_rows(ledger, study))
+    # The sampler's numbers may have gaps; the plan counts from 0.
+    return complete | fixed | {search_id(study, number) for number in range(searched)}
 
 
 def _known_winners(
-    ledger: Ledger | None, study: Study
-) -> tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]:
-    """The ablation's reference and the configurations to confirm, where they are known."""
-    ablate = study.ablate
-    given: Mapping[str, Any] | None = None
-    if ablate is not None and isinstance(ablate.reference, Mapping):
-        given = ablate.reference
-    if ledger is None or study.name not in {row.name for row in ledger.studies()}:
-        return given, ()
-    try:
-        winners = best_of_search(ledger, study, study.confirm.top if study.confirm else 1)
-        if given is None and study.confirm is not None:
-            given = winner_of_confirmation(ledger, study).assignment
-    except NothingToCompare:
-        return given, ()
-    return given or winners[0], winners
+    ledger: Ledger | None, study: Study, identify: Identify, done: Set[str]
+) -> tuple[Assignment | None, Sequence[Assignment], bool]:
+    """The ablation's reference and the configurations to confirm, where they are known.
+
+    The third is whether the reference is sure; before the confirmation has ended it is the best
+    of the search.
+    """
+    given: Assignment | None = None
+    if study.ablate is not None and isinstance(study.ablate.reference, Mapping):
+        given = study.ablate.reference
+    winners: list[Assignment] = [{}]
+    if study.search is not None:
+        searched = {search_id(study, number) for number in range(study.search.trials)}
+        if ledger is None or not searched <= done:
+            return given, (), True
+        try:
+            winners = best_of_search(ledger, study, study.confirm.top if study.confirm else 1)
+        except NothingToCompare:
+            return given, (), True
+    if given is not None or study.confirm is None or len(winners) == 1:
+        return given or winners[0], winners, True
+    confirmed = {trial.id for trial in confirm_trials(study, winners, identify)}
+    if ledger is not None and confirmed <= done:
+        try:
+            return winner_of_confirmation(ledger, study).assignment, winners, True
+        except NothingToCompare:
+            pass
+    return winners[0], winners, False
+
+
+def _provisional(phase: PhasePlan) -> PhasePlan:
+    return replace(phase, provisional=phase.provisional or phase.phase is Phase.ABLATE)
 
 
 def _seconds_per_trial(
@@ -96,7 +136,10 @@ def _seconds_per_trial(
     like = [
         row.seconds / row.epochs_run
         for row in rows
-        if row.seconds and row.epochs_run and row.config.dataset == study.dataset
+        if row.status in (Status.COMPLETE, Status.PRUNED)
+        and row.seconds
+        and row.epochs_run
+        and row.config.dataset == study.dataset
     ]
     if like:
         return fmean(like) * base.epochs, f"from {len(like)} finished trials on this data"

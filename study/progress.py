@@ -75,6 +75,9 @@ class PhaseProgress:
 
     def epoch(self) -> None:
         """Count an epoch, so that long trials show signs of life."""
+        if self._epochs == 0:
+            # Starting the workers takes seconds that say nothing about the trials.
+            self._started = time.monotonic()
         self._epochs += 1
         self._bar.update(self._task, note=self._note())
 

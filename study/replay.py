@@ -10,13 +10,15 @@ from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import trial_identity
+from study.command import OneLineCommand
+from study.console import person_console
 from study.outcome import train
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome
 from tracking.rows import TrialRow
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("trial")
 @click.option(
     "--home",
@@ -36,7 +38,7 @@ def main(trial: str, home: Path, data_dir: Path | None) -> None:
 
     Exit code 0 when predictions, scores and every epoch are identical, 1 when they are not.
     """
-    console = Console(highlight=False)
+    console = person_console()
     try:
         if not (home / "results.db").is_file():
             raise InputError(f"no results database in '{home}': give the run's folder with --home")
@@ -86,6 +88,8 @@ def replay(ledger: Ledger, row: TrialRow, dataset: Dataset, console: Console) ->
 
     console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}, again")
     _, outcome = train(row.config, dataset if "test" in splits else dataset.sealed(), check)
+    if outcome.epochs != len(recorded):
+        differences.append(f"{len(recorded)} epochs then, {outcome.epochs} now")
     for split in splits:
         differences += compare(ledger.evaluation(row.id, split), outcome, split)
     return differences[0] if differences else None

@@ -12,6 +12,7 @@ from rich.console import Console
 from sslcl.errors import InputError, unknown
 from study.captions import caption, notes, reference_levels
 from study.comparisons import REPORTED, PhaseReading, ablation_rows, refresh, write_comparisons
+from study.console import person_console
 from study.figures import forest_plot
 from study.tables import FORMATS, Table, as_frame, as_rich, render
 from tracking.ledger import Ledger
@@ -180,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out is not None:
             _write(options.out, render(table, options.form))
         elif options.form == "terminal" and sys.stdout.isatty():
-            Console(highlight=False).print(as_rich(table))
+            person_console().print(as_rich(table))
         else:
             sys.stdout.write(render(table, options.form))
     except InputError as error:

@@ -16,6 +16,8 @@ from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
 from study.campaign import Campaign
+from study.command import OneLineCommand
+from study.console import person_console
 from study.environment import environment
 from study.lock import only_driver
 from study.preview import show_plan
@@ -29,7 +31,7 @@ from tracking.records import Status
 INTERRUPTED = 130
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("study")
 @click.option("--data", metavar="NAME", help="Run on this dataset instead of the study's own.")
 @click.option(
@@ -71,11 +73,11 @@ def main(
 
     Running the same command again goes on where it stopped, and trains nothing twice.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = person_console()
     try:
         spec = load_study(study, overrides, data)
         dataset = load_dataset(spec.dataset, spec.dataset_options, data_dir)
-        chosen_modalities(spec.base_config(seed=0), dataset)
+        check_modalities(spec, dataset)
         resources = Resources(
             workers=workers or spec.resources.workers,
             cpus_per_trial=spec.resources.cpus_per_trial,
@@ -131,6 +133,18 @@ def run_study(
     if halt.signalled:
         return INTERRUPTED
     return 1 if failed else 0
+
+
+def check_modalities(spec: Study, dataset: Dataset) -> None:
+    """Refuse a study that names a modality which the dataset lacks.
+
+    Raises:
+        InputError: naming the modality.
+    """
+    factor = spec.factors.get("modalities")
+    for level in factor.probes() if factor else ():
+        chosen_modalities(spec.config({"modalities": level}, seed=0), dataset)
+    chosen_modalities(spec.base_config(seed=0), dataset)
 
 
 def describe(spec: Study, dataset: Dataset, console: Console) -> None:

@@ -66,7 +66,11 @@ class OptunaSource:
     PLANNED or RUNNING        RUNNING                 trained (again), then told
     final                     RUNNING                 told what the ledger says
     final                     final                   nothing
+    PLANNED or RUNNING        final                   trained (again); a power cut can do this
+    anything                  no such trial           given back: Optuna's file was lost
     ========================  ======================  ==================================
+
+    Trials of an earlier search space stay in the ledger but are no longer current.
 
     Args:
         study: the study file.
@@ -90,6 +94,7 @@ class OptunaSource:
         self._wanted = study.search.trials
         self._optuna = open_optuna(study, storage)
         self._live: dict[str, optuna.trial.Trial] = {}
+        self._reported: dict[str, int] = {}
         self._waiting: deque[PlannedTrial] = deque()
         self._planned = 0
         self._reap()
@@ -106,12 +111,17 @@ class OptunaSource:
         return self._ask() if self._planned < self._wanted else None
 
     def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Report an intermediate score, once an epoch."""
-        self._live[trial.id].report(score, epoch)
+        """Report an intermediate score, once an epoch: a resumed trial may repeat some."""
+        live = self._live.get(trial.id)
+        if live is not None and epoch > self._reported.get(trial.id, 0):
+            live.report(score, epoch)
+            self._reported[trial.id] = epoch
 
     def ended(self, row: TrialRow) -> None:
-        """Tell Optuna what the ledger says."""
-        trial = self._live.pop(row.id)
+        """Tell Optuna what the ledger says, unless it knows already."""
+        trial = self._live.pop(row.id, None)
+        if trial is None:
+            return
         status = Status.COMPLETE if row.status is Status.CACHED else row.status
         state = _TOLD.get(status, TrialState.FAIL)
         trial.set_user_attr("ledger_trial", row.id)
@@ -129,27 +139,55 @@ class OptunaSource:
         return planned
 
     def _reap(self) -> None:
-        rows = {row.number: row for row in search_rows(self._ledger, self._study)}
+        rows = {row.number or 0: row for row in search_rows(self._ledger, self._study)}
         self._planned = len(rows)
-        for frozen in self._optuna.get_trials(states=(TrialState.RUNNING,)):
+        present = [_planned(row) for row in rows.values()]
+        self._ledger.plan(self._study.name, Phase.SEARCH, present, replace=True)
+        self._give_back(rows)
+        for frozen in self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             row = rows.get(frozen.number)
             if row is None:
                 self._optuna.tell(frozen.number, state=TrialState.FAIL)
                 continue
             self._live[row.id] = optuna.trial.Trial(self._optuna, frozen._trial_id)
-            if not row.status.final and self._identify(row.config) != row.identity:
-                # The code has changed since it was suggested: its score would belong to neither.
-                self._ledger.start(row.id)
-                self._ledger.fail(row.id, FailureKind.ERROR, "the training code has changed")
-                row = self._ledger.trial(row.id)
-            if row.status.final:
-                self.ended(row)
-            else:
-                self._waiting.append(
-                    PlannedTrial(
-                        row.id, row.phase, row.cell, row.identity, row.config, frozen.number
-                    )
+            self._reported[row.id] = frozen.last_step or 0
+        for row in rows.values():
+            self._take_up(row)
+
+    def _take_up(self, row: TrialRow) -> None:
+        if not row.status.final and self._identify(row.config) != row.identity:
+            # Changed since it was suggested: its score would belong to neither.
+            self._ledger.start(row.id)
+            message = "the data or the training code have changed since it was planned"
+            self._ledger.fail(row.id, FailureKind.ERROR, message)
+            row = self._ledger.trial(row.id)
+        if row.status.final:
+            self.ended(row)
+        else:
+            self._waiting.append(_planned(row))
+
+    def _give_back(self, rows: Mapping[int, TrialRow]) -> None:
+        """Tell Optuna of the suggestions that only the ledger still knows."""
+        known = len(self._optuna.get_trials(deepcopy=False))
+        suggested = max(rows, default=-1) + 1
+        for number in range(known, suggested):
+            row = rows.get(number)
+            drawn = optuna.trial.FixedTrial(self._study.assignment(row.config) if row else {})
+            if row is not None:
+                suggest(self._study, drawn)
+            self._optuna.add_trial(
+                optuna.trial.create_trial(
+                    state=TrialState.RUNNING,
+                    params=drawn.params,
+                    distributions=drawn.distributions,
                 )
+            )
+        if suggested > known:
+            self._optuna.sampler = _sampler(self._study, suggested)
+
+
+def _planned(row: TrialRow) -> PlannedTrial:
+    return PlannedTrial(row.id, row.phase, row.cell, row.identity, row.config, row.number)
 
 
 def open_optuna(study: Study, storage: str) -> optuna.Study:
@@ -170,19 +208,24 @@ def open_optuna(study: Study, storage: str) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
     )
-    # Seeded by what has been told, so that a resumed search does not repeat its first guesses.
-    seed = study.search.seed + 7919 * len(found.get_trials(deepcopy=False))
-    found.sampler = (
-        optuna.samplers.RandomSampler(seed=seed)
-        if study.search.sampler == "random"
-        else optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=8
-        )
-    )
+    found.sampler = _sampler(study, len(found.get_trials(deepcopy=False)))
     return found
 
 
-def suggest(study: Study, trial: optuna.trial.Trial) -> Mapping[str, Any]:
+def _sampler(study: Study, told: int) -> optuna.samplers.BaseSampler:
+    """The study's sampler when Optuna knows of ``told`` trials."""
+    if study.search is None:
+        raise ValueError(f"study '{study.name}' has no search phase")
+    # Seeded by what is known, so that a resumed search does not repeat its first guesses.
+    seed = study.search.seed + 7919 * told
+    if study.search.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=8
+    )
+
+
+def suggest(study: Study, trial: optuna.trial.BaseTrial) -> Mapping[str, Any]:
     """Draw a level for every factor that is not fixed and is active given those before it."""
     assignment: dict[str, Any] = dict(study.search.fixed) if study.search else {}
     for name in study.factor_names:

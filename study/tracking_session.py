@@ -1,5 +1,6 @@
 """MLflow beside a campaign: a server, a mirror, and the winner's model; never in its way."""
 
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -65,7 +66,7 @@ class TrackingSession:
             return
         if error is None:
             with self._console.status("bringing MLflow up to date"):
-                self._mirror.drain(DRAIN_SECONDS)
+                self._drain()
         behind = self._mirror.behind()
         self._mirror.stop()
         self._server.stop()
@@ -74,6 +75,18 @@ class TrackingSession:
                 f"[yellow]MLflow is {behind} trials behind; nothing is lost: "
                 "python -m tracking.reconcile brings it up to date[/yellow]"
             )
+
+    def _drain(self) -> bool:
+        """Wait for the mirror as long as there is a server that it could deliver to."""
+        if self._mirror is None or self._server is None:
+            return False
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            if self._mirror.drain(3.0):
+                return True
+            if not self._server.may_answer():
+                return False
+        return False
 
     def log_winner(self, spec: Study, dataset: Dataset) -> None:
         """Log the confirmed winner's model to its MLflow run, once."""
@@ -84,7 +97,7 @@ class TrackingSession:
         except NothingToCompare:
             return
         marker = model_path(self._home, best.identity).with_suffix(".logged")
-        if marker.exists() or not self._mirror.drain(DRAIN_SECONDS):
+        if marker.exists() or not self._drain():
             return
         run = self._ledger.mirror_run(best.id)
         if run is None:

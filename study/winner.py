@@ -1,6 +1,5 @@
 """Who won, judged by validation scores alone."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -51,19 +50,23 @@ def best_of_search(ledger: Ledger, study: Study, top: int) -> list[Mapping[str, 
 
 
 def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
-    """The confirmed configuration with the best mean validation score over its seeds."""
-    cells: dict[str, list[TrialRow]] = defaultdict(list)
-    for row in _scored(ledger.trials(study.name, phase=Phase.CONFIRM), study, Phase.CONFIRM):
+    """The confirmed configuration with the best mean validation score over its seeds.
+
+    Of equals, the one that ranked higher in the search.
+    """
+    trials = ledger.trials(study.name, phase=Phase.CONFIRM)
+    cells: dict[str, list[TrialRow]] = {row.cell: [] for row in trials}
+    for row in _scored(trials, study, Phase.CONFIRM):
         cells[row.cell].append(row)
-    means = {cell: fmean(row.score or 0.0 for row in rows) for cell, rows in cells.items()}
-    cell = max(sorted(means), key=lambda name: means[name])
+    means = {cell: fmean(row.score or 0.0 for row in rows) for cell, rows in cells.items() if rows}
+    cell = max(means, key=lambda name: means[name])
     best = max(cells[cell], key=lambda row: row.score or 0.0)
     return Winner(cell, study.assignment(best.config), means[cell], best)
 
 
 def search_rows(ledger: Ledger, study: Study) -> list[TrialRow]:
     """The trials of the study's present search space; those of an earlier one are left out."""
-    rows = ledger.trials(study.name, phase=Phase.SEARCH)
+    rows = ledger.trials(study.name, phase=Phase.SEARCH, current=None)
     return [row for row in rows if row.id == search_id(study, row.number or 0)]
 
 
