@@ -1,0 +1,301 @@
+"""``python -m study.run`` on bad input: one line, exit code 2, and nothing is written."""
+
+import csv
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from sslcl.data.mosi import WIDTHS
+from study.lock import only_driver
+from study.replay import main as replay
+from study.run import main
+from tracking.ledger import SCHEMA_VERSION, Ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY: dict[str, Any] = {
+    "study": "small",
+    "dataset": "synthetic",
+    "dataset_options": {"conversations": 7},
+    "base": {"epochs": 1, "hidden_size": 8, "label_embedding_width": 8},
+    "factors": {
+        "objective": ["sslcl", "cross_entropy"],
+        "backbone": ["recurrent", "transformer"],
+        "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
+    },
+    "search": {"trials": 2},
+}
+
+Rows = list[list[str]]
+Damage = Callable[[Path], None]
+
+
+def run(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, [*words, "--home", str(home)])
+
+
+def refused(result: Result) -> str:
+    """The one line of a refusal."""
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.endswith("\n")
+    return result.stderr
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., str]:
+    """Write the study with ``changes`` and give its path."""
+
+    def write(**changes: Any) -> str:
+        path = tmp_path / "small.yaml"
+        path.write_text(yaml.safe_dump({**STUDY, **changes}))
+        return str(path)
+
+    return write
+
+
+class TestStudies:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["quikstart"], "unknown study 'quikstart': did you mean 'quickstart'?"),
+            (["nowhere/small.yaml"], "no study file at nowhere/small.yaml"),
+            (["quickstart", "--data", "mosy"], "did you mean 'mosi'?"),
+            (["quickstart", "--set", "backbone=recurent"], "did you mean 'recurrent'?"),
+            (["quickstart", "--set", "search.trails=4"], "did you mean 'trials'?"),
+            (["quickstart", "--set", "bach_size=4"], "did you mean 'batch_size'?"),
+            (["quickstart", "--set", "search.trials"], "expected KEY=VALUE"),
+            (["quickstart", "--set", "search.trials=0"], "search.trials"),
+            (["quickstart", "--set", "modalities=[text, speech]"], "unknown modality 'speech'"),
+            (["quickstart", "--set", "dataset_options={conversation: 9}"], "'conversations'"),
+        ],
+    )
+    def test_a_mistake_on_the_command_line(self, home: Path, words: list[str], said: str) -> None:
+        assert said in refused(run(home, *words))
+        assert not home.exists()
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"factors": {"bach_size": [4, 8]}}, "did you mean 'batch_size'?"),
+            ({"factors": {"backbone": ["recurrent", "transfomer"]}}, "did you mean 'transformer'?"),
+            ({"factors": {}}, "the space is empty"),
+            (
+                {"factors": {"batch_size": {"levels": [4, 8], "when": {"objective": ["sslcl"]}}}},
+                "unknown factor 'objective' in ",
+            ),
+            (
+                {"search": {"trials": 2, "fixed": {"objective": "ssclc"}}},
+                "unknown level 'ssclc'",
+            ),
+            ({"dataset": "synthetc"}, "did you mean 'synthetic'?"),
+            ({"base": {"backbone": "gru"}}, "unknown backbone 'gru'"),
+            ({"base": {"hidden_size": 0}}, "hidden_size"),
+            ({"factors": {"modalities": ["text", "text+speech"]}}, "unknown modality 'speech'"),
+            ({"serach": {"trials": 2}}, "did you mean 'search'?"),
+            ({"search": {"trials": "many"}}, "search.trials"),
+            ({"search": None}, "no phase"),
+        ],
+    )
+    def test_a_mistake_in_the_file(
+        self, home: Path, file: Callable[..., str], changes: dict[str, Any], said: str
+    ) -> None:
+        assert said in refused(run(home, file(**changes)))
+        assert not home.exists()
+
+    def test_a_file_that_is_not_yaml(self, home: Path, tmp_path: Path) -> None:
+        path = tmp_path / "small.yaml"
+        path.write_text("study: [small\nfactors: {")
+        assert "not valid YAML" in refused(run(home, str(path)))
+        assert not home.exists()
+
+
+class TestCommandLine:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["quickstart", "--workers", "0"], "--workers"),
+            (["quickstart", "--gpus-per-trial", "-1"], "--gpus-per-trial"),
+            (["quickstart", "--workers", "two"], "'two' is not a valid integer"),
+            (["quickstart", "--worker", "2"], "--workers"),
+            (["quickstart", "--dryrun"], "--dry-run"),
+            (["quickstart", "again"], "unexpected extra argument"),
+            ([], "Missing argument 'STUDY'"),
+        ],
+    )
+    def test_a_word_that_does_not_fit(self, home: Path, words: list[str], said: str) -> None:
+        assert said in refused(run(home, *words))
+        assert not home.exists()
+
+    def test_help_is_no_mistake(self) -> None:
+        result = CliRunner().invoke(main, ["--help"])
+        assert result.exit_code == 0
+        assert "--dry-run" in result.stdout
+
+    def test_replay_answers_likewise(self, home: Path) -> None:
+        for words in ([], ["abc", "--hme", "x"], ["abc", "--home", str(home)]):
+            refused(CliRunner().invoke(replay, words))
+        assert not home.exists()
+
+    def test_a_home_that_is_a_file(self, home: Path, file: Callable[..., str]) -> None:
+        home.write_text("in the way")
+        assert "'--home'" in refused(run(home, file()))
+        assert "cannot keep results in" in refused(run(home / "inside", file()))
+        assert home.read_text() == "in the way"
+
+    def test_as_a_process(self, home: Path) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "study.run", "quikstart", "--home", str(home)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("error: unknown study 'quikstart'")
+        assert not home.exists()
+
+
+def write(path: Path, rows: Rows) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+
+
+def read(path: Path) -> Rows:
+    with path.open(newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def cell(name: str, row: int, column: int, value: str) -> Damage:
+    def damage(folder: Path) -> None:
+        rows = read(folder / name)
+        rows[row][column] = value
+        write(folder / name, rows)
+
+    return damage
+
+
+def shortened(name: str) -> Damage:
+    def damage(folder: Path) -> None:
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-60])
+
+    return damage
+
+
+def removed(name: str) -> Damage:
+    return lambda folder: (folder / name).unlink()
+
+
+class TestData:
+    @pytest.fixture
+    def data(self, tmp_path: Path) -> Path:
+        """A data folder with four little videos in MOSI's layout."""
+        rng = np.random.default_rng(0)
+        folder = tmp_path / "data" / "mosi"
+        transcripts: Rows = []
+        tables: dict[str, Rows] = {}
+        for video, split in (("a", "train"), ("b", "train"), ("c", "train"), ("d", "test")):
+            for number in (1, 2):
+                label = str(number % 2)
+                features = {m: [f"{x:.6g}" for x in rng.normal(size=w)] for m, w in WIDTHS.items()}
+                index = [str(len(transcripts)), *features["text"]]
+                tables.setdefault(f"text_{split}.csv", []).append(index)
+                for modality, values in features.items():
+                    name = f"{modality}/{modality}_{split}0.csv"
+                    tables.setdefault(name, []).append([*values, label])
+                transcripts.append([f"{video}_{number}", "WELL, I LIKED IT", "7", label])
+        write(folder / "transcripts.csv", transcripts)
+        for name, rows in tables.items():
+            write(folder / name, rows)
+        return folder.parent
+
+    def mosi(self, data: Path, home: Path, file: Callable[..., str], *words: str) -> Result:
+        study = file(dataset="mosi", dataset_options={})
+        return run(home, study, "--data-dir", str(data), *words)
+
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (removed("audio/audio_train0.csv"), "audio_train0.csv"),
+            (shortened("video/video_test0.csv"), "video_test0.csv"),
+            (shortened("transcripts.csv"), "transcripts.csv"),
+            (cell("audio/audio_train0.csv", 1, -1, "2"), "label is 2"),
+            (cell("text/text_train0.csv", 0, 2, "nan"), "is 'nan'"),
+            (cell("transcripts.csv", 6, 0, "a_9"), "video 'a' is also in"),
+        ],
+    )
+    def test_that_is_damaged(
+        self, data: Path, home: Path, file: Callable[..., str], damage: Damage, said: str
+    ) -> None:
+        damage(data / "mosi")
+        assert said in refused(self.mosi(data, home, file))
+        assert not home.exists()
+
+    def test_that_is_nowhere(
+        self,
+        tmp_path: Path,
+        home: Path,
+        file: Callable[..., str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.delenv("SSLCL_DATA", raising=False)
+        assert "--data-dir" in refused(self.mosi(tmp_path / "nowhere", home, file))
+        assert "SSLCL_DATA" in refused(run(home, "mosi"))
+        assert not home.exists()
+
+    def test_that_is_whole_is_taken(self, data: Path, home: Path, file: Callable[..., str]) -> None:
+        result = self.mosi(data, home, file, "--dry-run")
+        assert result.exit_code == 0, result.output
+        assert "plan of small: nothing has been started" in result.stdout
+        assert not home.exists()
+
+
+class TestHome:
+    def test_a_database_of_a_newer_program_stays_as_it_is(
+        self, home: Path, file: Callable[..., str]
+    ) -> None:
+        Ledger.at(home).close()
+        database = home / "results.db"
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(f"update meta set value = '{SCHEMA_VERSION + 1}'")
+        before = hashlib.sha256(database.read_bytes()).hexdigest()
+        for words in ([], ["--dry-run"]):
+            said = refused(run(home, file(), *words))
+            assert f"schema version {SCHEMA_VERSION + 1}" in said
+        assert hashlib.sha256(database.read_bytes()).hexdigest() == before
+
+    def test_something_else_under_the_databases_name(
+        self, home: Path, file: Callable[..., str]
+    ) -> None:
+        home.mkdir()
+        (home / "results.db").write_text("these are my results\n" * 100)
+        assert "results.db" in refused(run(home, file()))
+        assert (home / "results.db").read_text() == "these are my results\n" * 100
+
+    def test_a_second_driver(self, home: Path, file: Callable[..., str]) -> None:
+        with only_driver(home):
+            assert "another study is running in" in refused(run(home, file()))
+        assert [path.name for path in home.iterdir()] == ["driver.lock"]
+
+    def test_a_dry_run_beside_a_driver(self, home: Path, file: Callable[..., str]) -> None:
+        with only_driver(home):
+            assert run(home, file(), "--dry-run").exit_code == 0
