@@ -63,11 +63,13 @@ class TrialConfig(BaseModel):
     focus_negative: NonNegative = 0.5
     """Focusing exponent of the negatives, γ-."""
     class_weight_exponent: NonNegative = 0.5
-    """Exponent α of the per-batch class weights (N / n_c)^α; 0 weighs all utterances alike."""
+    """Exponent α of the class weights (N / n_c)^α, counted in the batch by ``sslcl`` and in the
+    training split by others; 0 weighs all utterances alike."""
     label_label_weight: NonNegative = 0.1
     """Weight β of the label-label discrimination term."""
     cross_entropy_weight: NonNegative = 0.0
-    """Weight of an added cross-entropy term on the full view."""
+    """Weight of an added cross-entropy term on the full view; above 0 where only its classifier
+    can predict."""
 
     label_embedding_depth: Annotated[int, Field(ge=0, le=4)] = 2
     """Layers of the label network: 0 is free label vectors, 2 the paper's."""

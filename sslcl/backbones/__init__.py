@@ -37,6 +37,12 @@ class Backbone(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    source: ClassVar[str] = ""
+    """The paper and the released code; empty where the architecture is this package's own."""
+    published: ClassVar[Mapping[str, float]] = {}
+    """Dataset to the published weighted F1 in percent. Their protocols and features differ."""
+    differs: ClassVar[str] = ""
+    """What is not as in the released code."""
     Options: ClassVar[type[BaseModel]] = NoOptions
     search_ranges: ClassVar[Mapping[str, Any]] = {}
     """Configuration field or option to its default search range, written as in a study file."""

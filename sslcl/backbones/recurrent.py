@@ -43,6 +43,9 @@ class Recurrent(Backbone):
     """
 
     name = "recurrent"
+    source = "Poria et al. 2017, ACL; github.com/declare-lab/conv-emotion"
+    published = {"IEMOCAP": 56.19, "MELD": 56.32}
+    differs = "sequences packed; a projection before the network; one layer of GRU by default"
     Options = RecurrentOptions
     search_ranges = {
         "hidden_size": [32, 64, 128, 256],

@@ -102,6 +102,8 @@ class Transformer(Backbone):
     """
 
     name = "transformer"
+    source = "Vaswani et al. 2017, arXiv 1706.03762"
+    differs = "a plain encoder, pre-norm, with embeddings of speakers; no released code for ERC"
     Options = TransformerOptions
     search_ranges = {
         "hidden_size": [32, 64, 128, 256],

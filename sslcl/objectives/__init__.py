@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from sslcl.backbones import View
@@ -25,7 +26,7 @@ SSLCL_FIELDS = frozenset(
         "augmentation",
     }
 )
-"""Configuration fields that only sample-label objectives read."""
+"""Configuration fields of losses, label embeddings and views; some objectives read only a few."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,22 @@ class Objective(nn.Module, ABC):
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective", "sslcl.objectives", Objective)  # type: ignore[type-abstract]
+
+
+def unread_except(config: TrialConfig, *read: str) -> frozenset[str]:
+    """What an objective leaves unread that reads only ``read`` of :data:`SSLCL_FIELDS`.
+
+    Contains ``scale`` too where the released logit scale, which is 1, ignores it.
+    """
+    idle = {"scale"} if config.logit_scale == "released" else set()
+    return (SSLCL_FIELDS - set(read)) | idle
+
+
+def class_weights(shares: Tensor, exponent: float) -> Tensor:
+    """``(C,)`` weights ``share^-exponent``; 0 for a class without training utterances.
+
+    Args:
+        shares: ``(C,)`` share of each class among the training utterances.
+        exponent: 0 weighs all classes alike.
+    """
+    return torch.where(shares > 0, shares**-exponent, 0.0)

@@ -1,7 +1,7 @@
 """Supervised sample-label contrastive learning, as released."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from sslcl.augmentation import view_weights, views_of
@@ -9,34 +9,17 @@ from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
-from sslcl.objectives import Loss, Objective, Shape
+from sslcl.objectives import Loss, Shape
+from sslcl.objectives._classifier import WithCrossEntropy
+from sslcl.objectives._focus import (
+    focused_negative,
+    focused_positive,
+    label_discrimination,
+)
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
 
 MEAN_MOMENTUM = 0.05
 """Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
-
-
-def log_one_minus_softmax(logits: Tensor) -> Tensor:
-    """``log(1 - softmax(logits))`` over the last axis, finite and smooth for any finite logits.
-
-    It is the log-sum-exp of the other entries minus that of all.
-
-    Args:
-        logits: ``(..., K)``, ``K`` at least 2.
-    """
-    itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    others = logits.unsqueeze(-2).masked_fill(itself, -torch.inf).logsumexp(dim=-1)
-    return others - logits.logsumexp(dim=-1, keepdim=True)
-
-
-def focused_positive(logits: Tensor, exponent: float) -> Tensor:
-    """``(1 - p)^exponent log p`` with ``p = softmax(logits)`` over the last axis."""
-    return (exponent * log_one_minus_softmax(logits)).exp() * logits.log_softmax(dim=-1)
-
-
-def focused_negative(logits: Tensor, exponent: float) -> Tensor:
-    """``p^exponent log(1 - p)`` with ``p = softmax(logits)`` over the last axis."""
-    return (exponent * logits.log_softmax(dim=-1)).exp() * log_one_minus_softmax(logits)
 
 
 def negative_table(classes: int) -> Tensor:
@@ -62,7 +45,7 @@ def utterance_weights(members: Tensor, exponent: float) -> Tensor:
     return (counts.max() / (members @ counts)) ** exponent
 
 
-class SSLCL(Objective):
+class SSLCL(WithCrossEntropy):
     """Pulls each utterance to its label's embedding and pushes it from the other labels'.
 
     With ``V`` views, ``C`` classes and ``p`` the softmax, per utterance, over ``V`` positives
@@ -111,8 +94,6 @@ class SSLCL(Objective):
             config.label_embedding_dropout,
         )
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
-        if config.cross_entropy_weight > 0:
-            self.classifier = nn.Linear(shape.width, shape.classes)
         rows = {
             "positive_row": torch.arange(shape.classes).unsqueeze(0),
             "negative_rows": negative_table(shape.classes),
@@ -123,35 +104,30 @@ class SSLCL(Objective):
         self.register_buffer("class_prior", shape.class_prior.clone())
         self.register_buffer("feature_mean", torch.zeros(shape.width))
         self.register_buffer("batches_seen", torch.tensor(0))
+        self.add_classifier(shape)
 
-    def forward(self, features: Tensor, labels: Tensor) -> Loss:
-        """Loss of one batch.
+    def own_loss(self, features: Tensor, labels: Tensor) -> Loss:
+        """L_SL and the weighted L_LL.
 
-        Terms: ``sample_label``, ``label_label`` and ``cross_entropy`` (where it is added), each
-        without its weight; ``logit_std`` and ``logit_max`` of the scaled logits;
-        ``penalty_share`` for similarities that have a penalty.
+        Terms: ``sample_label`` and ``label_label``, each without its weight; ``logit_std`` and
+        ``logit_max`` of the scaled logits; ``penalty_share`` for similarities that have a penalty.
         """
-        with torch.autocast(features.device.type, enabled=False):
-            return self._loss(features.to(self.feature_mean.dtype), labels)
-
-    def _loss(self, features: Tensor, labels: Tensor) -> Loss:
         raw = self.embedding()
         embeddings = self._prepared(raw)
         prepared = self._prepared(features)
         if self.training:
             self._update_mean(prepared[-1].detach())
         logits = self.logit_scale(self._similarities(prepared, labels, embeddings))
-        parts = {
-            "sample_label": self._sample_label(logits, labels),
-            "label_label": self._label_label(F.normalize(raw, dim=-1)),
-        }
-        total = parts["sample_label"] + self.config.label_label_weight * parts["label_label"]
-        if self.config.cross_entropy_weight > 0:
-            parts["cross_entropy"] = F.cross_entropy(self.classifier(features[-1]), labels)
-            total = total + self.config.cross_entropy_weight * parts["cross_entropy"]
+        sample_label = self._sample_label(logits, labels)
+        label_label = label_discrimination(F.normalize(raw, dim=-1), self.config.focus_negative)
+        total = sample_label + self.config.label_label_weight * label_label
         seen = logits.detach()
-        terms = {name: part.detach() for name, part in parts.items()}
-        terms |= {"logit_std": spread(seen), "logit_max": seen.abs().max()}
+        terms = {
+            "sample_label": sample_label.detach(),
+            "label_label": label_label.detach(),
+            "logit_std": spread(seen),
+            "logit_max": seen.abs().max(),
+        }
         share = self.similarity.penalty_share(prepared[-1], labels, embeddings)
         return Loss(total, terms if share is None else {**terms, "penalty_share": share})
 
@@ -174,12 +150,6 @@ class SSLCL(Objective):
         # Divided by the number of views, not by the sum of their weights, as released.
         attraction = (positives * self.lambdas).mean(dim=-1)
         return -(weights * (attraction + negatives.mean(dim=-1))).mean()
-
-    def _label_label(self, units: Tensor) -> Tensor:
-        itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
-        cosines = (units @ units.T).masked_fill(itself, 0.0)
-        losses = focused_negative(cosines, self.config.focus_negative).masked_fill(itself, 0.0)
-        return -losses.sum() / (len(units) * (len(units) - 1))
 
     @torch.no_grad()
     def _update_mean(self, features: Tensor) -> None:

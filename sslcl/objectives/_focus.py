@@ -1,0 +1,56 @@
+"""Focusing, log-probabilities weighted by how far each is from certain, and its use on labels."""
+
+import torch
+from torch import Tensor
+
+
+def log_one_minus_softmax(logits: Tensor) -> Tensor:
+    """``log(1 - softmax(logits))`` over the last axis, finite and smooth for any finite logits.
+
+    It is the log-sum-exp of the other entries minus that of all, in ``K^2`` time and memory.
+
+    Args:
+        logits: ``(..., K)``, ``K`` at least 2.
+    """
+    itself = torch.eye(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    others = logits.unsqueeze(-2).masked_fill(itself, -torch.inf).logsumexp(dim=-1)
+    return others - logits.logsumexp(dim=-1, keepdim=True)
+
+
+def focused_positive(logits: Tensor, exponent: float) -> Tensor:
+    """``(1 - p)^exponent log p`` with ``p = softmax(logits)`` over the last axis."""
+    return (exponent * log_one_minus_softmax(logits)).exp() * logits.log_softmax(dim=-1)
+
+
+def focused_negative(logits: Tensor, exponent: float) -> Tensor:
+    """``p^exponent log(1 - p)`` with ``p = softmax(logits)`` over the last axis."""
+    return (exponent * logits.log_softmax(dim=-1)).exp() * log_one_minus_softmax(logits)
+
+
+def focused_positive_wide(logits: Tensor, exponent: float) -> Tensor:
+    """:func:`focused_positive` in linear memory, for a last axis as long as a batch.
+
+    ``1 - p`` is taken from ``log p`` and is not told from 0 below the rounding error of the
+    number format; there, as for a single candidate, value and gradient are 0 to that precision.
+    """
+    logs = logits.log_softmax(dim=-1)
+    rest = -torch.expm1(logs.clamp(max=-torch.finfo(logs.dtype).eps))
+    return (exponent * rest.log()).exp() * logs
+
+
+def label_discrimination(units: Tensor, exponent: float) -> Tensor:
+    """How alike the label embeddings are, a scalar to minimise; L_LL of SSLCL.
+
+    ``-1/C sum_k 1/(C-1) sum_{j != k} q_kj^exponent log(1 - q_kj)`` with ``q_k`` the softmax of 0,
+    in place of ``k`` itself, and the cosines ``g_k . g_j``.
+
+    Source: released code of SSLCL (arXiv 2310.16676), ``SSLCL_loss.py``.
+
+    Args:
+        units: ``(C, D)`` L2-normalised, ``C`` at least 2.
+        exponent: gamma-.
+    """
+    itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
+    cosines = (units @ units.T).masked_fill(itself, 0.0)
+    losses = focused_negative(cosines, exponent).masked_fill(itself, 0.0)
+    return -losses.sum() / (len(units) * (len(units) - 1))
