@@ -12,6 +12,8 @@ from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 
 _ROOT = "sslcl.training"
+_REFERENCES = {"source", "published", "differs"}
+"""Class attributes that say where a component comes from and compute nothing."""
 _LOADING = "sslcl.data"
 """Not training code: what loading gives has a fingerprint of its own."""
 
@@ -89,12 +91,15 @@ def _essence(module: str) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            # Strings that stand alone are documentation.
-            node.body = [child for child in body if not _is_text(child)]  # type: ignore[attr-defined]
+            # Strings that stand alone are documentation, and so are a class's own references.
+            node.body = [child for child in body if not _is_documentation(child)]  # type: ignore[attr-defined]
     return ast.dump(tree)
 
 
-def _is_text(node: ast.AST) -> bool:
+def _is_documentation(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assign):
+        names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+        return names <= _REFERENCES and bool(names)
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

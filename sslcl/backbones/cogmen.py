@@ -93,6 +93,12 @@ class Cogmen(Backbone):
     """
 
     name = "cogmen"
+    source = "Joshi et al. 2022, arXiv 2205.02455; github.com/Exploration-Lab/COGMEN"
+    published = {"IEMOCAP": 67.6}
+    differs = (
+        "padding is masked in the attention; "
+        "layer norm instead of batch norm; relations by same or other speaker"
+    )
     Options = CogmenOptions
     search_ranges = {
         "hidden_size": [32, 64, 128],

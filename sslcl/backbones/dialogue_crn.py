@@ -105,6 +105,9 @@ class DialogueCRN(Backbone):
     """
 
     name = "dialogue_crn"
+    source = "Hu et al. 2021, arXiv 2106.01978; github.com/zerohd4869/DialogueCRN"
+    published = {"IEMOCAP": 66.20, "MELD": 58.39}
+    differs = "sequences are packed; one linear layer brings the feature to the common width"
     Options = DialogueCRNOptions
     search_ranges = {
         "hidden_size": [32, 64, 128],

@@ -137,6 +137,12 @@ class MMGCN(Backbone):
     """
 
     name = "mmgcn"
+    source = "Hu et al. 2021, arXiv 2107.06779; github.com/hujingwen6666/MMGCN"
+    published = {"IEMOCAP": 66.22, "MELD": 58.65}
+    differs = (
+        "speaker embeddings go to every modality, as in the paper; "
+        "4 graph layers by default, 64 are hard-coded in the released code"
+    )
     Options = MMGCNOptions
     search_ranges = {
         "hidden_size": [32, 64, 128],

@@ -58,9 +58,15 @@ def load(tmp_path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", study_names())
-def test_shipped_studies_are_valid_and_have_every_phase_and_the_mission_factors(name: str) -> None:
+def test_shipped_studies_are_valid_and_say_what_they_ask(name: str) -> None:
     study = load_study(name)
     assert study.name == name
+    assert study.description.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["quickstart", "mosi"])
+def test_the_main_studies_have_every_phase_and_the_main_factors(name: str) -> None:
+    study = load_study(name)
     assert study.search is not None
     assert study.confirm is not None
     assert study.ablate is not None

@@ -53,7 +53,11 @@ OTHER: dict[str, Any] = {
 """For each field a value that is not its default."""
 
 VALUES = st.fixed_dictionaries(
-    {},
+    # Every objective accepts these: a classifier beside it, and more views than one.
+    {
+        "cross_entropy_weight": st.floats(1e-3, 10),
+        "augmentation": st.sampled_from([name for name in AUGMENTATIONS if name != "none"]),
+    },
     optional={
         "dataset_options": st.fixed_dictionaries({}, optional={"noise": st.floats(0.1, 10)}),
         "modalities": st.permutations(["text", "audio", "video"]).map(tuple),
@@ -65,7 +69,6 @@ VALUES = st.fixed_dictionaries(
         "logit_scale": st.sampled_from(["released", "fixed", "learned", "matched"]),
         "scale": st.floats(1e-3, 1e3),
         "label_embedding_depth": st.integers(0, 4),
-        "augmentation": st.sampled_from(AUGMENTATIONS),
         "learning_rate": st.floats(1e-8, 1),
         "seed": st.integers(0, 2**31 - 1),
     },
