@@ -26,7 +26,8 @@ class Backbone(nn.Module, ABC):
     """The contract of every architecture.
 
     The features of a conversation do not depend on what it is batched with, nor on its position
-    in the batch; :attr:`output_width` does not depend on the view.
+    in the batch; :attr:`output_width` does not depend on the view. The forward pass compiles into
+    one graph, except where it has a packed GRU or LSTM, which ``torch.compile`` does not trace.
 
     Args:
         widths: modality name to input width, in the dataset's order.

@@ -339,3 +339,20 @@ def test_a_hidden_size_that_the_heads_do_not_divide_is_refused_at_once():
         TrialConfig.parse({"backbone": "transformer", "hidden_size": 30})
     with pytest.raises(InputError, match="such as 4"):
         build("transformer", hidden=2)
+
+
+@every_backbone
+def test_the_forward_pass_is_one_graph_unless_a_packed_network_forbids_it(name: str) -> None:
+    backbone = build(name)
+    batch = Batch.of(conversations([3, 5]))
+    torch.compiler.reset()
+    settings = {"capture_dynamic_output_shape_ops": True, "capture_scalar_outputs": True}
+    with torch._dynamo.config.patch(settings):
+        compiled = torch.compile(
+            lambda given: backbone.features(given, FULL), backend="eager", fullgraph=True
+        )
+        if any(isinstance(part, nn.RNNBase) for part in backbone.modules()):
+            with pytest.raises(torch._dynamo.exc.Unsupported, match="RNN, GRU, or LSTM"):
+                compiled(batch)
+        else:
+            assert torch.equal(compiled(batch), backbone.features(batch, FULL))
