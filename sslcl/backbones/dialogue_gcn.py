@@ -1,6 +1,7 @@
 """DialogueGCN: a graph over the utterances, with relations by speaker and direction."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +18,9 @@ from sslcl.backbones._parts import (
 )
 from sslcl.data.types import Batch
 
+POSITIONS = 110
+"""Positions of an utterance that :class:`PositionAttention` tells apart."""
+
 
 class DialogueGCNOptions(BaseModel):
     """Options of :class:`DialogueGCN`."""
@@ -29,14 +33,15 @@ class DialogueGCNOptions(BaseModel):
     """Utterances back that an utterance hears."""
     window_future: int = Field(default=10, ge=0)
     """Utterances ahead that an utterance hears."""
+    edges: Literal["content", "position"] = "content"
+    """Edge weights from both utterances, as in the paper, or as released: see the backbone."""
 
 
 class EdgeAttention(nn.Module):
     """Content-based edge weights, a_i = softmax over the j in the window of i of h_j' W h_i.
 
-    What arrives at an utterance has weights that sum to 1, as in the paper. The
-    released code scores by the absolute position of an utterance, not by its content, and
-    normalises what leaves it.
+    What arrives at an utterance has weights that sum to 1, as in the paper. The released code
+    has :class:`PositionAttention` in its place.
 
     Args:
         width: ``D`` of the nodes.
@@ -49,6 +54,32 @@ class EdgeAttention(nn.Module):
     def forward(self, h: Tensor, edges: Tensor) -> Tensor:
         """``(B, T, T)`` weights from nodes ``(B, T, D)`` and edges ``(B, T, T)``."""
         return masked_softmax(self.bilinear(h) @ h.transpose(1, 2), edges)
+
+
+class PositionAttention(nn.Module):
+    """Position-based edge weights, a_ij = softmax over the hearers i of j of w_j' h_i.
+
+    w_j belongs to the position of the source j in its conversation, whatever is said there. What
+    leaves an utterance has weights that sum to 1; what arrives at one need not. There are
+    :data:`POSITIONS` rows w, as released, where longer conversations fail; here the last row
+    serves all later positions too.
+
+    Source: the released code of DialogueGCN (Ghosal et al. 2019, arXiv 1908.11540), where the
+    window of an utterance is whom it sends to; with windows as long back as ahead it is the same.
+
+    Args:
+        width: ``D`` of the nodes.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.row = nn.Linear(width, POSITIONS, bias=False)
+
+    def forward(self, h: Tensor, edges: Tensor) -> Tensor:
+        """``(B, T, T)`` weights from nodes ``(B, T, D)`` and edges ``(B, T, T)``."""
+        position = torch.arange(h.shape[1], device=h.device).clamp(max=POSITIONS - 1)  # (T,)
+        scores = self.row.weight[position] @ h.mT  # (B, T, T), of source and hearer
+        return masked_softmax(scores, edges.mT).mT  # (B, T, T), of hearer and source
 
 
 class GraphConv(nn.Module):
@@ -81,8 +112,9 @@ class DialogueGCN(Backbone):
     The relation of an edge is (same speaker or another) x (earlier or not), four in all, where the
     paper has one for each ordered pair of participants, 2 P^2: 162 in MELD, most of them seen a
     handful of times, and tied to an index that only says who spoke first. The paper's 30 bases
-    would keep those. An absent modality is a missing term of the first sum, its bias included.
-    Exchanging two participants changes nothing.
+    would keep those. With ``edges`` position, a is :class:`PositionAttention`, as released, in the
+    place of :class:`EdgeAttention`, the paper's. An absent modality is a missing term of the first
+    sum, its bias included. Exchanging two participants changes nothing.
 
     Source: Ghosal et al. 2019 (arXiv 1908.11540). Released: 2 layers of 100
     units a direction, graph 100, windows 10 and 10, dropout 0.4, Adam at 3e-4, batch 32. Published
@@ -94,8 +126,9 @@ class DialogueGCN(Backbone):
     source = "Ghosal et al. 2019, arXiv 1908.11540; github.com/declare-lab/conv-emotion"
     published = {"IEMOCAP": 64.18}
     differs = (
-        "edges weighted by content, as in the paper, not by position; weights of what arrives sum "
-        "to 1; 4 relations instead of one for each ordered pair of participants; GRU, packed"
+        "edges weighted by content, as in the paper, with weights of what arrives that sum to 1; "
+        "the released weights by position are an option; "
+        "4 relations instead of one for each ordered pair of participants; GRU, packed"
     )
     Options = DialogueGCNOptions
     search_ranges = {
@@ -104,6 +137,7 @@ class DialogueGCN(Backbone):
         "backbone_options.layers": [1, 2],
         "backbone_options.window_past": [4, 10, 20],
         "backbone_options.window_future": [0, 4, 10],
+        "backbone_options.edges": ["content", "position"],
     }
     uses_speakers = True
 
@@ -127,11 +161,13 @@ class DialogueGCN(Backbone):
             bidirectional=True,
             dropout=dropout if options.layers > 1 else 0.0,
         )
-        self.edge_attention = EdgeAttention(2 * hidden_size)
+        self.edge_attention: EdgeAttention | PositionAttention = EdgeAttention(2 * hidden_size)
         self.relational = RelationalConv(2 * hidden_size, hidden_size, relations=4)
         self.graph = GraphConv(hidden_size)
         self.out = nn.Linear(3 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
+        if options.edges == "position":  # last, so that all other weights are drawn alike
+            self.edge_attention = PositionAttention(2 * hidden_size)
 
     def features(self, batch: Batch, view: View) -> Tensor:
         """``(N, H)`` features, ``H`` the hidden size."""

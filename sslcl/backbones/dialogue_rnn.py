@@ -1,6 +1,7 @@
 """DialogueRNN: one state for the dialogue, one for each participant, one for the emotion."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Literal
 
 import torch
@@ -24,6 +25,10 @@ class DialogueRNNOptions(BaseModel):
     """Dropout on every state at every step."""
     attention: Literal["none", "general2"] = "none"
     """Attention over the emotion states of the conversation."""
+    memory_attention: Literal["general", "simple"] = "general"
+    """Attention over the past dialogue states: asked by the utterance, or by one learned vector."""
+    active_listener: bool = False
+    """Whether an utterance also updates the states of those who do not speak it."""
 
 
 class GRUCells(nn.Module):
@@ -55,11 +60,48 @@ class GRUCells(nn.Module):
         a = x @ self.input + self.input_bias  # (K, B, 3H)
         a = a if known is None else a + known  # (K, B, 3H)
         c = h @ self.state + self.state_bias  # (K, B, 3H)
-        a_r, a_z, a_n = a.chunk(3, dim=-1)  # (K, B, H) each
-        c_r, c_z, c_n = c.chunk(3, dim=-1)  # (K, B, H) each
-        r, z = torch.sigmoid(a_r + c_r), torch.sigmoid(a_z + c_z)  # (K, B, H)
-        n = torch.tanh(a_n + r * c_n)  # (K, B, H)
-        return (1 - z) * n + z * h  # (K, B, H)
+        return gated(a, c, h)  # (K, B, H)
+
+
+def gated(a: Tensor, c: Tensor, h: Tensor) -> Tensor:
+    """The next states of :class:`GRUCells`, ``(..., H)``.
+
+    Args:
+        a: ``(..., 3H)`` gates from the input; it may broadcast over states that share an input.
+        c: ``(..., 3H)`` gates from the state.
+        h: ``(..., H)`` states.
+    """
+    a_r, a_z, a_n = a.chunk(3, dim=-1)  # (..., H) each
+    c_r, c_z, c_n = c.chunk(3, dim=-1)  # (..., H) each
+    r, z = torch.sigmoid(a_r + c_r), torch.sigmoid(a_z + c_z)  # (..., H)
+    n = torch.tanh(a_n + r * c_n)  # (..., H)
+    return (1 - z) * n + z * h  # (..., H)
+
+
+class Listener(nn.Module):
+    """What an utterance changes in those who hear it, q_l,t = GRU_l([u_t; q_s(t),t], q_l,t-1).
+
+    Args:
+        cells: ``K``.
+        width: ``H`` of the utterances and states.
+    """
+
+    def __init__(self, cells: int, width: int) -> None:
+        super().__init__()
+        self.cell = GRUCells(cells, width)
+        self.utterance = _uniform(cells, width, 3 * width)
+
+    def forward(self, now: Tensor, q: Tensor, known: Tensor) -> Tensor:
+        """The next states ``(K, B, P, H)``, the speaker's too, as if the speaker only heard.
+
+        Args:
+            now: ``(K, B, H)`` new state of the speaker.
+            q: ``(K, B, P, H)`` states of the participants.
+            known: ``(K, B, 3H)`` share of the utterance in the gates.
+        """
+        a = now @ self.cell.input + self.cell.input_bias + known  # (K, B, 3H)
+        c = q.flatten(1, 2) @ self.cell.state + self.cell.state_bias  # (K, BP, 3H)
+        return gated(a[:, :, None], c.view(*q.shape[:3], -1), q)  # (K, B, P, H)
 
 
 class DialogueCells(nn.Module):
@@ -71,23 +113,41 @@ class DialogueCells(nn.Module):
     q_s(t),t = GRU_p([u_t; c_t], q_s(t),t-1), the other participants keep their state;
     e_t = GRU_e(q_s(t),t, e_t-1)
 
-    All states start at 0; dropout acts on each new state. Only the speaker's state is computed,
-    and what depends on u_t alone is computed for all t before the loop.
+    With simple attention the weights are softmax_i(w . g_i), whatever the utterance. Where
+    ``listener`` is set, the other participants do not keep their state: :class:`Listener` gives
+    the next one, also to those who have not spoken yet.
 
-    Source: Majumder et al. 2019 (arXiv 1811.00405), section 3, with general attention.
+    All states start at 0; dropout acts on each new state. Without a listener only the speaker's
+    state is computed; what depends on u_t alone is computed for all t before the loop.
+
+    Source: Majumder et al. 2019 (arXiv 1811.00405), section 3.
 
     Args:
         cells: ``K``.
         width: ``H`` of input and all states.
         dropout: dropout probability of the states.
+        memory_attention: attention over the past dialogue states.
     """
 
-    def __init__(self, cells: int, width: int, dropout: float) -> None:
+    listener: Listener | None
+    """None at first. Whoever wants one sets it, after all weights that should not depend on it."""
+
+    def __init__(
+        self,
+        cells: int,
+        width: int,
+        dropout: float,
+        memory_attention: Literal["general", "simple"] = "general",
+    ) -> None:
         super().__init__()
         self.dialogue, self.party, self.emotion = (GRUCells(cells, width) for _ in range(3))
         self.utterance_to_dialogue = _uniform(cells, width, 3 * width)
         self.utterance_to_party = _uniform(cells, width, 3 * width)
+        self.asks = memory_attention == "general"
         self.query = _uniform(cells, width, width)
+        if not self.asks:  # w is a row of W: whatever is drawn next is the same with either
+            self.query = nn.Parameter(self.query[:, :1].detach().clone())  # (K, 1, H)
+        self.listener = None
         self.drop = nn.Dropout(dropout)
 
     def forward(self, u: Tensor, speaks: Tensor) -> Tensor:
@@ -101,7 +161,8 @@ class DialogueCells(nn.Module):
         steps = zip(
             (u @ self.utterance_to_dialogue[:, None]).unbind(2),  # T of (K, B, 3H)
             (u @ self.utterance_to_party[:, None]).unbind(2),  # T of (K, B, 3H)
-            (u @ self.query[:, None]).unbind(2),  # T of (K, B, H)
+            self._queries(u),  # T of (K, B, H) or (K, 1, H)
+            self._for_listener(u),  # T of (K, B, 3H) or None
             speaks[..., None].unbind(2),  # T of (K, B, P, 1)
             strict=True,
         )
@@ -109,21 +170,40 @@ class DialogueCells(nn.Module):
         q = torch.zeros_like(speaks[:, :, 0, :, None] * g[:, :, None])  # (K, B, P, H)
         past: list[Tensor] = []
         emotions: list[Tensor] = []
-        for for_dialogue, for_party, query, here in steps:
+        for for_dialogue, for_party, query, for_listener, here in steps:
             if past:
                 c = attend(query, torch.stack(past, dim=2))  # (K, B, H)
             before = (here * q).sum(dim=2)  # (K, B, H)
             g = self.drop(self.dialogue(before, g, for_dialogue))  # (K, B, H)
             now = self.drop(self.party(c, before, for_party))  # (K, B, H)
+            if self.listener is not None and for_listener is not None:
+                q = self.drop(self.listener(now, q, for_listener))  # (K, B, P, H)
             q = torch.where(here > 0, now[:, :, None], q)  # (K, B, P, H)
             e = self.drop(self.emotion(now, e))  # (K, B, H)
             past.append(g)
             emotions.append(e)
         return torch.stack(emotions, dim=2)  # (K, B, T, H)
 
+    def _queries(self, u: Tensor) -> Iterable[Tensor]:
+        """``T`` queries of the past: ``(K, B, H)`` each, or ``(K, 1, H)``, always the same."""
+        if self.asks:
+            return (u @ self.query[:, None]).unbind(2)  # T of (K, B, H)
+        return repeat(self.query, u.shape[2])  # T of (K, 1, H)
+
+    def _for_listener(self, u: Tensor) -> Iterable[Tensor | None]:
+        """``T`` shares of the utterance in the listener's gates, ``(K, B, 3H)`` each, if any."""
+        if self.listener is not None:
+            return (u @ self.listener.utterance[:, None]).unbind(2)  # T of (K, B, 3H)
+        return repeat(None, u.shape[2])
+
 
 def attend(query: Tensor, memory: Tensor) -> Tensor:
-    """``(K, B, H)``: the memory ``(K, B, t, H)`` by softmax of its products with the query."""
+    """``(K, B, H)``: the memory ``(K, B, t, H)`` by softmax of its products with the query.
+
+    Args:
+        query: ``(K, B, H)``, or ``(K, 1, H)`` where all conversations have the same.
+        memory: ``(K, B, t, H)``.
+    """
     weights = (memory @ query[..., None]).softmax(dim=2)  # (K, B, t, 1)
     return (weights * memory).sum(dim=2)  # (K, B, H)
 
@@ -164,11 +244,14 @@ class DialogueRNN(Backbone):
     weights become alike, and the utterances of a conversation are no longer told apart (eight
     short conversations are learned by heart in 30 steps without it; with it most runs stall).
 
-    Source: Majumder et al. 2019 (arXiv 1811.00405), BiDialogueRNN with attention, without listener
-    update as in its default. Released on IEMOCAP: dialogue and party states 500, emotion 300,
-    feature 600, dropout 0.1 on states and features (0.25 on emotion states), Adam at 1e-4, L2 1e-5,
-    batch 30. Published weighted F1 with GloVe: IEMOCAP 62.75, MELD 57.03 (from a survey's listing,
-    the epoch chosen on the test split).
+    The attention over past dialogue states asks with each utterance (``memory_attention`` general,
+    as released) or with one learned vector (simple). With ``active_listener`` an utterance also
+    updates those who do not speak it; without, as in the released default, their states stay.
+
+    Source: Majumder et al. 2019 (arXiv 1811.00405), BiDialogueRNN with attention. Released on
+    IEMOCAP: dialogue and party states 500, emotion 300, feature 600, dropout 0.1 on states and
+    features (0.25 on emotion states), Adam at 1e-4, L2 1e-5, batch 30. Published weighted F1 with
+    GloVe: IEMOCAP 62.75, MELD 57.03 (from a survey's listing, the epoch chosen on the test split).
     """
 
     name = "dialogue_rnn"
@@ -184,6 +267,8 @@ class DialogueRNN(Backbone):
         "dropout": {"low": 0.0, "high": 0.5},
         "backbone_options.recurrent_dropout": [0.0, 0.1, 0.3],
         "backbone_options.attention": ["none", "general2"],
+        "backbone_options.memory_attention": ["general", "simple"],
+        "backbone_options.active_listener": [False, True],
     }
     uses_speakers = True
 
@@ -199,11 +284,15 @@ class DialogueRNN(Backbone):
         self.output_width = hidden_size
         self.speakers = speakers
         self.fuse = ModalitySum(widths, hidden_size)
-        self.cells = DialogueCells(DIRECTIONS, hidden_size, options.recurrent_dropout)
+        self.cells = DialogueCells(
+            DIRECTIONS, hidden_size, options.recurrent_dropout, options.memory_attention
+        )
         attends = options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
+        if options.active_listener:  # last, so that all other weights are drawn as without it
+            self.cells.listener = Listener(DIRECTIONS, hidden_size)
 
     def features(self, batch: Batch, view: View) -> Tensor:
         """``(N, H)`` features, ``H`` the hidden size."""

@@ -17,7 +17,13 @@ from sslcl.backbones._parts import (
     speaker_relations,
     window_edges,
 )
-from sslcl.backbones.dialogue_gcn import DialogueGCN, EdgeAttention, GraphConv
+from sslcl.backbones.dialogue_gcn import (
+    POSITIONS,
+    DialogueGCN,
+    EdgeAttention,
+    GraphConv,
+    PositionAttention,
+)
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
 
@@ -78,6 +84,44 @@ def test_edge_weights_are_a_softmax_over_the_window_by_content():
             close(found[n, i].sum(), torch.tensor(1.0))
 
 
+@pytest.mark.parametrize("lengths", [LENGTHS, (POSITIONS + 3, 2)], ids=str)
+def test_position_weights_are_a_softmax_over_the_hearers_by_the_row_of_the_source(lengths):
+    attention, h = PositionAttention(WIDTH), states(lengths)
+    found = attention(h, window_edges(mask_of(lengths), past=2, future=1))
+    for n, length in enumerate(lengths):
+        expected = torch.zeros(h.shape[1], h.shape[1])
+        for j in range(length):
+            row = attention.row.weight[j if j < 110 else 109]
+            hearers = [i for i in range(length) if j in window(i, length, past=2, future=1)]
+            weights = softmax([row @ h[n, i] for i in hearers])
+            for i, weight in zip(hearers, weights, strict=True):
+                expected[i, j] = weight
+        close(found[n], expected)
+        close(found[n, :, :length].sum(dim=0), torch.ones(length))
+
+
+def test_the_released_edges_are_those_of_windows_as_long_back_as_ahead():
+    """Released: a[i, j] is a softmax over the j in the window of i, to which i sends."""
+    attention, h = PositionAttention(WIDTH), states((7,))
+    found = attention(h, window_edges(mask_of((7,)), past=2, future=2))[0]
+    for i in range(7):
+        sent_to = window(i, 7, past=2, future=2)
+        a = softmax([attention.row.weight[i] @ h[0, j] for j in sent_to])
+        close(found[sent_to, i], torch.stack(a))
+
+
+def test_the_kind_of_edges_leaves_all_other_weights_as_drawn():
+    kinds = []
+    for kind in ("content", "position"):
+        torch.manual_seed(0)
+        options = DialogueGCN.check_options({"edges": kind})
+        kinds.append(DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).state_dict())
+    content, position = kinds
+    assert content.keys() - position.keys() == {"edge_attention.bilinear.weight"}
+    assert position.keys() - content.keys() == {"edge_attention.row.weight"}
+    assert all(torch.equal(content[key], position[key]) for key in content.keys() & position.keys())
+
+
 def test_relational_convolution_is_a_sum_over_relations_and_neighbours():
     conv, h = RelationalConv(WIDTH, 3, relations=2), states()
     size = h.shape[1]
@@ -103,9 +147,25 @@ def test_graph_convolution_is_a_sum_over_neighbours():
             close(found[n, i], expected)
 
 
-def test_dialogue_gcn_is_its_equations_node_by_node():
+def arriving(model: DialogueGCN, h: Tensor, i: int, past: int, future: int) -> dict[int, Tensor]:
+    """Source to weight, for all that utterance i of one conversation hears."""
+    heard = window(i, len(h), past, future)
+    if isinstance(model.edge_attention, EdgeAttention):
+        scores = [h[j] @ model.edge_attention.bilinear.weight @ h[i] for j in heard]
+        return dict(zip(heard, softmax(scores), strict=True))
+    found = {}
+    for j in heard:
+        hearers = [k for k in range(len(h)) if j in window(k, len(h), past, future)]
+        row = model.edge_attention.row.weight[j]
+        found[j] = softmax([row @ h[k] for k in hearers])[hearers.index(i)]
+    return found
+
+
+@pytest.mark.parametrize("edges", ["content", "position"])
+def test_dialogue_gcn_is_its_equations_node_by_node(edges):
     lengths, past, future = (5, 2), 2, 1
-    options = DialogueGCN.check_options({"window_past": past, "window_future": future, "layers": 1})
+    chosen = {"window_past": past, "window_future": future, "layers": 1, "edges": edges}
+    options = DialogueGCN.check_options(chosen)
     model = DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).eval()
     speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
     x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
@@ -115,10 +175,8 @@ def test_dialogue_gcn_is_its_equations_node_by_node():
         h = model.context(model.fuse.project["text"](x[n : n + 1, :length]))[0][0]
         rows = []
         for i in range(length):
-            heard = window(i, length, past, future)
-            alpha = softmax([h[j] @ model.edge_attention.bilinear.weight @ h[i] for j in heard])
             y = model.relational.root(h[i])
-            for j, weight in zip(heard, alpha, strict=True):
+            for j, weight in arriving(model, h, i, past, future).items():
                 relation = 2 * (speakers[n, i] != speakers[n, j]) + int(j >= i)
                 y = y + weight * (h[j] @ model.relational.relation[relation])
             rows.append(y)
