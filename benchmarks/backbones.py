@@ -14,7 +14,7 @@ from sslcl.backbones import BACKBONES, Backbone
 from sslcl.data.types import Batch, Conversation
 
 WIDTHS = {"text": 100, "audio": 100, "video": 100}
-HIDDEN = 100
+HIDDEN = 96
 STEPS = 5
 
 
