@@ -65,7 +65,7 @@ class Home:
 
     def run(self, *extra: str, module: str = "study.run") -> subprocess.CompletedProcess[str]:
         process = self.start(*extra, module=module)
-        output, _ = process.communicate(timeout=400)
+        output, _ = process.communicate(timeout=800)
         return subprocess.CompletedProcess(process.args, process.returncode, output, "")
 
     def sql(self, query: str, database: str = "results.db") -> list[Any]:

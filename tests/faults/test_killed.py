@@ -51,7 +51,7 @@ def test_the_mlflow_server_killed_in_mid_study(home: Home) -> None:
     server = psutil.Process(record["pid"])
     for part in [*server.children(recursive=True), server]:
         part.kill()
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=800)
     assert process.returncode == 0, output
     assert "tracking.reconcile" in output
     assert home.count("select count(*) from trials where status in ('PLANNED', 'RUNNING')") == 0
@@ -69,7 +69,7 @@ def test_a_worker_killed_in_mid_trial(home: Home) -> None:
         if "ResourceTrainable" in " ".join(child.cmdline()):
             child.kill()
             break
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=800)
     assert process.returncode == 0, output
     check_all_is_there_once(home)
 
@@ -79,7 +79,7 @@ def test_ctrl_c_is_graceful_and_the_same_command_goes_on(home: Home) -> None:
     ended = "select count(*) from trials where status in ('COMPLETE', 'PRUNED')"
     assert home.wait_for(lambda: home.count(ended) >= 1, process)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=200)
+    output, _ = process.communicate(timeout=400)
     assert process.returncode == 130, output
     assert "run the same command again" in output
     assert home.count("select count(*) from trials where status = 'RUNNING'") == 0
