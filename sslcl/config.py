@@ -7,12 +7,13 @@ of the results database and the headings of the tables.
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sslcl.errors import InputError, did_you_mean
+from sslcl.errors import InputError, unknown
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 Scalar = bool | int | float | str
 LogitScaleMode = Literal["released", "fixed", "learned", "matched"]
 Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -126,14 +127,7 @@ class TrialConfig(BaseModel):
         Raises:
             InputError: one line with the first problem, where it is and what was expected.
         """
-        strange = sorted(str(key) for key in values if key not in cls.model_fields)
-        if strange:
-            tail = did_you_mean(strange[0], cls.model_fields)
-            raise InputError(f"unknown key '{strange[0]}' in {where}: {tail}")
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise InputError(first_problem(error, where)) from None
+        return validated(cls, values, where)
 
     def replace(self, **changes: Any) -> "TrialConfig":
         """A validated copy with ``changes``."""
@@ -172,6 +166,21 @@ def _check_modalities(names: tuple[str, ...]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"modalities names '{name}' twice: expected each once")
+
+
+def validated(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
+    """An instance of ``model`` from ``values``.
+
+    Raises:
+        InputError: one line with the first problem, where it is and what was expected.
+    """
+    strange = sorted(str(key) for key in values if key not in model.model_fields)
+    if strange:
+        raise unknown("key", strange[0], model.model_fields, where)
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise InputError(first_problem(error, where)) from None
 
 
 def first_problem(error: ValidationError, where: str) -> str:

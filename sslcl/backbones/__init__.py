@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from sslcl.config import Scalar, first_problem
+from sslcl.config import Scalar, validated
 from sslcl.data.types import Batch
-from sslcl.errors import InputError, did_you_mean
 from sslcl.registry import Registry
 
 View = frozenset[str]
@@ -84,15 +83,7 @@ class Backbone(nn.Module, ABC):
         Raises:
             InputError: when an option is unknown or its value does not fit.
         """
-        where = f"backbone_options of '{cls.name}'"
-        for key in values:
-            if key not in cls.Options.model_fields:
-                tail = did_you_mean(key, cls.Options.model_fields)
-                raise InputError(f"unknown key '{key}' in {where}: {tail}")
-        try:
-            return cls.Options.model_validate(dict(values))
-        except ValidationError as error:
-            raise InputError(first_problem(error, where)) from None
+        return validated(cls.Options, values, f"backbone_options of '{cls.name}'")
 
     @classmethod
     def check_size(cls, hidden_size: int, options: Any) -> None:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from sslcl.config import Scalar, first_problem
+from sslcl.config import Scalar, validated
 from sslcl.data._checks import check_dataset
 from sslcl.data._fingerprint import fingerprint
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
-from sslcl.errors import InputError, did_you_mean
+from sslcl.errors import InputError
 from sslcl.registry import Registry
 
 DATA_DIR_VARIABLE = "SSLCL_DATA"
@@ -66,15 +66,7 @@ class DatasetSource(ABC):
         Raises:
             InputError: when an option is unknown or its value does not fit.
         """
-        where = f"dataset_options of '{cls.name}'"
-        for key in values:
-            if key not in cls.Options.model_fields:
-                tail = did_you_mean(key, cls.Options.model_fields)
-                raise InputError(f"unknown key '{key}' in {where}: {tail}")
-        try:
-            return cls.Options.model_validate(dict(values))
-        except ValidationError as error:
-            raise InputError(first_problem(error, where)) from None
+        return validated(cls.Options, values, f"dataset_options of '{cls.name}'")
 
 
 CATALOG: Registry[DatasetSource] = Registry("dataset", "sslcl.data", DatasetSource)  # type: ignore[type-abstract]
