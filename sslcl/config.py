@@ -145,11 +145,12 @@ class TrialConfig(BaseModel):
 
         unread = OBJECTIVES.get(self.objective).unread_fields(self)
         values = self.model_dump(mode="json", exclude=set(unread))
-        for key, options in (
-            ("backbone_options", BACKBONES.get(self.backbone).check_options(self.backbone_options)),
-            ("dataset_options", CATALOG.get(self.dataset).check_options(self.dataset_options)),
-        ):
-            values[key] = options.model_dump(mode="json", exclude_defaults=True)
+        source = CATALOG.get(self.dataset)
+        backbone = BACKBONES.get(self.backbone).check_options(self.backbone_options)
+        values["backbone_options"] = backbone.model_dump(mode="json", exclude_defaults=True)
+        values["dataset_options"] = source.check_options(self.dataset_options).model_dump(
+            mode="json", exclude_defaults=True, exclude=set(source.locations)
+        )
         if values.get("modalities") is not None:
             values["modalities"] = sorted(values["modalities"])
         return {key: values[key] for key in sorted(values)}

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sslcl.config import Scalar, validated
 from sslcl.data._checks import check_dataset
 from sslcl.data._fingerprint import fingerprint
+from sslcl.data._prepared import prepared
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
 from sslcl.errors import InputError
 from sslcl.registry import Registry
@@ -37,6 +38,8 @@ class DatasetSource(ABC):
     Options: ClassVar[type[BaseModel]] = NoOptions
     summary: ClassVar[str]
     """One line for ``python -m sslcl.data list``."""
+    locations: ClassVar[frozenset[str]] = frozenset()
+    """Options that say where the data is and not what: no part of a trial's identity."""
 
     @abstractmethod
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
@@ -49,6 +52,16 @@ class DatasetSource(ABC):
         Raises:
             InputError: one line saying which file is missing or what in it is wrong.
         """
+
+    def files(self, options: BaseModel, data_dir: Path | None) -> Sequence[Path] | None:
+        """Everything that :meth:`load` reads; ``None`` where it generates.
+
+        With files, the loaded dataset is prepared once and memory-mapped afterwards.
+
+        Raises:
+            InputError: when they are not there.
+        """
+        return None
 
     def measure(self, dataset: Dataset, options: BaseModel) -> Mapping[str, float]:
         """Facts that take too long to compute at every load, such as a known ceiling.
@@ -89,9 +102,14 @@ def load_dataset(
     checked = source.check_options(options or {})
     if data_dir is None and os.environ.get(DATA_DIR_VARIABLE):
         data_dir = Path(os.environ[DATA_DIR_VARIABLE])
-    dataset = source().load(checked, data_dir)
-    check_dataset(dataset)
-    return replace(dataset, fingerprint=fingerprint(dataset))
+    files = source().files(checked, data_dir)
+
+    def load() -> Dataset:
+        dataset = source().load(checked, data_dir)
+        check_dataset(dataset)
+        return replace(dataset, fingerprint=fingerprint(dataset))
+
+    return load() if files is None else prepared(name, checked, files, load)
 
 
 def measured_facts(

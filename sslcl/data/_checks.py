@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from sslcl.data.types import Conversation, Dataset, Split
+from sslcl.data.types import PAD_LABEL, Conversation, Dataset, Split
 from sslcl.errors import InputError
 
 
@@ -22,7 +22,8 @@ def check_dataset(dataset: Dataset) -> None:
 
     Three non-empty splits; no conversation in two of them; conversations with at least one
     utterance, as many speakers, labels and rows of each modality as utterance ids; unique ids;
-    labels that have a name; speakers numbered in the order of their first utterance; finite
+    labels that have a name, or none (context only), and in each split at least one that has;
+    speakers numbered in the order of their first utterance; finite
     float32 features of the declared widths.
 
     Raises:
@@ -48,6 +49,8 @@ def check_dataset(dataset: Dataset) -> None:
             problem = next(_problems(conversation, dataset), None)
             if problem is not None:
                 raise InputError(f"{place}: {problem}")
+        if all(bool((c.labels == PAD_LABEL).all()) for c in split):
+            raise InputError(f"{where} has no labelled utterance: expected at least one")
 
 
 def _problems(conversation: Conversation, dataset: Dataset) -> Iterator[str]:
@@ -87,7 +90,7 @@ def _label_problem(conversation: Conversation, names: Sequence[str]) -> Iterator
     for utterance, label in zip(
         conversation.utterance_ids, conversation.labels.tolist(), strict=True
     ):
-        if not 0 <= label < len(names):
+        if label != PAD_LABEL and not 0 <= label < len(names):
             yield f"label of utterance '{utterance}' is {label}, expected 0 to {len(names) - 1}"
 
 

@@ -42,6 +42,10 @@ class Mosi(DatasetSource):
     name = "mosi"
     summary = "CMU-MOSI, 93 video monologues, binary sentiment, text, audio and video (real)"
 
+    def files(self, options: BaseModel, data_dir: Path | None) -> list[Path]:
+        """The released files under ``data_dir / 'mosi'``."""
+        return sorted(_folder(data_dir).rglob("*.csv"))
+
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the released files under ``data_dir / 'mosi'``."""
         folder = _folder(data_dir)

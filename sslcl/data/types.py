@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 PAD_LABEL = -1
+"""Label of padding, and of utterances that are context only: they carry no loss and no score."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Conversation:
         id: unique within the dataset.
         utterance_ids: ``T`` ids, unique within the conversation.
         speakers: ``(T,)`` int64, the n-th participant to speak, from 0.
-        labels: ``(T,)`` int64 class indices.
+        labels: ``(T,)`` int64 class indices, :data:`PAD_LABEL` where the utterance is context only.
         features: modality name to ``(T, width)`` float32.
     """
 
@@ -81,11 +82,12 @@ class Batch:
 
     @property
     def valid_labels(self) -> Tensor:
-        """``(N,)`` labels of the utterances, conversation by conversation."""
+        """``(N,)`` labels of the utterances, conversation by conversation, context included."""
         return self.labels[self.mask]
 
 
-Split = tuple[Conversation, ...]
+Split = Sequence[Conversation]
+"""The conversations of one split: a tuple, or slices of arrays made when asked for."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Dataset:
         synthetic: whether it was generated rather than recorded.
         description: one or two sentences: what it is, source, licence.
         facts: further figures worth knowing, e.g. a known ceiling.
+        notes: what a person should know besides: repairs, departures from the usual files.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Dataset:
     synthetic: bool = False
     description: str = ""
     facts: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def sealed(self) -> "Dataset":
         """The dataset without its test split: what search, stopping and pruning are given."""
