@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -37,7 +38,7 @@ def prepared(
     folder = cache_folder() / "datasets" / _key(name, options, files)
     try:
         return _open(folder)
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError):
         shutil.rmtree(folder, ignore_errors=True)
     dataset = load()
     _write(dataset, folder)
@@ -68,16 +69,17 @@ def _open(folder: Path) -> Dataset:
         )
         for split, names in meta["splits"].items()
     }
+    own: dict[str, Any] = {
+        name: tuple(meta[name]) if name in ("label_names", "notes") else meta[name]
+        for name in _FIELDS
+    }
     return Dataset(
         modalities=dict(meta["modalities"]),
         facts=dict(meta["facts"]),
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        **{
-            name: tuple(meta[name]) if name in ("label_names", "notes") else meta[name]
-            for name in _FIELDS
-        },
+        **own,
     )
 
 
