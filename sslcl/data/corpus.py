@@ -190,5 +190,4 @@ def _labels(corpus: Corpus, task: Task) -> NDArray[np.int64]:
         row = corpus.table[wrong].iloc[0]
         place = f"dataset '{corpus.name}', conversation '{row['conversation']}', {task.column}"
         raise unknown("class", str(row[task.column]), task.classes, place)
-    numbers: NDArray[np.int64] = found.fillna(PAD_LABEL).to_numpy().astype(np.int64)
-    return numbers
+    return np.array(found.fillna(PAD_LABEL), dtype=np.int64)
