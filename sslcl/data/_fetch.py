@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -137,7 +138,7 @@ def _receive(url: str, file: RemoteFile, part: Path, advance: Advance) -> None:
         raise InputError(f"{url}: the server says {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise _transient(error.reason) from None
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+    except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
         raise _transient(error) from None
 
 
@@ -148,9 +149,8 @@ def _starts_at(answer: http.client.HTTPResponse, byte: int) -> bool:
 def _refuse_other_size(
     url: str, answer: http.client.HTTPResponse, start: int, expected: int
 ) -> None:
-    length = answer.getheader("Content-Length")
-    if length is not None and start + int(length) != expected:
-        raise InputError(f"{url} has {start + int(length)} bytes, expected {expected}")
+    if answer.length is not None and start + answer.length != expected:
+        raise InputError(f"{url} has {start + answer.length} bytes, expected {expected}")
 
 
 def _append(

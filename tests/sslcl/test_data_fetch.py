@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sslcl.data import CATALOG
+from sslcl.data import CATALOG, load_dataset
 from sslcl.data._fetch import ATTEMPTS, fetch, sha256
 from sslcl.data._sources import SOURCES, RemoteFile, Source
 from sslcl.errors import InputError
@@ -198,6 +198,16 @@ class TestSources:
         for file in SOURCES[name].files:
             assert (folder / file.path).stat().st_size == file.size
             assert sha256(folder / file.path) == file.sha256
+
+    def test_what_is_fetched_can_be_loaded(self, data_dir: Path, tmp_path: Path) -> None:
+        source = SOURCES["mosi"]
+        real = {
+            f"/{source.root}/{file.path}": (data_dir / "mosi" / file.path).read_bytes()
+            for file in source.files
+        }
+        with serving(Server(real, drops=[1000, 2000])) as server:
+            fetch(source, tmp_path / "mosi", server.url, pause_s=0)
+        assert len(load_dataset("mosi", data_dir=tmp_path).train) == 50
 
     def test_each_says_how_it_is_had(self) -> None:
         for name, source in SOURCES.items():

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sslcl.data import load_dataset
 from sslcl.data._checks import check_dataset
+from sslcl.data._unpickle import load_pickle
 from sslcl.data.corpus import Corpus, dataset_of
 from sslcl.data.formats import mintrec, mintrec2, recognise
 from sslcl.errors import InputError
@@ -19,7 +22,6 @@ from .data_writers.mintrec import (
     SPLITS_2,
     dump,
     in_scope,
-    load,
     write,
     write_2,
 )
@@ -28,7 +30,7 @@ AUDIO, VIDEO = "audio_data/audio_feats.pkl", "video_data/video_feats.pkl"
 
 
 def assert_pooled(corpus: Corpus, folder: Path) -> None:
-    audio, video = load(folder / AUDIO), load(folder / VIDEO)
+    audio, video = load_pickle(folder / AUDIO), load_pickle(folder / VIDEO)
     for row, key in enumerate(corpus.table["utterance"]):
         expected = {"audio": audio[key].mean(0), "video": sum(x[0] for x in video[key])}
         expected["video"] = expected["video"] / len(video[key])
@@ -71,13 +73,13 @@ class TestMIntRec:
         np.testing.assert_array_equal(recognise(tmp_path).features["audio"], before)
 
     def test_frames_beyond_the_usual_count_are_averaged_too(self, tmp_path: Path) -> None:
-        audio = load(write(tmp_path) / AUDIO)
+        audio = load_pickle(write(tmp_path) / AUDIO)
         audio["S04_E01_103"] = np.repeat([[1.0], [3.0]], (480, 120), axis=0) * np.ones((1, 768))
         dump(tmp_path / AUDIO, audio)
         assert recognise(tmp_path).features["audio"][0] == pytest.approx(1.4)
 
     def test_no_frames_are_zeros_and_noted(self, tmp_path: Path) -> None:
-        video = load(write(tmp_path) / VIDEO)
+        video = load_pickle(write(tmp_path) / VIDEO)
         video["S04_E01_21"] = []
         dump(tmp_path / VIDEO, video)
         corpus = recognise(tmp_path)
@@ -152,7 +154,7 @@ Damage = Callable[[Path], object]
 
 def edit(name: str, change: Callable[[dict[str, Any]], object]) -> Damage:
     def damage(folder: Path) -> None:
-        content = load(folder / name)
+        content = load_pickle(folder / name)
         change(content)
         dump(folder / name, content)
 
@@ -246,6 +248,26 @@ def test_damage_of_the_second_is_told_in_one_line(
         recognise(tmp_path)
     assert expected in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@settings(max_examples=40)
+@given(second=st.booleans(), name=st.sampled_from(["train", "dev", "test"]), share=st.floats(0, 1))
+def test_a_table_cut_short_is_one_line_or_whole_rows(
+    tmp_path_factory: pytest.TempPathFactory, second: bool, name: str, share: float
+) -> None:
+    folder = (write_2 if second else write)(tmp_path_factory.mktemp("cut"), features=False)
+    whole = recognise(folder).table.set_index("utterance")
+    content = (folder / f"{name}.tsv").read_bytes()
+    (folder / f"{name}.tsv").write_bytes(content[: int(len(content) * share)])
+    try:
+        left = recognise(folder).table.set_index("utterance")
+    except InputError as error:
+        told = str(error)
+    else:
+        unchanged = ["split", "text", "intent"]
+        assert left[unchanged].equals(whole.loc[left.index, unchanged])
+        told = "one line"
+    assert "\n" not in told
 
 
 def test_other_tables_and_pickles_are_not_claimed(tmp_path: Path) -> None:

@@ -218,6 +218,37 @@ def test_two_pickles_are_not_mixed(path: Path) -> None:
         recognise(path.parent)
 
 
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_row_too_few_in_any_column_is_told(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    what = content()
+    split = data.draw(st.sampled_from(sorted(what)))
+    used = set(what[split]) - {"classification_labels"}  # The annotations go before them.
+    column = data.draw(st.sampled_from(sorted(used)))
+    what[split][column] = what[split][column][:-1]
+    with pytest.raises(InputError, match="entries, expected") as raised:
+        recognise(write(tmp_path_factory.mktemp("few") / "a.pkl", what))
+    assert "\n" not in str(raised.value)
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_nan_in_any_valid_step_is_told(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    what = content()
+    split = data.draw(st.sampled_from(sorted(what)))
+    column = data.draw(st.sampled_from(sorted(STEPS)))
+    row = data.draw(st.integers(0, len(what[split]["id"]) - 1))
+    at = data.draw(st.integers(0, what[split][column].shape[2] - 1))
+    what[split][column][row, 0, at] = np.nan
+    with pytest.raises(InputError) as raised:
+        recognise(write(tmp_path_factory.mktemp("nan") / "a.pkl", what))
+    assert f"'{column}' of '{what[split]['id'][row]}' is not finite" in str(raised.value)
+
+
 @settings(max_examples=10)
 @given(share=st.floats(0, 0.999))
 def test_a_pickle_cut_short_is_one_line(

@@ -70,12 +70,6 @@ def dump(path: Path, content: Any) -> None:
         pickle.dump(content, file, protocol=4)
 
 
-def load(path: Path) -> Any:
-    """What a writer of this module has written."""
-    with path.open("rb") as file:
-        return pickle.load(file)
-
-
 def _write(
     folder: Path, header: tuple[str, ...], splits: Mapping[str, Rows], keys: list[str]
 ) -> Path:
