@@ -199,7 +199,10 @@ class TestSources:
             assert (folder / file.path).stat().st_size == file.size
             assert sha256(folder / file.path) == file.sha256
 
-    def test_what_is_fetched_can_be_loaded(self, data_dir: Path, tmp_path: Path) -> None:
+    def test_what_is_fetched_can_be_loaded(
+        self, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSLCL_CACHE", str(tmp_path / "cache"))
         source = SOURCES["mosi"]
         real = {
             f"/{source.root}/{file.path}": (data_dir / "mosi" / file.path).read_bytes()
