@@ -1,7 +1,7 @@
 """MIntRec's and MIntRec2.0's layouts with few utterances of few frames."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,18 @@ def write_2(folder: Path, splits: Mapping[str, Rows] = SPLITS_2, features: bool 
     """One of MIntRec2.0's folders, such as ``total``."""
     keys = [f"dia{d}_utt{u}" for rows in splits.values() for d, u, *_ in rows]
     return _write(folder, HEADER_2, splits, keys if features else [])
+
+
+def with_every_intent(
+    splits: Mapping[str, Rows], intents: Sequence[str], at: int
+) -> dict[str, Rows]:
+    """With a training utterance of each intent besides; ``at`` is the column of the label."""
+    more = []
+    for number, intent in enumerate(intents):
+        row = list(splits["train"][0])
+        row[at], row[2 if at == 4 else 1] = intent, str(1000 + number)
+        more.append(row)
+    return {**splits, "train": [*splits["train"], *more]}
 
 
 def in_scope(splits: Mapping[str, Rows]) -> dict[str, Rows]:
