@@ -142,7 +142,7 @@ def _storage(content: Any) -> torch.TypedStorage:
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
     if not isinstance(storage, torch.TypedStorage):
         raise NotPlainError(f"gives a tensor {describe(storage)} as its content")
-    flat = torch.tensor([], dtype=storage.dtype).set_(storage)  # type: ignore[call-overload]
+    flat = torch.tensor([], dtype=storage.dtype).set_(storage)
     numbers = (offset, *size, *stride)
     whole = all(type(n) is int and n >= 0 for n in numbers) and len(size) == len(stride)
     if (
