@@ -2,17 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from sslcl.data._known import known_notes
 from sslcl.data._unpickle import load_pickle
 from sslcl.data.corpus import Corpus
+from sslcl.data.formats._widths import width_of
 from sslcl.errors import InputError
 from sslcl.registry import Registry
 
 PICKLES = (".pkl", ".pickle", ".p")
 _LISTED = 8
+_FIELDS = 16
 
 
 class Found:
@@ -97,7 +101,8 @@ def recognise(path: Path) -> Corpus:
     if len(best) > 1:
         what = "; ".join(f"{n} ({_names(files)})" for n, files in best.items())
         raise InputError(f"{path} could be read as {what}: give the path of one of them")
-    return FORMATS.get(next(iter(best)))().read(found)
+    corpus = FORMATS.get(next(iter(best)))().read(found)
+    return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
 
 
 def _listing(found: Found) -> str:
@@ -111,9 +116,17 @@ def describe_file(found: Found, file: Path) -> str:
     if file not in found.of(*PICKLES):
         return file.name
     content = found.pickles[file]
-    if isinstance(content, list | tuple | dict):
-        return f"{file.name}: {type(content).__name__} of {len(content)}"
-    return f"{file.name}: {type(content).__name__}"
+    if isinstance(content, list | tuple) and len(content) <= _FIELDS:
+        fields = ", ".join(map(_describe_field, content))
+        return f"{file.name}: {type(content).__name__} of {len(content)} ({fields})"
+    return f"{file.name}: {_describe_field(content)}"
+
+
+def _describe_field(content: Any) -> str:
+    kind = type(content).__name__
+    if isinstance(content, dict) and width_of(content):
+        return f"dict of {len(content)} with rows of {width_of(content)}"
+    return f"{kind} of {len(content)}" if isinstance(content, list | tuple | dict | set) else kind
 
 
 def _names(files: frozenset[Path]) -> str:

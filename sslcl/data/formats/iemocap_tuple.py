@@ -1,0 +1,46 @@
+"""IEMOCAP as a tuple of nine: the features of conversational models since 2018."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sslcl.data.corpus import Corpus
+from sslcl.data.formats import Format, Found
+from sslcl.data.formats._assembly import corpus_of
+from sslcl.data.formats._tuples import FITTED_NOTE, Layout, fitting, only, take_apart
+
+_FIELDS = {
+    "utterances": 0,
+    "speakers": 1,
+    "labels": 2,
+    "sentences": 6,
+    "train": 7,
+    "test": 8,
+}
+
+
+def _layout(text: int, audio: int, video: int) -> Layout:
+    features = {"text": ((3,), text), "audio": ((4,), audio), "video": ((5,), video)}
+    return Layout("iemocap", 9, "letters", _FIELDS, features)
+
+
+LAYOUTS = (_layout(100, 100, 512), _layout(100, 1582, 342))
+"""Text, audio and video: by convolution, openSMILE reduced and 3D convolution; or the whole of
+openSMILE and DenseNet faces."""
+
+
+class IemocapTuple(Format):
+    """The file that DialogueRNN and DialogueGCN read, or the one of MMGCN and MM-DFN."""
+
+    name = "iemocap-tuple"
+    summary = "IEMOCAP, pickled tuple of 9: text 100, audio 100, video 512; or 100, 1582, 342"
+
+    def claims(self, found: Found) -> frozenset[Path]:
+        """Every tuple of this structure."""
+        return frozenset(fitting(found, LAYOUTS))
+
+    def read(self, found: Found) -> Corpus:
+        """The one tuple."""
+        fits = fitting(found, LAYOUTS)
+        file = only(list(fits), "IEMOCAP feature tuples")
+        parts = take_apart(file, found.pickles[file], fits[file])
+        return corpus_of(replace(parts, notes=(FITTED_NOTE,)))

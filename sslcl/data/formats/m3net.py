@@ -1,0 +1,85 @@
+"""M3Net's pair: audio and video of one file, text of another."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sslcl.data.corpus import Corpus
+from sslcl.data.formats import Format, Found, cosmic, iemocap_tuple, meld_tuple
+from sslcl.data.formats._assembly import corpus_of
+from sslcl.data.formats._tuples import (
+    FITTED_NOTE,
+    ROBERTA_NOTE,
+    Layout,
+    Parts,
+    fitting,
+    ids_of,
+    only,
+    take_apart,
+)
+from sslcl.errors import InputError
+
+_TUPLES = (*iemocap_tuple.LAYOUTS, meld_tuple.TEN)
+
+
+class M3Net(Format):
+    """A feature tuple with audio and video, and COSMIC's RoBERTa features of the same dialogues."""
+
+    name = "m3net"
+    summary = (
+        "IEMOCAP or MELD, a feature tuple (audio, video) beside COSMIC's file (text 1024, the mean "
+        "of 4 layers)"
+    )
+
+    def claims(self, found: Found) -> frozenset[Path]:
+        """Both files of every pair."""
+        return frozenset(file for pair in self._pairs(found) for file in pair)
+
+    def read(self, found: Found) -> Corpus:
+        """The one pair; validation as in COSMIC's file, which must agree on test and labels."""
+        pairs = self._pairs(found)
+        first = only(sorted({pair[0] for pair in pairs}), "feature tuples")
+        second = only(sorted({pair[1] for pair in pairs}), "RoBERTa features")
+        tuples, texts = fitting(found, _TUPLES), fitting(found, cosmic.LAYOUTS)
+        parts = take_apart(first, found.pickles[first], tuples[first])
+        text = take_apart(second, found.pickles[second], texts[second])
+        _check_pair(parts, text)
+        fields = dict(parts.fields)
+        if "sentiment" in text.fields:
+            fields["sentiment"] = text.fields["sentiment"]
+        return corpus_of(
+            replace(
+                parts,
+                splits=text.splits,
+                fields=fields,
+                features={**parts.features, "text": text.features["text"]},
+                notes=(FITTED_NOTE, ROBERTA_NOTE),
+            )
+        )
+
+    def _pairs(self, found: Found) -> list[tuple[Path, Path]]:
+        texts = fitting(found, cosmic.LAYOUTS)
+        return [
+            (first, second)
+            for first, one in fitting(found, _TUPLES).items()
+            for second, other in texts.items()
+            if one.corpus == other.corpus and _share(found, first, one, second, other)
+        ]
+
+
+def _share(found: Found, first: Path, one: Layout, second: Path, other: Layout) -> bool:
+    return bool(ids_of(found.pickles[first], one) & ids_of(found.pickles[second], other))
+
+
+def _check_pair(parts: Parts, text: Parts) -> None:
+    both = f"{parts.file} and {text.file}"
+    for split in ("train", "test"):
+        merged = ("train", "validation") if split == "train" else ("test",)
+        other = {one for part in merged for one in text.splits[part]}
+        strange = other ^ set(parts.splits[split])
+        if strange:
+            raise InputError(f"{both}: dialogue '{min(strange)}' is in {split} of one of them only")
+    for ids in parts.splits.values():
+        for one in ids:
+            mine, theirs = parts.fields["labels"].get(one), text.fields["labels"].get(one)
+            if mine is None or theirs is None or list(mine) != list(theirs):
+                raise InputError(f"{both}: dialogue '{one}' has other labels in one than the other")

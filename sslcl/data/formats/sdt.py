@@ -1,0 +1,50 @@
+"""The tuples of SDT: four layers of RoBERTa beside audio and video."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from sslcl.data.corpus import Corpus
+from sslcl.data.formats import Format, Found
+from sslcl.data.formats._assembly import corpus_of
+from sslcl.data.formats._labels import with_sentiment
+from sslcl.data.formats._tuples import (
+    ROBERTA,
+    ROBERTA_NOTE,
+    Layout,
+    fitting,
+    only,
+    take_apart,
+)
+
+_FIELDS = {"utterances": 0, "speakers": 1, "labels": 2, "sentences": 9, "train": 10, "test": 11}
+
+
+def _layout(corpus: str, length: int, speakers: str, audio: int) -> Layout:
+    text = ((3, 4, 5, 6), ROBERTA)
+    features = {"text": text, "audio": ((7,), audio), "video": ((8,), 342)}
+    return Layout(corpus, length, speakers, _FIELDS, features)
+
+
+LAYOUTS = (_layout("iemocap", 12, "letters", 1582), _layout("meld", 13, "one-hot", 300))
+
+
+class Sdt(Format):
+    """``*_multimodal_features.pkl``."""
+
+    name = "sdt"
+    summary = (
+        "IEMOCAP or MELD, pickled tuple of 12 or 13: text 1024 (mean of 4 layers), "
+        "audio 1582 or 300, video 342"
+    )
+
+    def claims(self, found: Found) -> frozenset[Path]:
+        """Every tuple of this structure."""
+        return frozenset(fitting(found, LAYOUTS))
+
+    def read(self, found: Found) -> Corpus:
+        """The one tuple."""
+        fits = fitting(found, LAYOUTS)
+        file = only(list(fits), "feature tuples of SDT")
+        content = found.pickles[file]
+        parts = replace(take_apart(file, content, fits[file]), notes=(ROBERTA_NOTE,))
+        return corpus_of(with_sentiment(parts, content[12]) if len(content) == 13 else parts)
