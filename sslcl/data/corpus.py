@@ -135,9 +135,9 @@ def dataset_of(corpus: Corpus, task: str = "") -> Dataset:
                 id=str(ids[start]),
                 utterance_ids=tuple(corpus.table["utterance"].iloc[rows].astype(str)),
                 speakers=torch.from_numpy(turns.astype(np.int64)),
-                labels=torch.from_numpy(labels[rows]),
+                labels=torch.from_numpy(labels[rows].copy()),
                 features={
-                    name: torch.from_numpy(np.ascontiguousarray(x[rows], dtype=np.float32))
+                    name: torch.from_numpy(np.array(x[rows], dtype=np.float32))
                     for name, x in corpus.features.items()
                 },
             )
