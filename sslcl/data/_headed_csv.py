@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.errors import InputError, did_you_mean
+from sslcl.errors import InputError, did_you_mean, unknown
 
 FIRST_ROW = 2
 """Number of the first row under the header, as a spreadsheet counts."""
@@ -72,6 +72,19 @@ def whole_numbers(path: Path, column: pd.Series) -> pd.Series:
     if wrong.any():
         raise cell_error(path, column[wrong], "a whole number")
     return column.astype("int64")
+
+
+def class_names(path: Path, column: pd.Series, classes: Sequence[str]) -> pd.Series:
+    """Class names, or nothing where the cell of a column of :func:`read_headed` is blank.
+
+    Raises:
+        InputError: naming the file, row and nearest class for any other.
+    """
+    wrong = column[~column.isin([*classes, ""])]
+    if not wrong.empty:
+        where = f"{path}, row {wrong.index[0]}"
+        raise unknown(str(column.name).lower(), str(wrong.iloc[0]), classes, where)
+    return column.where(column != "", None)
 
 
 def cell_error(path: Path, wrong: pd.Series, expected: str) -> InputError:
