@@ -53,6 +53,9 @@ SLOWEST, FASTEST = 0.5, 50.0
 LONGEST_PAUSE = 10.0
 """Seconds that a pause is clipped to; longer ones are cuts between scenes."""
 
+LATEST = 1e9
+"""Seconds; a time beyond is none."""
+
 Floats = NDArray[np.float64]
 
 
@@ -77,14 +80,12 @@ def intervals(start: Floats, end: Floats, characters: Floats) -> Intervals:
     """Believe or estimate each duration; see the module.
 
     Args:
-        start: ``(N,)`` seconds, anything that is not finite meaning unknown.
+        start: ``(N,)`` seconds, NaN where unknown.
         end: likewise.
         characters: ``(N,)`` characters spoken.
     """
-    start = np.where(np.isfinite(start), start, np.nan)
-    given = np.where(np.isfinite(end), end, np.nan) - start
-    with np.errstate(over="ignore"):
-        believed = (given >= SHORTEST) & (given <= LONGEST) & (characters <= FASTEST * given)
+    given = end - start
+    believed = (given >= SHORTEST) & (given <= LONGEST) & (characters <= FASTEST * given)
     estimate = np.clip(characters / CHARACTERS_PER_SECOND, SHORTEST, LONGEST)
     duration = np.where(believed, given, estimate)
     return Intervals(start, start + duration, duration, ~believed)
@@ -94,11 +95,12 @@ def timing_features(table: pd.DataFrame) -> NDArray[np.float32]:
     """The features of the module, ``(N, 10)`` in the order of :data:`NAMES`.
 
     Args:
-        table: of a corpus, with ``conversation``, ``text`` and, in seconds, NaN where unknown,
-            ``start`` and ``end``; the utterances of a conversation together and in order.
+        table: of a corpus, with ``conversation`` and, in seconds, NaN where unknown, ``start`` and
+            ``end``; the utterances of a conversation together and in order. Without ``text``, n and
+            w are 0.
     """
-    characters, words = _sizes(table["text"])
-    times = intervals(_floats(table["start"]), _floats(table["end"]), characters)
+    characters, words = _sizes(table)
+    times = intervals(_seconds(table["start"]), _seconds(table["end"]), characters)
     first = (table["conversation"] != table["conversation"].shift()).to_numpy(dtype=bool)
     before_start, before_end = (_previous(x, first) for x in (times.start, times.end))
     gap = times.start - before_end
@@ -107,7 +109,7 @@ def timing_features(table: pd.DataFrame) -> NDArray[np.float32]:
     columns = {
         "log_duration": np.log(times.duration),
         "pause": np.sign(pause) * np.log1p(np.abs(pause)),
-        "overlap": np.clip(np.nan_to_num(shared / times.duration, nan=0.0), 0, 1),
+        "overlap": np.clip(np.nan_to_num(shared, nan=0.0), 0, times.duration) / times.duration,
         "log_rate": np.log(np.clip(characters / times.duration, SLOWEST, FASTEST)),
         "log_words": np.log1p(words),
         "log_characters": np.log1p(characters),
@@ -125,13 +127,13 @@ def timing_notes(table: pd.DataFrame) -> Iterator[str]:
     Args:
         table: as for :func:`timing_features`.
     """
-    start, end = _floats(table["start"]), _floats(table["end"])
-    characters, _ = _sizes(table["text"])
-    given = np.where(np.isfinite(start) & np.isfinite(end), end, np.nan) - start
+    start, end = _seconds(table["start"]), _seconds(table["end"])
+    characters, _ = _sizes(table)
+    given = end - start
     plausible = (given >= SHORTEST) & (given <= LONGEST)
     repaired = intervals(start, end, characters).repaired
     counts = {
-        "times are missing": ~np.isfinite(given),
+        "times are missing": np.isnan(given),
         f"durations are below {SHORTEST:g} s": given < SHORTEST,
         f"durations are above {LONGEST:g} s": given > LONGEST,
         f"durations would need over {FASTEST:g} characters a second": repaired & plausible,
@@ -144,13 +146,17 @@ def timing_notes(table: pd.DataFrame) -> Iterator[str]:
         yield f"timing: {backwards} utterances start before the one before them; kept as they are"
 
 
-def _floats(column: pd.Series) -> Floats:
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+def _seconds(column: pd.Series) -> Floats:
+    """Times, NaN where there is none or none that could be one."""
+    times = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.abs(times) <= LATEST, times, np.nan)
 
 
-def _sizes(texts: pd.Series) -> tuple[Floats, Floats]:
-    """Characters and words of each text."""
-    known = [text.strip() for text in texts.fillna("").astype(str)]
+def _sizes(table: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Characters and words of each utterance, 0 where the table has no text."""
+    if "text" not in table:
+        return np.zeros(len(table)), np.zeros(len(table))
+    known = [text.strip() for text in table["text"].fillna("").astype(str)]
     characters, words = ([len(part) for part in parts] for parts in (known, map(str.split, known)))
     return np.array(characters, dtype=np.float64), np.array(words, dtype=np.float64)
 

@@ -1,8 +1,10 @@
 """What is odd in a publisher's rows of utterances, counted for a corpus's notes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
+
+from sslcl.data.corpus import Task
 
 
 def row_notes(
@@ -46,3 +48,20 @@ def repeated_notes(table: pd.DataFrame, episode: pd.Series) -> Iterator[str]:
             f"{len(shared)} utterances are in two dialogues ({', '.join(pairs[:4])}{more}); kept, "
             "with the labels of each"
         )
+
+
+def count_notes(
+    table: pd.DataFrame, task: Task, published: Mapping[str, Sequence[int]]
+) -> Iterator[str]:
+    """A line for each split that has its published size but other class counts.
+
+    Args:
+        table: a corpus's table.
+        task: whose classes are counted.
+        published: counts in the order of the classes, by split.
+    """
+    for split, expected in published.items():
+        labels = table.loc[table["split"] == split, task.column]
+        found = [int((labels == name).sum()) for name in task.classes]
+        if len(labels) == sum(expected) and found != list(expected):
+            yield f"{split}: {task.column} counts are {found}, as published {list(expected)}"

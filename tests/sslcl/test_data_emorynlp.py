@@ -10,7 +10,7 @@ from sslcl.data import load_dataset
 from sslcl.data._checks import check_dataset
 from sslcl.data.corpus import dataset_of
 from sslcl.data.formats import recognise
-from sslcl.data.formats.emorynlp_csv import SENTIMENT_OF, first_speaker
+from sslcl.data.formats.emorynlp_csv import COUNTS, PUBLISHED, SENTIMENT_OF, first_speaker
 from sslcl.errors import InputError
 
 from .data_writers import emorynlp_csv
@@ -87,6 +87,12 @@ def test_the_first_speaker_counts(tmp_path: Path) -> None:
 )
 def test_what_is_no_list_of_names_is_none(cell: str) -> None:
     assert first_speaker(cell) is None
+
+
+def test_published_sizes_and_counts_agree() -> None:
+    assert {split: sum(counts) for split, counts in COUNTS.items()} == {
+        split: size.utterances for split, size in PUBLISHED.items()
+    }
 
 
 def change(folder: Path, **cells: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sslcl.data import load_dataset
 from sslcl.data._checks import check_dataset
+from sslcl.data._utterance_notes import count_notes
 from sslcl.data.corpus import Corpus, dataset_of
 from sslcl.data.formats import recognise
 from sslcl.data.formats.meld_csv import EMOTIONS, SENTIMENTS
@@ -83,6 +84,7 @@ class TestRelease:
             "train_0725)"
         ) in notes
         assert "3 durations are above 30 s" in notes
+        assert "as published" not in notes
         assert "31 utterances start before the one before them" in notes
 
     def test_two_digits_are_a_fraction(self, release: Corpus) -> None:
@@ -297,6 +299,17 @@ def test_damage_is_told_in_one_line(tmp_path: Path, case: str) -> None:
     assert words in message
     assert ".csv" in message
     assert "\n" not in message
+
+
+def test_other_class_counts_at_the_published_size_are_told(small: Path) -> None:
+    corpus = recognise(small)
+    found = corpus.counts()["test"]
+    assert list(count_notes(corpus.table, corpus.task(), {"test": found})) == []
+    other = [found[0] + 1, found[1] - 1, *found[2:]]
+    (note,) = count_notes(corpus.table, corpus.task(), {"test": other})
+    assert note == f"test: emotion counts are {found}, as published {other}"
+    larger = [found[0] + 1, *found[1:]]
+    assert list(count_notes(corpus.table, corpus.task(), {"test": larger})) == []
 
 
 def test_a_missing_file_leaves_a_note(small: Path) -> None:

@@ -34,8 +34,8 @@ def naive(rows: list[tuple[str, float, float, str]]) -> list[list[float]]:
         same = i > 0 and rows[i - 1][0] == name
         place = place + 1 if same else 0
         n, w = len(text.strip()), len(text.split())
-        start = start if math.isfinite(start) else NAN
-        d = end - start if math.isfinite(end) else NAN
+        start, end = (time if abs(time) <= 1e9 else NAN for time in (start, end))
+        d = end - start
         believed = 0.1 <= d <= 30 and n / d <= 50
         d = d if believed else min(30, max(0.1, n / 14))
         p = start - before[1] if same else NAN
@@ -113,6 +113,13 @@ def test_what_cannot_be_is_estimated(start: float, end: float) -> None:
     assert first["repaired"] == 1
     assert first["log_duration"] == pytest.approx(math.log(estimate))
     assert second["pause"] == pytest.approx(math.log(1 + 2 - estimate), rel=1e-5)
+
+
+def test_without_words_there_are_the_times() -> None:
+    found = timing_features(table(("a", 10.0, 12.0, "Oh my God")).drop(columns="text"))
+    row = dict(zip(NAMES, found[0].tolist(), strict=True))
+    assert row["log_duration"] == pytest.approx(math.log(2))
+    assert (row["log_words"], row["log_characters"], row["repaired"]) == (0, 0, 0)
 
 
 def test_times_that_jump_are_clipped() -> None:

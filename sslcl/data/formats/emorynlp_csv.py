@@ -21,7 +21,7 @@ from sslcl.data._clock import clock_columns, short_fractions
 from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
 from sslcl.data._split_files import Published, splits_of_files
 from sslcl.data._timing import timing_features, timing_notes
-from sslcl.data._utterance_notes import row_notes
+from sslcl.data._utterance_notes import count_notes, row_notes
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format, Found
 
@@ -47,6 +47,12 @@ TIMES = (("Start_Time", "End_Time"), ("StartTime", "EndTime"))
 """Names of the times in the files, and in their documentation."""
 COLUMNS = ("Utterance", "Speaker", "Emotion", *NUMBERS)
 """Columns that are read, besides those of the times."""
+COUNTS = {
+    "train": (1677, 785, 638, 2485, 474, 551, 941),
+    "validation": (205, 97, 82, 322, 51, 70, 127),
+    "test": (217, 86, 111, 288, 70, 96, 116),
+}
+"""Published utterances of each emotion, by split."""
 PUBLISHED = {
     "train": Published(7551, 659),
     "validation": Published(954, 89),
@@ -98,6 +104,7 @@ class EmoryNlpCsv(Format):
             notes=(
                 *notes,
                 *row_notes(table, table["number"], first=1, tasks=("emotion",)),
+                *count_notes(table, TASKS["emotion"], COUNTS),
                 *short_fractions(*times),
                 *timing_notes(table),
             ),

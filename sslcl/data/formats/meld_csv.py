@@ -21,7 +21,7 @@ from sslcl.data._clock import clock_columns, short_fractions
 from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
 from sslcl.data._split_files import Published, split_named, splits_of_files
 from sslcl.data._timing import timing_features, timing_notes
-from sslcl.data._utterance_notes import repeated_notes, row_notes
+from sslcl.data._utterance_notes import count_notes, repeated_notes, row_notes
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format, Found
 
@@ -37,6 +37,19 @@ DYADIC = "Old_Dialogue_ID"
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
 PREFIX = {"train": "train", "validation": "dev", "test": "test"}
 
+COUNTS: dict[str, dict[str, tuple[int, ...]]] = {
+    "emotion": {
+        "train": (4710, 1205, 268, 683, 1743, 271, 1109),
+        "validation": (470, 150, 40, 111, 163, 22, 153),
+        "test": (1256, 281, 50, 208, 402, 68, 345),
+    },
+    "sentiment": {
+        "train": (4710, 2334, 2945),
+        "validation": (470, 233, 406),
+        "test": (1256, 521, 833),
+    },
+}
+"""Published utterances of each class, by task and split."""
 WHOLE = {
     "train": Published(9989, 1038),
     "validation": Published(1109, 114),
@@ -90,6 +103,7 @@ class MeldCsv(Format):
                 *notes,
                 *row_notes(table, table["number"], first=0, tasks=tuple(TASKS)),
                 *short_fractions(*times),
+                *(n for t in TASKS for n in count_notes(table, TASKS[t], COUNTS[t])),
                 *repeated_notes(table, table["episode"]),
                 *timing_notes(table),
             ),
