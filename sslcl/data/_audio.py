@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -39,43 +39,47 @@ _BLOCK = 512
 Signal = NDArray[np.float32]
 
 
-def clips_named(found: Found, name: Callable[[Path], str | None]) -> dict[str, Path]:
-    """Clips by utterance.
-
-    Args:
-        found: the files of a dataset; hidden ones are passed over.
-        name: the utterance that a path is a clip of, ``None`` when it is none.
-    """
-    clips: dict[str, Path] = {}
-    for suffix in (*SOUNDS, *VIDEOS):
-        for path in found.of(suffix):
-            utterance = None if path.name.startswith(".") else name(path)
-            if utterance is not None:
-                clips.setdefault(utterance, path)
-    return clips
-
-
-def with_audio(corpus: Corpus, clips: Mapping[str, Path]) -> Corpus:
+def with_audio(corpus: Corpus, found: Found, name: Callable[[Path], str | None]) -> Corpus:
     """The corpus with the modality ``audio``, or with a note that says what it needs.
 
     Args:
-        corpus: with utterance ids that are unique within it.
-        clips: of some of its utterances; without any the corpus stays as it is.
+        corpus: with utterance ids that are unique within it; stays as it is without clips.
+        found: the files of the dataset; hidden ones are passed over.
+        name: the utterance that a path, relative to the dataset's folder, is a clip of; ``None``
+            when it is none.
     """
-    paths = [clips.get(name) for name in corpus.table["utterance"]]
+    clips, notes = _clips(corpus, found, name)
+    paths = [clips.get(utterance) for utterance in corpus.table["utterance"]]
     there = [path for path in paths if path is not None]
-    if not there:
-        return corpus
     lacking = _lacking(there)
-    if lacking:
-        note = f"{len(there)} clips are not used: {lacking}"
-        return replace(corpus, notes=(*corpus.notes, note))
+    if not there or lacking:
+        notes += [f"{len(there)} clips are not used: {lacking}"] if there else []
+        return replace(corpus, notes=(*corpus.notes, *notes))
     values = dict(zip(there, egemaps(there), strict=True))
     nothing = np.full(WIDTH, np.nan, dtype=np.float32)
     rows = np.stack([nothing if path is None else values[path] for path in paths])
-    audio, notes = _filled(rows, np.array([path is None for path in paths]), corpus)
+    audio, more = _filled(rows, np.array([path is None for path in paths]), corpus)
     features = {**corpus.features, "audio": audio}
-    return replace(corpus, features=features, notes=(*corpus.notes, *notes))
+    return replace(corpus, features=features, notes=(*corpus.notes, *notes, *more))
+
+
+def _clips(
+    corpus: Corpus, found: Found, name: Callable[[Path], str | None]
+) -> tuple[dict[str, Path], list[str]]:
+    """Clips by utterance, and a note on those that are of none."""
+    known = set(corpus.table["utterance"])
+    clips: dict[str, Path] = {}
+    strange = 0
+    for path in (path for suffix in (*SOUNDS, *VIDEOS) for path in found.of(suffix)):
+        if path.name.startswith("."):
+            continue
+        utterance = name(path.relative_to(found.path))
+        if utterance in known:
+            clips.setdefault(str(utterance), path)
+        else:
+            strange += 1
+    note = f"{strange} sound or video files are clips of no utterance by their names; not used"
+    return clips, [note] if strange else []
 
 
 def egemaps(paths: Sequence[Path]) -> NDArray[np.float32]:

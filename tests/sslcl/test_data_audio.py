@@ -92,7 +92,9 @@ class TestClips:
         corpus = recognise(folder)
         expected = [12 * math.log2(hertz / 27.5) for hertz in tones.values()]
         assert corpus.features["audio"][:, F0] == pytest.approx(expected, abs=0.5)
-        assert audio_notes(corpus) == []
+        assert audio_notes(corpus) == [
+            "1 sound or video files are clips of no utterance by their names; not used"
+        ]
 
     def test_missing_and_damaged_clips_get_the_training_mean(self, folder: Path) -> None:
         write_tone(folder / "train" / "dia0_utt0.wav", 110)
@@ -161,6 +163,17 @@ def test_without_the_extra_a_note_says_how_to_get_it(
     assert tuple(corpus.features) == ("timing",)
     assert audio_notes(corpus) == [
         "1 clips are not used: install the extra 'audio' (pip install 'sslcl-studies[audio]')"
+    ]
+
+
+def test_clips_must_lie_in_a_folder_named_for_their_split(tmp_path: Path) -> None:
+    folder = tmp_path / "test"
+    meld_csv.write(folder)
+    write_tone(folder / "dia0_utt0.wav", 220)
+    corpus = recognise(folder)
+    assert "audio" not in corpus.features
+    assert audio_notes(corpus) == [
+        "1 sound or video files are clips of no utterance by their names; not used"
     ]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data._audio import clips_named, with_audio
+from sslcl.data._audio import with_audio
 from sslcl.data._clock import clock_columns, short_fractions
 from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
 from sslcl.data._split_files import Published, splits_of_files
@@ -109,7 +109,7 @@ class EmoryNlpCsv(Format):
                 *timing_notes(table),
             ),
         )
-        return with_audio(corpus, clips_named(found, _clip_id))
+        return with_audio(corpus, found, _clip_id)
 
 
 def first_speaker(cell: str) -> tuple[str, int] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data._audio import clips_named, with_audio
+from sslcl.data._audio import with_audio
 from sslcl.data._clock import clock_columns, short_fractions
 from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
 from sslcl.data._split_files import Published, split_named, splits_of_files
@@ -108,7 +108,7 @@ class MeldCsv(Format):
                 *timing_notes(table),
             ),
         )
-        return with_audio(corpus, clips_named(found, _clip_id))
+        return with_audio(corpus, found, _clip_id)
 
 
 def _utterances(path: Path, raw: pd.DataFrame, split: str) -> pd.DataFrame:
