@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.errors import InputError, did_you_mean
+from sslcl.errors import InputError, did_you_mean, unknown
 
 FIRST_ROW = 2
 """Number of the first row under the header, as a spreadsheet counts."""
@@ -45,7 +45,7 @@ def read_headed(path: Path, required: Sequence[str]) -> pd.DataFrame:
         ) from None
     except (csv.Error, OSError) as error:
         raise InputError(f"{path} is not a complete CSV file: {error}") from None
-    names = [name.strip() for name in header]
+    names = [" ".join(name.split()) for name in header]
     for name in required:
         if name not in names:
             raise InputError(f"{path} has no column '{name}': {_nearest(name, names)}")
@@ -74,12 +74,29 @@ def whole_numbers(path: Path, column: pd.Series) -> pd.Series:
     return column.astype("int64")
 
 
+def class_names(path: Path, column: pd.Series, classes: Sequence[str]) -> pd.Series:
+    """Class names, or nothing where the cell of a column of :func:`read_headed` is blank.
+
+    Raises:
+        InputError: naming the file, row and nearest class for any other.
+    """
+    wrong = column[~column.isin([*classes, ""])]
+    if not wrong.empty:
+        where = f"{path}, row {wrong.index[0]}"
+        raise unknown(str(column.name).lower(), _shown(wrong.iloc[0])[1:-1], classes, where)
+    return column.where(column != "", None)
+
+
 def cell_error(path: Path, wrong: pd.Series, expected: str) -> InputError:
     """What to say of the first cell of ``wrong``, a part of a column of :func:`read_headed`."""
-    shown = str(wrong.iloc[0])
-    shown = shown if len(shown) <= 30 else shown[:27] + "..."
     where = f"{path}, row {wrong.index[0]}, column '{wrong.name}'"
-    return InputError(f"{where}: is {shown!r}, expected {expected}")
+    return InputError(f"{where}: is {_shown(wrong.iloc[0])}, expected {expected}")
+
+
+def _shown(cell: object) -> str:
+    """A cell in quotes, on one line and not too long."""
+    text = str(cell)
+    return repr(text if len(text) <= 30 else text[:27] + "...")
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sslcl.data._cache import cache_folder
 from sslcl.data._checks import splits_of
 from sslcl.data._flat import FlatSplit
+from sslcl.data._tools import audio_tools
 from sslcl.data.types import Dataset
 
 _META = "dataset.json"
@@ -26,8 +27,9 @@ def prepared(
 ) -> Dataset:
     """The dataset that ``load`` gives, opened from the cache where it has been prepared.
 
-    The cache is addressed by name, options, the files' paths, sizes and times, and the code that
-    reads them; what changes in any of these is read anew. A damaged entry is made again.
+    The cache is addressed by name, options, the files' paths, sizes and times, the code that reads
+    them, and the optional tools that it finds; what changes in any of these is read anew. A damaged
+    entry is made again.
 
     Args:
         name: name in the catalog.
@@ -47,7 +49,8 @@ def prepared(
 
 def _key(name: str, options: BaseModel, files: Sequence[Path]) -> str:
     stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files)]
-    text = json.dumps([name, options.model_dump(mode="json"), stats, _code_digest()])
+    said = options.model_dump(mode="json")
+    text = json.dumps([name, said, stats, _code_digest(), audio_tools()])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -24,9 +24,11 @@ times are wrong. The estimate is n / 14 seconds, at least 0.1 and at most 30, 14
 being the median of English television dialogue; the end becomes start + estimate.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 NAMES = (
@@ -50,6 +52,9 @@ SLOWEST, FASTEST = 0.5, 50.0
 """Characters per second: a rate is clipped to these; a faster one is not believed."""
 LONGEST_PAUSE = 10.0
 """Seconds that a pause is clipped to; longer ones are cuts between scenes."""
+
+LATEST = 1e9
+"""Seconds; a time beyond is none."""
 
 Floats = NDArray[np.float64]
 
@@ -75,47 +80,40 @@ def intervals(start: Floats, end: Floats, characters: Floats) -> Intervals:
     """Believe or estimate each duration; see the module.
 
     Args:
-        start: ``(N,)`` seconds, anything that is not finite meaning unknown.
+        start: ``(N,)`` seconds, NaN where unknown.
         end: likewise.
         characters: ``(N,)`` characters spoken.
     """
-    start = np.where(np.isfinite(start), start, np.nan)
-    given = np.where(np.isfinite(end), end, np.nan) - start
-    with np.errstate(over="ignore"):
-        believed = (given >= SHORTEST) & (given <= LONGEST) & (characters <= FASTEST * given)
+    given = end - start
+    believed = (given >= SHORTEST) & (given <= LONGEST) & (characters <= FASTEST * given)
     estimate = np.clip(characters / CHARACTERS_PER_SECOND, SHORTEST, LONGEST)
     duration = np.where(believed, given, estimate)
     return Intervals(start, start + duration, duration, ~believed)
 
 
-def timing_features(
-    conversations: NDArray[np.object_], start: Floats, end: Floats, texts: list[str]
-) -> NDArray[np.float32]:
+def timing_features(table: pd.DataFrame) -> NDArray[np.float32]:
     """The features of the module, ``(N, 10)`` in the order of :data:`NAMES`.
 
     Args:
-        conversations: ``(N,)`` ids, the utterances of a conversation together and in order.
-        start: ``(N,)`` seconds, NaN where unknown.
-        end: likewise.
-        texts: ``N`` utterances.
+        table: of a corpus, with ``conversation`` and, in seconds, NaN where unknown, ``start`` and
+            ``end``; the utterances of a conversation together and in order. Without ``text``, n and
+            w are 0.
     """
-    characters = np.array([len(text.strip()) for text in texts], dtype=np.float64)
-    words = np.array([len(text.split()) for text in texts], dtype=np.float64)
-    times = intervals(start, end, characters)
-    first = np.append(True, conversations[1:] != conversations[:-1])[: len(conversations)]
+    characters, words = _sizes(table)
+    times = intervals(_seconds(table["start"]), _seconds(table["end"]), characters)
+    first = (table["conversation"] != table["conversation"].shift()).to_numpy(dtype=bool)
     before_start, before_end = (_previous(x, first) for x in (times.start, times.end))
     gap = times.start - before_end
     shared = np.minimum(times.end, before_end) - np.maximum(times.start, before_start)
     pause = np.clip(np.nan_to_num(gap, nan=0.0), -LONGEST_PAUSE, LONGEST_PAUSE)
-    rate = np.clip(characters / times.duration, SLOWEST, FASTEST)
     columns = {
         "log_duration": np.log(times.duration),
         "pause": np.sign(pause) * np.log1p(np.abs(pause)),
-        "overlap": np.clip(np.nan_to_num(shared / times.duration, nan=0.0), 0, 1),
-        "log_rate": np.log(rate),
+        "overlap": np.clip(np.nan_to_num(shared, nan=0.0), 0, times.duration) / times.duration,
+        "log_rate": np.log(np.clip(characters / times.duration, SLOWEST, FASTEST)),
         "log_words": np.log1p(words),
         "log_characters": np.log1p(characters),
-        "position": np.log1p(places(first)),
+        "position": np.log1p(_places(first)),
         "repaired": times.repaired,
         "no_pause": np.isnan(gap),
         "backwards": times.start < before_start,
@@ -123,37 +121,47 @@ def timing_features(
     return np.column_stack([columns[name] for name in NAMES]).astype(np.float32)
 
 
-def timing_notes(
-    conversations: NDArray[np.object_], start: Floats, end: Floats, texts: list[str]
-) -> list[str]:
-    """What had to be estimated and what looks wrong, counted, one note each."""
-    characters = np.array([len(text.strip()) for text in texts], dtype=np.float64)
-    missing = ~np.isfinite(start) | ~np.isfinite(end)
+def timing_notes(table: pd.DataFrame) -> Iterator[str]:
+    """What had to be estimated and what looks wrong, counted, one line each.
+
+    Args:
+        table: as for :func:`timing_features`.
+    """
+    start, end = _seconds(table["start"]), _seconds(table["end"])
+    characters, _ = _sizes(table)
+    given = end - start
+    plausible = (given >= SHORTEST) & (given <= LONGEST)
     repaired = intervals(start, end, characters).repaired
-    given = np.where(missing, np.nan, end - start)
-    backwards = timing_features(conversations, start, end, texts)[:, NAMES.index("backwards")]
     counts = {
-        "times are missing": missing,
+        "times are missing": np.isnan(given),
         f"durations are below {SHORTEST:g} s": given < SHORTEST,
         f"durations are above {LONGEST:g} s": given > LONGEST,
-        f"durations would need over {FASTEST:g} characters a second": (
-            repaired & (given >= SHORTEST) & (given <= LONGEST)
-        ),
+        f"durations would need over {FASTEST:g} characters a second": repaired & plausible,
     }
-    notes = [
-        f"timing: {int(found.sum())} {what}; estimated from the text"
-        for what, found in counts.items()
-        if found.any()
-    ]
-    if backwards.any():
-        notes.append(
-            f"timing: {int(backwards.sum())} utterances start before the one before them; kept, "
-            "their pause negative"
-        )
-    return notes
+    for what, found in counts.items():
+        if found.any():
+            yield f"timing: {int(found.sum())} {what}; estimated from the text"
+    backwards = int(timing_features(table)[:, NAMES.index("backwards")].sum())
+    if backwards:
+        yield f"timing: {backwards} utterances start before the one before them; kept as they are"
 
 
-def places(first: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _seconds(column: pd.Series) -> Floats:
+    """Times, NaN where there is none or none that could be one."""
+    times = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.abs(times) <= LATEST, times, np.nan)
+
+
+def _sizes(table: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Characters and words of each utterance, 0 where the table has no text."""
+    if "text" not in table:
+        return np.zeros(len(table)), np.zeros(len(table))
+    known = [text.strip() for text in table["text"].fillna("").astype(str)]
+    characters, words = ([len(part) for part in parts] for parts in (known, map(str.split, known)))
+    return np.array(characters, dtype=np.float64), np.array(words, dtype=np.float64)
+
+
+def _places(first: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Place of each row in its conversation, from 0, where ``first`` marks the first rows."""
     rows = np.arange(len(first))
     return rows - np.maximum.accumulate(np.where(first, rows, 0))

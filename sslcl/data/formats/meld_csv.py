@@ -11,18 +11,19 @@ order of the utterance numbers where their times run backwards. A blank label ma
 context only. What is done about times is told in :mod:`sslcl.data._timing`.
 """
 
-from collections.abc import Iterator, Mapping
+import re
 from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data._clock import clock_seconds, short_fractions
-from sslcl.data._headed_csv import cell_error, header_of, read_headed, whole_numbers
-from sslcl.data._split_files import Published, splits_of_files
+from sslcl.data._audio import with_audio
+from sslcl.data._clock import clock_columns, short_fractions
+from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
+from sslcl.data._split_files import Published, split_named, splits_of_files
 from sslcl.data._timing import timing_features, timing_notes
+from sslcl.data._utterance_notes import count_notes, repeated_notes, row_notes
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format, Found
-from sslcl.errors import unknown
 
 EMOTIONS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
 SENTIMENTS = ("neutral", "positive", "negative")
@@ -33,8 +34,22 @@ COLUMNS = (*KEYS, "Speaker", "Emotion", "Sentiment", "StartTime", "EndTime")
 """Columns that are read."""
 DYADIC = "Old_Dialogue_ID"
 """A column that the dyadic subset alone has."""
+_CLIP = re.compile(r"dia(\d+)_utt(\d+)")
 PREFIX = {"train": "train", "validation": "dev", "test": "test"}
 
+COUNTS: dict[str, dict[str, tuple[int, ...]]] = {
+    "emotion": {
+        "train": (4710, 1205, 268, 683, 1743, 271, 1109),
+        "validation": (470, 150, 40, 111, 163, 22, 153),
+        "test": (1256, 281, 50, 208, 402, 68, 345),
+    },
+    "sentiment": {
+        "train": (4710, 2334, 2945),
+        "validation": (470, 233, 406),
+        "test": (1256, 521, 833),
+    },
+}
+"""Published utterances of each class, by task and split."""
 WHOLE = {
     "train": Published(9989, 1038),
     "validation": Published(1109, 114),
@@ -48,7 +63,7 @@ SUBSET = {
 
 
 class MeldCsv(Format):
-    """The CSV files of Poria et al. (ACL 2019)."""
+    """The CSV files of Poria et al. (ACL 2019), and the clips beside them."""
 
     name = "meld_csv"
     summary = "MELD's CSV files, one a split: text, speakers, times, emotion and sentiment"
@@ -62,48 +77,46 @@ class MeldCsv(Format):
 
     def read(self, found: Found) -> Corpus:
         """Read every split that is there."""
-        files = sorted(self.claims(found))
-        raw = {file: read_headed(file, COLUMNS) for file in files}
+        raw = {file: read_headed(file, COLUMNS) for file in sorted(self.claims(found))}
         dyadic = all(DYADIC in rows for rows in raw.values())
         sizes = {
             file: Published(len(rows), int(rows["Dialogue_ID"].nunique()))
             for file, rows in raw.items()
         }
         home, notes = splits_of_files(sizes, SUBSET if dyadic else WHOLE)
-        parts = {split: _utterances(home[split], raw[home[split]], split) for split in home}
-        table = pd.concat(parts.values(), ignore_index=True)
-        raw_rows = pd.concat([raw[home[split]].loc[part.index] for split, part in parts.items()])
-        times = (
-            table["conversation"].to_numpy(dtype=object),
-            table["start"].to_numpy(),
-            table["end"].to_numpy(),
-            table["text"].tolist(),
+        table = pd.concat(
+            [_utterances(file, raw[file], split) for split, file in home.items()],
+            ignore_index=True,
         )
-        return Corpus(
+        times = [raw[file][name] for file in raw for name in ("StartTime", "EndTime")]
+        corpus = Corpus(
             name="meld",
-            table=table.drop(columns="number"),
-            features={"timing": timing_features(*times)},
+            table=table.drop(columns=["number", "episode"]),
+            features={"timing": timing_features(table)},
             tasks=TASKS,
             description=(
                 "MELD (Poria et al., ACL 2019), dialogues of the television series Friends, from "
                 "its CSV files" + (", the subset of two speakers." if dyadic else ".")
             ),
             licence="GPL-3.0",
-            notes=(*notes, *_notes(table, raw_rows), *timing_notes(*times)),
+            notes=(
+                *notes,
+                *row_notes(table, table["number"], first=0, tasks=tuple(TASKS)),
+                *short_fractions(*times),
+                *(n for t in TASKS for n in count_notes(table, TASKS[t], COUNTS[t])),
+                *repeated_notes(table, table["episode"]),
+                *timing_notes(table),
+            ),
         )
+        return with_audio(corpus, found, _clip_id)
 
 
 def _utterances(path: Path, raw: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The table of one file, by dialogue and utterance number; its index is that of ``raw``."""
+    """The table of one file, by dialogue and utterance number."""
     nameless = raw["Speaker"] == ""
     if nameless.any():
         raise cell_error(path, raw["Speaker"][nameless], "a speaker's name")
     dialogue, number = (whole_numbers(path, raw[name]) for name in ("Dialogue_ID", "Utterance_ID"))
-    again = pd.DataFrame({"d": dialogue, "u": number}).duplicated()
-    if again.any():
-        row = raw[again].iloc[0]
-        what = f"an utterance number that dialogue {row['Dialogue_ID']} has not had yet"
-        raise cell_error(path, raw["Utterance_ID"][again], what)
     conversation = PREFIX[split] + "_" + dialogue.astype(str).str.zfill(4)
     table = pd.DataFrame(
         {
@@ -112,68 +125,25 @@ def _utterances(path: Path, raw: pd.DataFrame, split: str) -> pd.DataFrame:
             "speaker": raw["Speaker"],
             "split": split,
             "text": raw["Utterance"],
-            "start": clock_seconds(path, raw["StartTime"]),
-            "end": clock_seconds(path, raw["EndTime"]),
-            "emotion": _classes(path, raw["Emotion"], EMOTIONS),
-            "sentiment": _classes(path, raw["Sentiment"], SENTIMENTS),
+            **clock_columns(path, raw, "StartTime", "EndTime"),
+            "emotion": class_names(path, raw["Emotion"], EMOTIONS),
+            "sentiment": class_names(path, raw["Sentiment"], SENTIMENTS),
             "number": number,
+            "dialogue": dialogue,
+            "episode": raw.get("Season", "") + " " + raw.get("Episode", ""),
         }
     )
-    order = pd.DataFrame({"d": dialogue, "u": number}).sort_values(["d", "u"], kind="stable").index
-    return table.loc[order]
+    again = table.duplicated(["dialogue", "number"])
+    if again.any():
+        what = "each utterance number once in a dialogue"
+        raise cell_error(path, raw["Utterance_ID"][again], what)
+    return table.sort_values(["dialogue", "number"], kind="stable").drop(columns="dialogue")
 
 
-def _classes(path: Path, column: pd.Series, classes: tuple[str, ...]) -> pd.Series:
-    """Class names, or nothing where the cell is blank.
-
-    Raises:
-        InputError: naming the file, row and nearest class for any other.
-    """
-    found = column.where(column != "", None)
-    wrong = column[found.notna() & ~found.isin(classes)]
-    if not wrong.empty:
-        where = f"{path}, row {wrong.index[0]}"
-        raise unknown(str(column.name).lower(), str(wrong.iloc[0]), classes, where)
-    return found
-
-
-def _notes(table: pd.DataFrame, raw: pd.DataFrame) -> Iterator[str]:
-    """What is odd in the files, each in a line with its count."""
-    gaps = gaps_of(table["conversation"], table["number"], first=0)
-    if gaps:
-        yield (
-            f"{sum(gaps.values())} utterance numbers are missing in {len(gaps)} dialogues; kept as "
-            "gaps"
-        )
-    if short := sum(short_fractions(raw[name]) for name in ("StartTime", "EndTime")):
-        yield f"{short} times have two digits after the second; read as a decimal fraction"
-    blank = int((table["text"] == "").sum())
-    if blank:
-        yield f"{blank} utterances have no words; kept"
-    unlabelled = int(table[["emotion", "sentiment"]].isna().any(axis=1).sum())
-    if unlabelled:
-        yield f"{unlabelled} utterances have no label; context only"
-    yield from _repeated(table, raw)
-
-
-def gaps_of(conversations: pd.Series, numbers: pd.Series, first: int) -> Mapping[str, int]:
-    """Numbers missing from ``first`` to the last of each conversation that misses any."""
-    grouped = numbers.groupby(conversations)
-    missing = grouped.max() - first + 1 - grouped.size()
-    return {str(name): int(count) for name, count in missing[missing > 0].items()}
-
-
-def _repeated(table: pd.DataFrame, raw: pd.DataFrame) -> Iterator[str]:
-    """Stretches of one episode that two dialogues hold."""
-    if not {"Season", "Episode"} <= set(raw.columns):
-        return
-    key = table[["split", "start", "end", "text"]].assign(
-        season=raw["Season"].to_numpy(), episode=raw["Episode"].to_numpy()
-    )
-    again = key.duplicated(keep=False) & table["start"].notna()
-    twins = table[again].groupby(list(key[again].to_dict("series").values()))["conversation"]
-    pairs = sorted({tuple(sorted(set(names))) for _, names in twins if names.nunique() > 1})
-    if pairs:
-        rows = sum(names.nunique() > 1 for _, names in twins)
-        shown = ", ".join(" and ".join(pair) for pair in pairs[:4])
-        yield f"{rows} utterances are in two dialogues ({shown}); kept, with the labels of each"
+def _clip_id(path: Path) -> str | None:
+    """The utterance that a clip is of: ``dia3_utt4`` in a folder that is named for its split."""
+    match = _CLIP.fullmatch(path.stem)
+    split = split_named(*(folder.name for folder in path.parents))
+    if match is None or split is None:
+        return None
+    return f"{PREFIX[split]}_{match[1].zfill(4)}_{match[2].zfill(2)}"
