@@ -22,7 +22,8 @@ from sslcl.errors import InputError
 from .data_writers import mintrec, mmsa
 
 EMBEDDED = {"synthetic"}
-WITH_FREE_FILES = {"meld", "mosi"}
+WITH_FREE_FILES: dict[str, dict[str, Scalar]] = {"meld": {"encoder": "none"}, "mosi": {}}
+"""Datasets whose files anyone may have, and options that make reading them quick."""
 
 
 class Place(NamedTuple):
@@ -72,7 +73,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if name in EMBEDDED:
         return Place(name, {}, None)
     if name in WITH_FREE_FILES:
-        return Place(name, {}, request.getfixturevalue("data_dir"))
+        return Place(name, WITH_FREE_FILES[name], request.getfixturevalue("data_dir"))
     data_dir = tmp_path_factory.mktemp("written")
     return Place(name, WRITTEN[name](data_dir / name), data_dir)
 
