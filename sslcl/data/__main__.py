@@ -12,12 +12,18 @@ from rich.table import Table
 
 from sslcl.data import CATALOG, Dataset, load_dataset, measured_facts
 from sslcl.data._checks import splits_of
+from sslcl.data._command_check import check
+from sslcl.data._command_convert import convert
 from sslcl.errors import InputError
 
 
 @click.group()
 def main() -> None:
     """Show the datasets that studies can use."""
+
+
+main.add_command(check)
+main.add_command(convert)
 
 
 @main.command("list")

@@ -189,4 +189,4 @@ def _labels(corpus: Corpus, task: Task) -> NDArray[np.int64]:
         row = corpus.table[wrong].iloc[0]
         place = f"dataset '{corpus.name}', conversation '{row['conversation']}', {task.column}"
         raise unknown("class", str(row[task.column]), task.classes, place)
-    return found.fillna(PAD_LABEL).to_numpy(dtype=np.int64)
+    return found.fillna(PAD_LABEL).to_numpy(dtype=np.int64, copy=True)
