@@ -11,6 +11,7 @@ from sslcl.data.corpus import SPLITS
 
 _COLOURS = dict(zip(SPLITS, ("#2f6690", "#e0a030", "#7d8794"), strict=True))
 _INK = "#1f2933"
+_BINS = 30
 
 
 def draw(found: Inspection, path: Path) -> None:
@@ -35,15 +36,17 @@ def _classes(axes: Axes, found: Inspection, task: str) -> None:
         label = f"{split} ({counts.sum():,})"
         bars = axes.bar(places, counts / counts.sum(), width, color=_COLOURS[split], label=label)
         axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, color=_INK)
-    axes.set_xticks(range(len(names)), [name[:20] for name in names], fontsize=8)
-    axes.set_title(f"{task}: share of each class, with counts", fontsize=9)
+    axes.set_xticks(range(len(names)), [_plain_text(name) for name in names], fontsize=8)
+    axes.set_title(f"{_plain_text(task)}: share of each class, with counts", fontsize=9)
     axes.legend(fontsize=7, frameon=False)
     _plain(axes)
 
 
 def _lengths(axes: Axes, found: Inspection) -> None:
     longest = max(int(lengths.max()) for lengths in found.lengths.values())
-    edges = np.linspace(0.5, longest + 0.5, min(longest, 30) + 1).tolist()
+    step = -(-longest // _BINS)
+    # Every bin holds the same number of whole lengths.
+    edges = [0.5 + step * number for number in range(-(-longest // step) + 1)]
     parts = [found.lengths[split] for split in SPLITS]
     colours = [_COLOURS[split] for split in SPLITS]
     axes.hist(parts, edges, stacked=True, color=colours, label=SPLITS)
@@ -54,7 +57,7 @@ def _lengths(axes: Axes, found: Inspection) -> None:
 
 def _missing(axes: Axes, found: Inspection) -> None:
     rows = len(found.corpus.table)
-    shares = {f"{name}: empty": count / rows for name, count in found.missing.items()}
+    shares = {f"{_plain_text(name)}: empty": count / rows for name, count in found.missing.items()}
     for name, faults in found.features.items():
         shares[f"{name} features: zero or constant"] = (faults.zero + faults.constant) / rows
     bars = axes.barh(list(shares), list(shares.values()), color="#b3402a")
@@ -63,6 +66,11 @@ def _missing(axes: Axes, found: Inspection) -> None:
     axes.invert_yaxis()
     axes.set_title("share of utterances without a value", fontsize=9)
     _plain(axes)
+
+
+def _plain_text(name: str) -> str:
+    """Short, on one line, and without formulas."""
+    return " ".join(name.split())[:20].replace("$", r"\$")
 
 
 def _plain(axes: Axes) -> None:
