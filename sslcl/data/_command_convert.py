@@ -8,7 +8,7 @@ import click
 from sslcl.data._text_features import with_text
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats import recognise
-from sslcl.data.formats._open_write import write_corpus
+from sslcl.data.writing import write_corpus
 from sslcl.errors import InputError
 
 

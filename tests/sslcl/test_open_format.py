@@ -18,7 +18,7 @@ from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.corpus import Corpus, Task, held_out
 from sslcl.data.formats import recognise
-from sslcl.data.formats._open_write import write_corpus
+from sslcl.data.writing import write_corpus
 from sslcl.errors import InputError
 from sslcl.training import Trainer
 
