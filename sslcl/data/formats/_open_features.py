@@ -1,7 +1,5 @@
 """Feature files of the open format: ``.npy``, ``.npz`` and ``.safetensors``."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from sslcl.errors import InputError
 
 Floats = NDArray[np.float32]
-_UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def read_features(
@@ -49,7 +45,7 @@ def read_features(
 def _load_npy(path: Path) -> NDArray[Any]:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
-    except _UNREADABLE as error:
+    except Exception as error:  # Damaged bytes raise anything in the libraries.
         raise _damaged(path, error) from None
 
 
@@ -57,14 +53,14 @@ def _load_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (*_UNREADABLE, AttributeError, TypeError) as error:
+    except Exception as error:  # Damaged bytes raise anything in the libraries.
         raise _damaged(path, error) from None
 
 
 def _load_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         tensors = load_file(path)
-    except (SafetensorError, *_UNREADABLE) as error:
+    except Exception as error:  # Damaged bytes raise anything in the libraries.
         raise _damaged(path, error) from None
     # NumPy has no bfloat16.
     return {name: x.float().numpy() for name, x in tensors.items()}

@@ -140,7 +140,7 @@ def _number(cell: str) -> float:
 def _read_parquet(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
     try:
         frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # Damaged bytes raise anything in the library.
         problem = " ".join(str(error).split())[:100]
         raise InputError(f"{path} is not a complete Parquet file: {problem}") from None
     header = [str(name) for name in frame.columns]
