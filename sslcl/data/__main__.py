@@ -13,6 +13,8 @@ from rich.table import Table
 
 from sslcl.data import CATALOG, DATA_DIR_VARIABLE, PAD_LABEL, Dataset, DatasetSource, load_dataset
 from sslcl.data._checks import splits_of
+from sslcl.data._command_check import check
+from sslcl.data._command_convert import convert
 from sslcl.data._command_fetch import fetch_command
 from sslcl.data._settings import parse_settings
 from sslcl.data._sources import SOURCES
@@ -24,6 +26,8 @@ def main() -> None:
     """Show the datasets that studies can use."""
 
 
+main.add_command(check)
+main.add_command(convert)
 main.add_command(fetch_command)
 
 
