@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 from study.cells import REFERENCE
 from study.metrics_from_confusion import METRICS, Metric
@@ -103,7 +104,9 @@ class Rules:
         """What is given, else what the study file's ``report`` says, else the defaults."""
         given = {"smallest_difference": smallest_difference, "correction": correction}
         said = study.spec.get("report") or {}
-        chosen = {key: said.get(key) if own is None else own for key, own in given.items()}
+        chosen: dict[str, Any] = {
+            key: said.get(key) if own is None else own for key, own in given.items()
+        }
         return cls(**{key: value for key, value in chosen.items() if value is not None})
 
 

@@ -27,7 +27,7 @@ def smallest_p(seeds: int) -> float:
         >>> smallest_p(5), smallest_p(6)
         (0.0625, 0.03125)
     """
-    return 2.0 / 2**seeds
+    return float(2.0 ** (1 - seeds))
 
 
 def permutation_tests(

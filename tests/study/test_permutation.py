@@ -95,7 +95,7 @@ def test_valid_under_its_null(null: str) -> None:
 def test_it_does_not_add_up_the_two_sources_and_the_interval_does() -> None:
     """Why it is a companion: with many seeds, what seeds and conversations add escapes it."""
     rng = np.random.default_rng(25)
-    sizes = {"seeds": 10, "conversations": 12, "seed_sd": 0.4, "conversation_sd": 0.45}
+    sizes = {"seeds": 14, "conversations": 25, "seed_sd": 0.5, "conversation_sd": 0.75}
     drawn = [simulate(rng, both_sd=0.0, **sizes) for _ in range(250)]
     exchanged = np.array([p_of(cells, draws=199) for cells in drawn])
     crossed = [compare(c, "reference", ACCURACY, resamples=200)["other"].p_value for c in drawn]

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from sslcl.errors import InputError
 from study.statistics import Comparison, Spread, compare
@@ -54,10 +55,9 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
 def test_no_effect_is_found_equivalent_where_the_data_can_tell() -> None:
     rng = np.random.default_rng(33)
     quiet = {"seed_sd": 0.02, "conversation_sd": 0.02, "both_sd": 0.0, "conversations": 60}
+    margin = {"smallest_difference": 0.05, "resamples": 200}
     found = [
-        verdicts(compare(simulate(rng, **quiet), "reference", ACCURACY, smallest_difference=0.05))[
-            "other"
-        ]
+        verdicts(compare(simulate(rng, **quiet), "reference", ACCURACY, **margin))["other"]
         for _ in range(50)
     ]
     assert found.count("equivalent") > 45
@@ -111,6 +111,13 @@ def test_corrections_skip_what_is_not_known() -> None:
     # Benjamini and Hochberg by hand: 0.01 * 3 / 1, then the least of 0.03 * 3 / 2 and 0.04.
     assert correct(values, "bh") == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
     assert correct([]) == []
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_corrections_agree_with_statsmodels(values: list[float]) -> None:
+    for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
+        assert correct(values, ours) == pytest.approx(multipletests(values, method=theirs)[1])
 
 
 def test_bad_input_is_told_in_one_line() -> None:
