@@ -23,9 +23,11 @@ CELLS = {
 }
 
 
-def planned(cell: str, seed: int, phase: Phase = Phase.ABLATE) -> PlannedTrial:
-    changes = dict([cell.split("=")]) if "=" in cell else {}
-    config = TrialConfig.parse({**changes, "seed": seed})
+def planned(
+    cell: str, seed: int, phase: Phase = Phase.ABLATE, base: Mapping[str, Any] | None = None
+) -> PlannedTrial:
+    changes = dict(part.split("=") for part in cell.split(", ")) if "=" in cell else {}
+    config = TrialConfig.parse({**(base or {}), **changes, "seed": seed})
     name = f"{phase.value}-{cell}-{seed}"
     return PlannedTrial(name, phase, cell, config.digest(), config)
 
