@@ -224,7 +224,7 @@ def test_outliers_are_judged_by_leaving_them_out() -> None:
     model = OLS(rng.standard_t(3, size=20), x).fit()
     expected = OLSInfluence(model).resid_studentized_external
     p_values = 20 * 2 * scipy_stats.t.sf(np.abs(expected), 16)
-    data = pd.DataFrame({"cell": "one", "seed": range(20)})
+    data = pd.DataFrame({"cell": ["one", "two"] * 10, "seed": range(20)})
     found = {c.name: c for c in check(model, data)}["no outliers"]
     assert found.p_value == pytest.approx(min(1.0, p_values.min()))
 
