@@ -18,9 +18,6 @@ def use_dataset(values: Content, name: str) -> Content:
     """The study on another dataset, without the options of the old one."""
     values = {**values, "dataset": name}
     values.pop("dataset_options", None)
-    for factor in list(_factors(values)):
-        if str(factor).startswith("dataset_options."):
-            values = _without(values, str(factor))
     return values
 
 

@@ -22,6 +22,7 @@ OTHER: dict[str, Any] = {
     "dataset": "mosi",
     "dataset_options": {"noise": 2.0},
     "modalities": ("audio", "video"),
+    "test_modalities": ("text",),
     "backbone": "utterance",
     "hidden_size": 32,
     "dropout": 0.1,
@@ -61,6 +62,9 @@ VALUES = st.fixed_dictionaries(
     optional={
         "dataset_options": st.fixed_dictionaries({}, optional={"noise": st.floats(0.1, 10)}),
         "modalities": st.permutations(["text", "audio", "video"]).map(tuple),
+        "test_modalities": st.permutations(["text", "audio", "video"]).flatmap(
+            lambda names: st.integers(1, 3).map(lambda n: tuple(names[:n]))
+        ),
         "backbone": st.sampled_from(BACKBONES.names()),
         "hidden_size": st.integers(1, 64).map(lambda n: 8 * n),
         "dropout": st.floats(0, 0.9),
@@ -101,7 +105,7 @@ UNREAD: dict[str, set[str]] = {
     "free label vectors": {"label_embedding_width"},
     "released": {"scale"},
     "released cross_entropy": LABEL_EMBEDDING_FIELDS | {"scale"},
-    "one modality": {"augmentation"},
+    "one modality": {"augmentation", "test_modalities"},
 }
 
 
