@@ -6,12 +6,15 @@ from search_spaces.factors import level_name
 from search_spaces.schema import Ablate, Assignment, Study
 from sslcl.config import Scalar
 from study.designs.cell import Cell, Cells, joined, unread
-from study.designs.two_level import Design, aliases, two_level
+from study.designs.two_level import Design, confounding, two_level
 
 _MEANING = {
     3: "III: main effects are aliased with two-way interactions",
     4: "IV: main effects are clear of two-way interactions, which are aliased with one another",
+    5: "V or more: main effects and two-way interactions are clear of one another",
 }
+_SHOWN = 15
+"""Most chains of aliases that a note lists."""
 
 
 def fractional(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
@@ -34,9 +37,9 @@ def fractional(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
     cells: list[Cell] = []
     for signs in design:
         row = zip(levels.items(), signs, strict=True)
-        changed = {name: pair[sign > 0] for (name, pair), sign in row}
+        changed = {name: pair[int(sign > 0)] for (name, pair), sign in row}
         cells.append(Cell(joined(changed), {**reference, **changed}, changed))
-    return Cells(tuple(cells), (*notes, *_described(tuple(levels), design, ablate.resolution)))
+    return Cells(tuple(cells), (*notes, *_described(tuple(levels), design)))
 
 
 def _levels(
@@ -78,8 +81,8 @@ def _without_parents(
                 dependants.setdefault(parent, []).append(name)
     present = study.assignment(study.config(reference, 0))
     notes = [
-        f"{parent}: held at {level_name(present[parent])}, {', '.join(names)} depend"
-        f"{'s' if len(names) == 1 else ''} on it"
+        f"{parent}: held at {level_name(present[parent])}, on which {', '.join(names)} depend"
+        + "s" * (len(names) == 1)
         for parent, names in dependants.items()
     ]
     return {name: pair for name, pair in levels.items() if name not in dependants}, notes
@@ -92,17 +95,19 @@ def _conditions(study: Study, factor: str) -> Iterator[tuple[str, tuple[Scalar, 
         yield from _conditions(study, parent)
 
 
-def _described(names: Sequence[str], design: Design, resolution: int) -> Iterator[str]:
+def _described(names: Sequence[str], design: Design) -> Iterator[str]:
     runs = f"fractional: {len(design)} runs of {len(names)} factors at two levels"
     if len(design) == 2 ** len(names):
         yield f"{runs}: all combinations, nothing is aliased"
         return
-    yield f"{runs}, resolution {_MEANING[resolution]}"
-    chains, partial = aliases(design, names)
-    if chains:
-        yield f"fractional: aliased are {'; '.join(chains)}"
-    if partial:
+    found = confounding(design, names)
+    yield f"{runs}, resolution {_MEANING[found.resolution]}"
+    if found.aliases:
+        more = len(found.aliases) - _SHOWN
+        rest = f"; and {more} more" if more > 0 else ""
+        yield f"fractional: aliased are {'; '.join(found.aliases[:_SHOWN])}{rest}"
+    if found.partial:
         yield (
-            f"fractional: effects overlap in part, with correlations of up to {partial:.2g} "
+            f"fractional: effects overlap in part, with correlations of up to {found.partial:.2g} "
             "between contrasts"
         )

@@ -548,6 +548,42 @@ def test_factors_that_a_fixed_field_switches_off_are_dropped(load: Any) -> None:
     assert study.base_config(0).objective == "cross_entropy"
 
 
+def test_report_settings_change_no_trial(load: Any) -> None:
+    plain = load(SMALL)
+    assert plain.canonical()["report"] == {"smallest_difference": 0.01, "correction": "holm"}
+    strict = load(small(report={"smallest_difference": 0.02, "correction": "bh"}))
+    assert strict.canonical()["report"] == {"smallest_difference": 0.02, "correction": "bh"}
+    assert load(SMALL, "report.smallest_difference=0.02", "report.correction=bh") == strict
+    assert strict.space_digest() == plain.space_digest()
+    assert strict.model_copy(update={"report": plain.report}) == plain
+    assert changes(plain.canonical(), strict.canonical()) == [
+        "report.smallest_difference: 0.01 -> 0.02",
+        "report.correction: holm -> bh",
+    ]
+
+
+def test_a_design_that_varies_nothing_needs_no_factors(load: Any) -> None:
+    alone = {
+        "study": "small",
+        "base": {"epochs": 2},
+        "ablate": {"design": "leave_one_out", "reference": {}, "components": ["view", "context"]},
+    }
+    study = load(alone)
+    assert study.factors == {}
+    assert study.ablate.components == ("view", "context")
+    with pytest.raises(InputError, match=r"ablate\.factors is empty: design grid needs"):
+        load({**alone, "factors": {"batch_size": [4, 8]}}, "ablate.design=grid")
+    with pytest.raises(InputError, match="factors: the space is empty"):
+        load({**alone, "search": {"trials": 3}})
+
+
+@pytest.mark.parametrize("design", ["search", "grid", "fractional", "leave_one_out", "tuned"])
+def test_a_design_can_be_chosen_for_any_file(load: Any, design: str) -> None:
+    study = load(SMALL, f"ablate.design={design}")
+    assert study.ablate.design == design
+    assert study.space_digest() == load(SMALL).space_digest()
+
+
 def test_an_option_can_be_fixed(load: Any) -> None:
     study = load(SMALL, "backbone=transformer", "backbone_options.heads=2")
     assert study.base_config(0).backbone_options == {"heads": 2}

@@ -154,6 +154,19 @@ def test_the_order_of_modalities_does_not_matter():
     assert one.digest() == TrialConfig(modalities=("audio", "text")).digest()
 
 
+def test_the_order_of_views_to_take_out_does_not_matter():
+    one = TrialConfig(augmentation="all_subsets-text+audio-video")
+    assert one.digest() == TrialConfig(augmentation="all_subsets-video-audio+text").digest()
+    assert one.digest() != TrialConfig(augmentation="all_subsets-video").digest()
+
+
+def test_testing_from_all_modalities_is_the_default():
+    one = TrialConfig(modalities=("text", "audio"))
+    same = one.replace(test_modalities=("audio", "text"))
+    assert same.digest() == one.digest()
+    assert one.replace(test_modalities=("text",)).digest() != one.digest()
+
+
 @pytest.mark.parametrize("name", BACKBONES.names())
 def test_backbone_options_at_their_default_are_the_same_trial_as_none(name):
     config = TrialConfig(backbone=name)
@@ -214,6 +227,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "logit scale": ({"logit_scale": "matchd"}, ["logit_scale is 'matchd'", "'matched'"]),
     "no modality": ({"modalities": ()}, ["modalities", "at least one"]),
     "a modality twice": ({"modalities": ("text", "text")}, ["'text' twice"]),
+    "no modality to test from": ({"test_modalities": ()}, ["test_modalities", "at least one"]),
+    "a modality to test from that is not trained on": (
+        {"modalities": ("text", "audio"), "test_modalities": ("video",)},
+        ["unknown modality 'video' in test_modalities", "audio, text"],
+    ),
+    "a view twice": ({"augmentation": "text-text-text"}, ["'text' after '-'", "a view once"]),
     "dropout of 1": ({"dropout": 1.0}, ["dropout is 1.0", "less than 1"]),
     "dropout below 0": ({"dropout": -0.1}, ["dropout is -0.1"]),
     "learning rate 0": ({"learning_rate": 0}, ["learning_rate is 0", "greater than 0"]),

@@ -83,6 +83,10 @@ class TestStudies:
             (["quickstart", "--set", "search.trials"], "expected KEY=VALUE"),
             (["quickstart", "--set", "search.trials=0"], "search.trials"),
             (["quickstart", "--set", "modalities=[text, speech]"], "unknown modality 'speech'"),
+            (["quickstart", "--design", "leave_one"], "did you mean 'leave_one_out'?"),
+            (["backbones", "--design", "search"], "nothing is searched"),
+            (["quickstart", "--set", "augmentation=text-audio"], "unknown view 'audio'"),
+            (["quickstart", "--set", "base.test_modalities=[smell]"], "unknown modality 'smell'"),
             (["quickstart", "--set", "dataset_options={conversation: 9}"], "'conversations'"),
         ],
     )
@@ -108,6 +112,7 @@ class TestStudies:
             ({"base": {"backbone": "gru"}}, "unknown backbone 'gru'"),
             ({"base": {"hidden_size": 0}}, "hidden_size"),
             ({"factors": {"modalities": ["text", "text+speech"]}}, "unknown modality 'speech'"),
+            ({"factors": {"augmentation": ["text", "text-tex"]}}, "did you mean 'text'?"),
             ({"serach": {"trials": 2}}, "did you mean 'search'?"),
             ({"search": {"trials": "many"}}, "search.trials"),
             ({"search": None}, "no phase"),
