@@ -106,7 +106,9 @@ class Campaign:
             return
         reference = self._reference()
         self._ledger.set_reference(self._study.name, dict(reference))
-        self._train(stack, Phase.ABLATE, ablation_trials(self._study, reference, self.identify))
+        modalities = tuple(self._dataset.modalities)
+        trials = ablation_trials(self._study, reference, self.identify, modalities)
+        self._train(stack, Phase.ABLATE, trials)
 
     def _reference(self) -> Mapping[str, Any]:
         ablate = self._study.ablate

@@ -63,14 +63,16 @@ def confirm_trials(
     return _trials(study, Phase.CONFIRM, cells, study.confirm.seeds, identify)
 
 
-def ablation_trials(study: Study, reference: Assignment, identify: Identify) -> list[PlannedTrial]:
+def ablation_trials(
+    study: Study, reference: Assignment, identify: Identify, modalities: Sequence[str] = ()
+) -> list[PlannedTrial]:
     """Every cell around ``reference`` with the same fresh seeds, the reference first.
 
     :func:`study.cells.ablation_cells` says which cells there are.
     """
     if study.ablate is None:
         raise ValueError(f"study '{study.name}' has no ablate phase")
-    cells = ablation_cells(study, reference, identify).cells
+    cells = ablation_cells(study, reference, identify, modalities).cells
     return _trials(study, Phase.ABLATE, cells, study.ablate.seeds, identify)
 
 
@@ -151,6 +153,7 @@ def plan(
     identify: Identify,
     reference: Assignment | None = None,
     winners: Sequence[Assignment] = (),
+    modalities: Sequence[str] = (),
 ) -> Plan:
     """What the study will need.
 
@@ -161,6 +164,7 @@ def plan(
             go around the base as a stand-in, which gives the same number of cells unless
             conditional factors differ.
         winners: the assignments to confirm, best first, where they are known.
+        modalities: those of the dataset, in its order; ``leave_one_out`` needs them.
     """
     phases: list[PhasePlan] = []
     if study.search:
@@ -171,8 +175,8 @@ def plan(
         phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), slots))
     if study.confirm:
         phases.append(_confirm_plan(study, identify, winners))
-    if study.ablate:
-        phases.append(_ablation_plan(study, identify, reference))
+    if study.ablate and study.ablate.has_cells:
+        phases.append(_ablation_plan(study, identify, reference, modalities))
     return Plan(study.name, tuple(phases))
 
 
@@ -241,7 +245,7 @@ def _trials(
     trials: list[PlannedTrial] = []
     for seed in fresh_seeds(seeds):
         for cell in cells:
-            config = study.config(cell.assignment, seed)
+            config = cell.config(study, seed)
             identity = identify(config)
             trial_id = _hash(study.name, phase, cell.name, identity)
             trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config))
@@ -271,7 +275,9 @@ def _confirm_plan(study: Study, identify: Identify, winners: Sequence[Assignment
     return PhasePlan(Phase.CONFIRM, cells, seeds, slots, provisional=True)
 
 
-def _ablation_plan(study: Study, identify: Identify, reference: Assignment | None) -> PhasePlan:
+def _ablation_plan(
+    study: Study, identify: Identify, reference: Assignment | None, modalities: Sequence[str]
+) -> PhasePlan:
     if study.ablate is None:
         raise ValueError(f"study '{study.name}' has no ablate phase")
     if study.ablate.reference != "winner":
@@ -280,8 +286,8 @@ def _ablation_plan(study: Study, identify: Identify, reference: Assignment | Non
         reference = {}
     provisional = reference is None
     around = placeholder(study) if reference is None else reference
-    found: Cells = ablation_cells(study, around, identify)
-    trials = ablation_trials(study, around, identify)
+    found: Cells = ablation_cells(study, around, identify, modalities)
+    trials = ablation_trials(study, around, identify, modalities)
     slots = _slots(trials)
     if provisional:
         # The reference will be one of the confirmed configurations, trained there already.

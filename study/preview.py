@@ -58,7 +58,7 @@ def show_plan(
     finally:
         if ledger is not None:
             ledger.close()
-    planned = plan(study, identify, reference, winners)
+    planned = plan(study, identify, reference, winners, tuple(dataset.modalities))
     if not sure:
         planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
     seconds, source = _seconds_per_trial(study, dataset, rows)
