@@ -242,12 +242,36 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
         refuse_repeats(levels, f"{place}.levels.{name}")
         for level in levels:
             _check_level(study, name, level, f"{place}.levels")
+    if ablate.design == "tuned":
+        _check_tuned(study, ablate, place)
+    elif ablate.trials is not None:
+        raise InputError(
+            f"{place}.trials is {ablate.trials}: only the design tuned searches in every cell: "
+            f"expected design: tuned, not {ablate.design}"
+        )
     if ablate.reference == "winner":
         if not (study.search or study.confirm):
             hint = "add a search phase, or give levels as in {objective: sslcl}"
             raise InputError(f"{place}.reference is winner, but nothing is searched: {hint}")
         return
     _check_assignment(study, ablate.reference, f"{place}.reference")
+
+
+def _check_tuned(study: Study, ablate: Ablate, place: str) -> None:
+    held = {*ablate.factors, *(study.search.fixed if study.search else ())}
+    if held >= set(study.factors):
+        raise InputError(
+            f"{place}.design is tuned, but no factor is left to tune: expected one that is neither "
+            "in ablate.factors nor in search.fixed"
+        )
+    if ablate.reference == "winner":
+        return
+    for name in ablate.reference:
+        if name in study.factors and name not in ablate.factors:
+            raise InputError(
+                f"{place}.reference.{name}: the design tuned searches {name} in every cell: "
+                "expected only factors of ablate.factors"
+            )
 
 
 def _check_assignment(study: Study, assignment: Assignment, place: str) -> None:

@@ -14,6 +14,7 @@ from sslcl.errors import unknown
 
 __all__ = [
     "FIRST_FRESH_SEED",
+    "TUNED_TRIALS",
     "Ablate",
     "Assignment",
     "Budget",
@@ -30,6 +31,9 @@ __all__ = [
 
 FIRST_FRESH_SEED = 1001
 """Seeds of confirmation and ablation count up from here; those of search stay below."""
+
+TUNED_TRIALS = 8
+"""Search trials of every cell of the design ``tuned`` that does not say how many."""
 
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
@@ -63,12 +67,19 @@ class Ablate(Section):
     """The phase that varies factors around a reference with fresh seeds."""
 
     factors: Annotated[tuple[str, ...], Field(min_length=1)]
-    design: Literal["one_factor", "grid"] = "one_factor"
+    design: Literal["one_factor", "grid", "tuned"] = "one_factor"
     seeds: _Seeds = 5
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
     """The search's winner, or a level for some factors; the others are as in the base."""
     levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
     """Levels to try of factors that the search draws from a range."""
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """Search trials of every cell, in the design ``tuned`` alone."""
+
+    @property
+    def tuning_trials(self) -> int:
+        """The search budget of every cell of the design ``tuned``."""
+        return self.trials or TUNED_TRIALS
 
 
 class Resources(Section):

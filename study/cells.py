@@ -84,14 +84,10 @@ def _one_factor(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
     notes: list[str] = []
     for name in ablate.factors:
         if not study.active(name, reference):
-            unmet = ", ".join(
-                f"{parent}={'|'.join(map(level_name, levels))}"
-                for parent, levels in study.factors[name].when.items()
-            )
-            notes.append(f"{name}: skipped, the reference does not read it (it needs {unmet})")
+            notes.append(skipped(study, name))
             continue
         cells += [
-            Cell(_name({name: level}), {**reference, name: level}, {name: level})
+            Cell(cell_name({name: level}), {**reference, name: level}, {name: level})
             for level in study.ablation_levels(name)
         ]
     return Cells(tuple(cells), tuple(notes))
@@ -103,9 +99,19 @@ def _grid(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
         changed = dict(zip(ablate.factors, levels, strict=True))
         assignment = {**reference, **changed}
         read = {k: level for k, level in changed.items() if study.active(k, assignment)}
-        cells.setdefault(_name(read), Cell(_name(read), assignment, read))
+        cells.setdefault(cell_name(read), Cell(cell_name(read), assignment, read))
     return Cells(tuple(cells.values()))
 
 
-def _name(levels: Mapping[str, Scalar]) -> str:
+def skipped(study: Study, factor: str) -> str:
+    """The note on a factor that does nothing in the reference."""
+    unmet = ", ".join(
+        f"{parent}={'|'.join(map(level_name, levels))}"
+        for parent, levels in study.factors[factor].when.items()
+    )
+    return f"{factor}: skipped, the reference does not read it (it needs {unmet})"
+
+
+def cell_name(levels: Mapping[str, Scalar]) -> str:
+    """The name of the cell with these levels, e.g. ``objective=sslcl, similarity=dot``."""
     return ", ".join(f"{name}={level_name(level)}" for name, level in levels.items())
