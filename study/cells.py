@@ -84,10 +84,10 @@ def _one_factor(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
     notes: list[str] = []
     for name in ablate.factors:
         if not study.active(name, reference):
-            notes.append(skipped(study, name))
+            notes.append(unread(study, name))
             continue
         cells += [
-            Cell(cell_name({name: level}), {**reference, name: level}, {name: level})
+            Cell(joined({name: level}), {**reference, name: level}, {name: level})
             for level in study.ablation_levels(name)
         ]
     return Cells(tuple(cells), tuple(notes))
@@ -99,11 +99,11 @@ def _grid(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
         changed = dict(zip(ablate.factors, levels, strict=True))
         assignment = {**reference, **changed}
         read = {k: level for k, level in changed.items() if study.active(k, assignment)}
-        cells.setdefault(cell_name(read), Cell(cell_name(read), assignment, read))
+        cells.setdefault(joined(read), Cell(joined(read), assignment, read))
     return Cells(tuple(cells.values()))
 
 
-def skipped(study: Study, factor: str) -> str:
+def unread(study: Study, factor: str) -> str:
     """The note on a factor that does nothing in the reference."""
     unmet = ", ".join(
         f"{parent}={'|'.join(map(level_name, levels))}"
@@ -112,6 +112,6 @@ def skipped(study: Study, factor: str) -> str:
     return f"{factor}: skipped, the reference does not read it (it needs {unmet})"
 
 
-def cell_name(levels: Mapping[str, Scalar]) -> str:
+def joined(levels: Mapping[str, Scalar]) -> str:
     """The name of the cell with these levels, e.g. ``objective=sslcl, similarity=dot``."""
     return ", ".join(f"{name}={level_name(level)}" for name, level in levels.items())

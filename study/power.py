@@ -16,7 +16,7 @@ POWER = 0.8
 
 
 @dataclass(frozen=True)
-class Spread:
+class Deviations:
     """How paired differences of a score in [0, 1] vary.
 
     Args:
@@ -29,37 +29,37 @@ class Spread:
     conversations: float
 
 
-SUPPOSED = Spread(seeds=0.01, conversations=0.04)
+SUPPOSED = Deviations(seeds=0.01, conversations=0.04)
 """Weighted F1 where nothing is known: 1 point from seed to seed, 4 from conversation to
 conversation, as in small corpora."""
 
 
 def detectable_difference(
-    seeds: int, conversations: int, spread: Spread, level: float = 0.05
+    seeds: int, conversations: int, deviations: Deviations, level: float = 0.05
 ) -> float:
     """The smallest true difference that a comparison shows with a probability of 80 %.
 
     The test is that of :func:`study.statistics.compare`. With S seeds, K conversations and normal
-    differences the estimate is N(d, v_S + v_K), with v_S = ``spread.seeds``^2 / S and v_K =
-    ``spread.conversations``^2 / K; the half width of its interval is
+    differences the estimate is N(d, v_S + v_K), with v_S = ``deviations.seeds``^2 / S and v_K =
+    ``deviations.conversations``^2 / K; the half width of its interval is
 
         h^2 = t(S - 1)^2 v_S X_S / (S - 1) + t(K - 1)^2 v_K X_K / (K - 1)
 
     with independent chi-squares X_S, X_K of S - 1 and K - 1 degrees of freedom. The d returned has
     P(|estimate| > h) = 0.8. Without variance between conversations this is the power of the
     paired t-test. The interaction of seeds and conversations counts as part of
-    ``spread.seeds``, as it does in the test.
+    ``deviations.seeds``, as it does in the test.
 
     Args:
         seeds: S; infinity is returned for fewer than two.
         conversations: K; the same.
-        spread: standard deviations, in the metric's units.
+        deviations: standard deviations, in the metric's units.
         level: two-sided; divide it by the number of comparisons for what survives Holm's
             correction at worst.
     """
     if seeds < 2 or conversations < 2:
         return math.inf
-    parts = (spread.seeds**2 / seeds, spread.conversations**2 / conversations)
+    parts = (deviations.seeds**2 / seeds, deviations.conversations**2 / conversations)
     sd = math.sqrt(sum(parts))
     if sd == 0.0:
         return 0.0
@@ -78,7 +78,7 @@ def _half_widths(
     parts: tuple[float, float], freedom: tuple[int, int], level: float
 ) -> tuple[Floats, Floats]:
     """Half widths of the interval at the nodes of a quadrature over both chi-squares, weighted."""
-    nodes, weights = np.polynomial.legendre.leggauss(128)
+    nodes, weights = np.polynomial.legendre.leggauss(64)
     quantiles, weights = (nodes + 1) / 2, weights / 2
     squares = [
         special.stdtrit(df, level / 2) ** 2 * part * 2 * special.gammaincinv(df / 2, quantiles) / df
@@ -87,7 +87,9 @@ def _half_widths(
     return np.sqrt(squares[0][:, None] + squares[1]), weights[:, None] * weights
 
 
-def observed_spread(samples: Mapping[str, Sample], reference: str, metric: Metric) -> Spread | None:
+def observed_deviations(
+    samples: Mapping[str, Sample], reference: str, metric: Metric
+) -> Deviations | None:
     """How the differences to the reference vary in cells that have been tested.
 
     Of each cell: ``seeds`` as defined; ``conversations`` from the jackknife's pseudo-values
@@ -101,7 +103,7 @@ def observed_spread(samples: Mapping[str, Sample], reference: str, metric: Metri
     return _median(found for found in pairs if found is not None)
 
 
-def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Spread | None:
+def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Deviations | None:
     common = sorted(set(sample.seeds) & set(base.seeds))
     if len(common) < 2 or sample.confusion.shape[1] < 2:
         return None
@@ -114,7 +116,7 @@ def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Spread | None:
     rest = pseudo - pseudo.mean(0) - pseudo.mean(1, keepdims=True) + pseudo.mean()
     both = float((rest**2).sum()) / ((len(common) - 1) * (count - 1))
     between = float(pseudo.mean(0).var(ddof=1)) - both / len(common)
-    return Spread(float(by_seed.std(ddof=1)), math.sqrt(max(between, 0.0)))
+    return Deviations(float(by_seed.std(ddof=1)), math.sqrt(max(between, 0.0)))
 
 
 def _scores(sample: Sample, rows: list[int], metric: Metric) -> tuple[Floats, Floats]:
@@ -124,8 +126,8 @@ def _scores(sample: Sample, rows: list[int], metric: Metric) -> tuple[Floats, Fl
     return metric.score(total), metric.score(total[:, None] - counts)
 
 
-def _median(found: Iterable[Spread]) -> Spread | None:
-    spreads = list(found)
-    if not spreads:
+def _median(found: Iterable[Deviations]) -> Deviations | None:
+    every = list(found)
+    if not every:
         return None
-    return Spread(median(s.seeds for s in spreads), median(s.conversations for s in spreads))
+    return Deviations(median(d.seeds for d in every), median(d.conversations for d in every))

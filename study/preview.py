@@ -18,7 +18,7 @@ from study.comparisons import PhaseReading
 from study.estimate import Estimate
 from study.metrics_from_confusion import Metric
 from study.plan import PhasePlan, PhaseSummary, Plan, confirm_trials, plan, summary
-from study.power import SUPPOSED, Spread, detectable_difference, observed_spread
+from study.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from study.progress import duration
 from study.resources import Resources
 from study.tuning import Identify, TunedCell, Tuning, search_of, tuned_cells
@@ -250,34 +250,34 @@ def _power(ledger: Ledger | None, study: Study, dataset: Dataset) -> Callable[[i
     if seeds < 2:
         said = "with one seed per cell no difference can be told from chance: use ablate.seeds"
         return lambda comparisons: said
-    spread, source = _spread(ledger, study, dataset)
+    deviations, source = _deviations(ledger, study, dataset)
 
     def say(comparisons: int) -> str:
         one, all_of_them = (
-            f"{100 * detectable_difference(seeds, conversations, spread, 0.05 / count):.2f}"
+            f"{100 * detectable_difference(seeds, conversations, deviations, 0.05 / count):.2f}"
             for count in (1, max(comparisons, 1))
         )
         return (
             f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
             f"{one} points of weighted F1 would be found 4 times in 5; {all_of_them} points after "
             f"Holm's correction over {comparisons}, at worst. This takes paired differences to "
-            f"vary by {100 * spread.seeds:.2f} points (sd) between seeds and "
-            f"{100 * spread.conversations:.2f} between conversations, {source}."
+            f"vary by {100 * deviations.seeds:.2f} points (sd) between seeds and "
+            f"{100 * deviations.conversations:.2f} between conversations, {source}."
         )
 
     return say
 
 
-def _spread(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Spread, str]:
+def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
     """How paired differences vary: in ablations on this data, this study's first, else supposed."""
     metric = Metric.named(METRIC, dataset.label_names)
     for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
         if ledger is None or row.data_fingerprint != dataset.fingerprint:
             continue
         reading = PhaseReading.of(ledger, row.name, Phase.ABLATE)
-        found = (
-            observed_spread(reading.samples, reading.reference, metric) if reading.cells else None
-        )
+        if not reading.cells:
+            continue
+        found = observed_deviations(reading.samples, reading.reference, metric)
         if found is not None:
             return found, f"as in the finished cells of {row.name}"
     return SUPPOSED, "which is supposed"

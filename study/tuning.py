@@ -14,7 +14,7 @@ from typing import Any
 
 from search_spaces.schema import Ablate, Assignment, Search, Study
 from sslcl.config import Scalar, TrialConfig
-from study.cells import REFERENCE, Cell, cell_name, skipped
+from study.cells import REFERENCE, Cell, joined, unread
 from tracking.records import Phase, PlannedTrial
 
 Identify = Callable[[TrialConfig], str]
@@ -129,7 +129,7 @@ def tuned_cells(
         raise ValueError(f"study '{study.name}' has no ablate phase")
     around = study.assignment(study.config(reference, 0))
     found: dict[tuple[str, ...], TunedCell] = {}
-    notes = [skipped(study, name) for name in study.ablate.factors if name not in around]
+    notes = [unread(study, name) for name in study.ablate.factors if name not in around]
     for changed in _changes(study, study.ablate, around):
         cell = _tuned_cell(study, study.ablate, around, changed)
         same = found.setdefault(_space(cell.tuning, identify), cell)
@@ -154,9 +154,9 @@ def _tuned_cell(study: Study, ablate: Ablate, around: Assignment, changed: Assig
     }
     settings = study.search or Search(trials=ablate.tuning_trials)
     settings = settings.model_copy(update={"trials": ablate.tuning_trials})
-    cell = cell_name(levels) or REFERENCE
+    cell = joined(levels) or REFERENCE
     tuning = Tuning(study, Phase.TUNE, settings, {**settings.fixed, **levels}, cell)
-    return TunedCell(cell_name(changed) or REFERENCE, tuning, changed)
+    return TunedCell(joined(changed) or REFERENCE, tuning, changed)
 
 
 def _space(tuning: Tuning, identify: Identify) -> tuple[str, ...]:

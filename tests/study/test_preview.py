@@ -21,7 +21,7 @@ from study.comparisons import PhaseReading
 from study.estimate import Estimate, seconds_per_epoch
 from study.metrics_from_confusion import Metric
 from study.plan import ablation_trials
-from study.power import SUPPOSED, detectable_difference, observed_spread
+from study.power import SUPPOSED, detectable_difference, observed_deviations
 from study.preview import show_plan
 from study.resources import Resources
 from tracking.ledger import Ledger
@@ -300,20 +300,20 @@ class TestDetectableDifference:
             done = replace(outcome(trial.config, 2), evaluations=(evaluation,))
             world.ledger.complete(trial.id, done)
         reading = PhaseReading.of(world.ledger, named, Phase.ABLATE)
-        spread = observed_spread(reading.samples, "reference", Metric("weighted_f1"))
-        assert spread is not None
-        one = 100 * detectable_difference(3, len(dataset.test or ()), spread)
+        deviations = observed_deviations(reading.samples, "reference", Metric("weighted_f1"))
+        assert deviations is not None
+        one = 100 * detectable_difference(3, len(dataset.test or ()), deviations)
         text = Shown(world, dataset).text.replace("\n", " ")
         assert f"a difference of {one:.2f} points of weighted F1" in text
-        assert f"{100 * spread.seeds:.2f} points (sd) between seeds" in text
-        assert f"{100 * spread.conversations:.2f} between conversations, as in" in text
+        assert f"{100 * deviations.seeds:.2f} points (sd) between seeds" in text
+        assert f"{100 * deviations.conversations:.2f} between conversations, as in" in text
         assert f"the finished cells of {named}." in text
 
     def test_one_conversation_tells_nothing_of_others(self, world: World, dataset: Dataset) -> None:
         world.campaign(dataset)
         reading = PhaseReading.of(world.ledger, world.study.name, Phase.ABLATE)
         assert len(reading.tested.conversations) == 1
-        assert observed_spread(reading.samples, "reference", Metric("weighted_f1")) is None
+        assert observed_deviations(reading.samples, "reference", Metric("weighted_f1")) is None
         assert "which is supposed" in Shown(world, dataset).text.replace("\n", " ")
 
     def test_needs_two_seeds_and_an_ablation(self, world: World, dataset: Dataset) -> None:
