@@ -1,7 +1,7 @@
 """``--dry-run``: what a study would train, what it would cost and what it could show."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def show_plan(
     ledger = Ledger.at(home) if (home / "results.db").is_file() else None
     try:
         known = _known(ledger, study, identify)
-        power = _power(ledger, study, dataset)
+        deviations, source = _deviations(ledger, study, dataset)
     finally:
         if ledger is not None:
             ledger.close()
@@ -89,8 +89,7 @@ def show_plan(
     if budget := _budget(planned):
         console.print(budget)
     console.print(_cost(lines, estimate.source, resources, workers))
-    comparisons = len(planned.phases[-1].cells) - 1 if study.ablate else 0
-    console.print(power(comparisons))
+    console.print(_power(planned, len(dataset.test or ()), deviations, source))
 
 
 def _rows(ledger: Ledger | None) -> list[TrialRow]:
@@ -242,30 +241,26 @@ def _cost(rows: Sequence[PhaseSummary], source: str, resources: Resources, worke
     return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
 
 
-def _power(ledger: Ledger | None, study: Study, dataset: Dataset) -> Callable[[int], str]:
-    """From the number of comparisons to one sentence on what the ablation could show."""
-    if study.ablate is None:
-        return lambda comparisons: "no ablation is planned"
-    seeds, conversations = study.ablate.seeds, len(dataset.test or ())
+def _power(planned: Plan, conversations: int, deviations: Deviations, source: str) -> str:
+    """One sentence on what the ablation could show."""
+    ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
+    if ablation is None:
+        return "no ablation is planned"
+    seeds, comparisons = len(ablation.seeds), len(ablation.cells) - 1
     if seeds < 2:
-        said = "with one seed per cell no difference can be told from chance: use ablate.seeds"
-        return lambda comparisons: said
-    deviations, source = _deviations(ledger, study, dataset)
+        return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
-    def say(comparisons: int) -> str:
-        one, all_of_them = (
-            f"{100 * detectable_difference(seeds, conversations, deviations, 0.05 / count):.2f}"
-            for count in (1, max(comparisons, 1))
-        )
-        return (
-            f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
-            f"{one} points of weighted F1 would be found 4 times in 5; {all_of_them} points after "
-            f"Holm's correction over {comparisons}, at worst. This takes paired differences to "
-            f"vary by {100 * deviations.seeds:.2f} points (sd) between seeds and "
-            f"{100 * deviations.conversations:.2f} between conversations, {source}."
-        )
+    def points(count: int) -> str:
+        found = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        return f"{100 * found:.2f} points"
 
-    return say
+    corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
+    return (
+        f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
+        f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
+        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}"
+    )
 
 
 def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
@@ -280,4 +275,4 @@ def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[
         found = observed_deviations(reading.samples, reading.reference, metric)
         if found is not None:
             return found, f"as in the finished cells of {row.name}"
-    return SUPPOSED, "which is supposed"
+    return SUPPOSED, "as is supposed"

@@ -15,6 +15,7 @@ from study.cells import ablation_cells
 from study.plan import (
     ablation_trials,
     confirm_trials,
+    elapsed,
     fresh_seeds,
     plan,
     summary,
@@ -293,3 +294,12 @@ def test_confirmation_without_a_search_confirms_the_base() -> None:
         (3, 0, False),
         (45, 3, False),
     ]
+
+
+@few
+@given(st.lists(st.floats(0.1, 100.0), max_size=12), st.integers(1, 5))
+def test_trials_go_to_the_worker_that_is_free_first(lengths: list[float], workers: int) -> None:
+    busy = [0.0] * workers
+    for length in lengths:
+        busy[busy.index(min(busy))] += length
+    assert elapsed(lengths, workers) == max(busy)
