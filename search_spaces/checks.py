@@ -259,6 +259,8 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
             _check_level(study, name, level, f"{place}.levels")
     if not ablate.has_cells and not (study.search or study.confirm):
         raise InputError(f"{place}.design is search, but nothing is searched: add a search phase")
+    if ablate.design == "tuned":
+        _check_tuned(study, ablate, place)
     if ablate.reference == "winner":
         if not (study.search or study.confirm):
             hint = "add a search phase, or give levels as in {objective: sslcl}"
@@ -274,6 +276,23 @@ def _check_components(ablate: Ablate, place: str) -> None:
     for name in ablate.components:
         if name not in COMPONENTS:
             raise unknown("component", name, COMPONENTS, place)
+
+
+def _check_tuned(study: Study, ablate: Ablate, place: str) -> None:
+    held = {*ablate.factors, *(study.search.fixed if study.search else ())}
+    if held >= set(study.factors):
+        raise InputError(
+            f"{place}.design is tuned, but no factor is left to tune: expected one that is neither "
+            "in ablate.factors nor in search.fixed"
+        )
+    if ablate.reference == "winner":
+        return
+    for name in ablate.reference:
+        if name in study.factors and name not in ablate.factors:
+            raise InputError(
+                f"{place}.reference.{name}: the design tuned searches {name} in every cell: "
+                "expected only factors of ablate.factors"
+            )
 
 
 def _check_assignment(study: Study, assignment: Assignment, place: str) -> None:

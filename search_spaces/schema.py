@@ -15,6 +15,7 @@ from sslcl.errors import unknown
 __all__ = [
     "COMPONENTS",
     "FIRST_FRESH_SEED",
+    "TUNED_TRIALS",
     "Ablate",
     "Assignment",
     "Budget",
@@ -32,6 +33,9 @@ __all__ = [
 
 FIRST_FRESH_SEED = 1001
 """Seeds of confirmation and ablation count up from here; those of search stay below."""
+
+TUNED_TRIALS = 8
+"""Search trials of every cell of the design ``tuned`` that does not say how many."""
 
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
@@ -85,6 +89,8 @@ class Ablate(Section):
     """The search's winner, or a level for some factors; the others are as in the base."""
     levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
     """Levels to try instead of a factor's own; needed for one that is a range."""
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """Search trials of every cell; the design ``tuned`` alone reads it."""
     components: tuple[str, ...] = COMPONENTS
     """What ``leave_one_out`` removes."""
     resolution: Literal[3, 4] = 4
@@ -100,6 +106,11 @@ class Ablate(Section):
     def has_cells(self) -> bool:
         """Whether there is anything to train: ``search`` ends with the confirmation."""
         return self.design != "search"
+
+    @property
+    def tuning_trials(self) -> int:
+        """The search budget of every cell of the design ``tuned``."""
+        return self.trials or TUNED_TRIALS
 
 
 class Report(Section):

@@ -664,3 +664,57 @@ def test_space_digest_changes_with_the_space_and_not_with_the_effort(load: Any) 
         "objective=sslcl",
     ):
         assert load(SMALL, override).space_digest() != digest
+
+
+TUNED = {"design": "tuned", "factors": ["objective"], "seeds": 3}
+
+
+class TestTuned:
+    @pytest.mark.parametrize(("given", "expected"), [({}, 8), ({"trials": 4}, 4)])
+    def test_the_budget_of_a_cell_has_a_default(self, load: Any, given: Any, expected: int) -> None:
+        study = load(small(ablate={**TUNED, **given}))
+        assert study.ablate is not None
+        assert study.ablate.tuning_trials == expected
+        assert Study.model_validate(study.canonical()) == study
+
+    def test_a_budget_can_be_set_from_the_command_line(self, load: Any) -> None:
+        study = load(SMALL, "ablate.design=tuned", "ablate.trials=3")
+        assert study.ablate is not None
+        assert study.ablate.tuning_trials == 3
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            (
+                {"ablate": {**SMALL["ablate"], "trials": 4}},
+                "ablate.trials is 4: only the design tuned searches in every cell: "
+                "expected design: tuned, not one_factor",
+            ),
+            ({"ablate": {**TUNED, "trials": 0}}, "ablate.trials is 0"),
+            (
+                {"ablate": {**TUNED, "reference": {"objective": "sslcl", "batch_size": 4}}},
+                "ablate.reference.batch_size: the design tuned searches batch_size in every cell",
+            ),
+            (
+                {
+                    "factors": {"objective": ["sslcl", "cross_entropy"]},
+                    "ablate": {**TUNED, "reference": {}},
+                },
+                "ablate.design is tuned, but no factor is left to tune",
+            ),
+            (
+                {
+                    "factors": {"objective": ["sslcl", "cross_entropy"], "batch_size": [4, 8]},
+                    "search": None,
+                    "confirm": None,
+                    "ablate": TUNED,
+                },
+                "ablate.reference is winner, but nothing is searched",
+            ),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, load: Any, changed: Any, said: str) -> None:
+        with pytest.raises(InputError) as told:
+            load(small(**changed))
+        assert said in str(told.value)
+        assert "\n" not in str(told.value)
