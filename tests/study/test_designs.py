@@ -15,7 +15,8 @@ from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES
 from study.cells import Cells, ablation_cells
 from study.comparisons import split_cell
-from study.plan import ablation_trials, plan, search_id, search_seed, summary
+from study.plan import ablation_trials, plan, summary
+from study.tuning import search_of
 from tracking.records import Phase
 
 from .test_plan import DESIGNS, LEVELS, MODALITIES, REFERENCE, few, identify, make_study, studies
@@ -68,7 +69,8 @@ def test_every_design_works_with_a_file_written_for_another(name: str, design: s
     study = load_study(name, [f"ablate.design={design}"])
     assert study.space_digest() == load_study(name).space_digest()
     planned = plan(study, identify, REFERENCE, [REFERENCE, {}], MODALITIES)
-    assert [phase.phase for phase in planned.phases] == list(Phase)[: 3 - (design == "search")]
+    phases = [Phase.SEARCH, Phase.CONFIRM, Phase.ABLATE][: 2 if design == "search" else 3]
+    assert [phase.phase for phase in planned.phases] == phases
     assert (
         len(planned.phases[-1].cells)
         == {
@@ -114,7 +116,7 @@ def test_seeds_of_the_search_are_never_used_again(
     study, reference = drawn
     study = study.model_copy(update={"search": Search(trials=6, seed=seed)})
     trials = ablation_trials(study, reference, identify, MODALITIES)
-    assert search_seed(study) not in {trial.config.seed for trial in trials}
+    assert search_of(study).settings.seed not in {trial.config.seed for trial in trials}
 
 
 class TestFractional:
@@ -366,5 +368,5 @@ class TestLeaveOneOut:
 
 
 def test_a_search_trial_keeps_its_id_whatever_the_design() -> None:
-    ids = {search_id(make_study(ablate={"design": design}), 3) for design in DESIGNS}
+    ids = {search_of(make_study(ablate={"design": design})).id(3) for design in DESIGNS}
     assert len(ids) == 1
