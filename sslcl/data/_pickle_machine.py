@@ -13,6 +13,10 @@ from typing import Any, NoReturn
 
 MAX_OPCODES = 100_000_000
 MAX_INTEGER_BYTES = 16
+MAX_KEY_PARTS = 8
+MAX_MARKS = 1000
+_CONTAINER, _SET = 64, 216
+"""Bytes of memory that an empty one takes."""
 _KEY_LIMIT = 1 << 60
 _U1, _U2, _U4, _U8 = Struct("B"), Struct("<H"), Struct("<I"), Struct("<Q")
 _I4, _F8 = Struct("<i"), Struct(">d")
@@ -53,16 +57,18 @@ class Machine:
     """One run over one pickle.
 
     Args:
-        data: the pickle; reading begins at ``start``.
+        data: the pickle.
+        room: bytes of memory that it may fill with what is not in the file itself: containers, and
+            what calls make out of content that several of them may share.
         names: what each global that may be mentioned gives when called.
         finish: gives the object for an unfinished one and its state.
-        start: index of its first byte.
     """
 
-    def __init__(self, data: bytes | mmap, names: Globals, finish: Finish, start: int = 0) -> None:
+    def __init__(self, data: bytes | mmap, room: int, names: Globals, finish: Finish) -> None:
         self.data = data
         self.end = len(data)
-        self.position = start
+        self.position = 0
+        self.room = room
         self.names = names
         self.finish = finish
         self.stack: list[Any] = []
@@ -113,6 +119,12 @@ class Machine:
         self.position += layout.size
         return value
 
+    def spend(self, amount: int) -> None:
+        """Take ``amount`` bytes of the room."""
+        self.room -= amount
+        if self.room < 0:
+            raise NotPlainError("would take far more memory than its size allows")
+
     def marked(self) -> list[Any]:
         """Everything above the last mark."""
         items = self.stack
@@ -128,7 +140,9 @@ class Machine:
 
     def mention(self, module: Any, name: Any) -> None:
         """Push a global, or refuse it by name."""
-        call = self.names.get((module, name)) if isinstance(module, str) else None
+        if type(module) is not str or type(name) is not str:
+            self.refuse("something whose name is no text")
+        call = self.names.get((module, name))
         if call is None:
             self.refuse(f"{module}.{name}")
         self.stack.append(Name(f"{module}.{name}", call))
@@ -156,6 +170,15 @@ def _push(read: Callable[[Machine], Any]) -> _Step:
     def step(m: Machine) -> None:
         value = read(m)  # which may put another stack in place
         m.stack.append(value)
+
+    return step
+
+
+def _container(make: Callable[[Machine], Any], cost: int = _CONTAINER) -> _Step:
+    def step(m: Machine) -> None:
+        m.spend(cost)
+        made = make(m)
+        m.stack.append(made)
 
     return step
 
@@ -205,6 +228,7 @@ def _tuple(count: int) -> _Step:
     def step(m: Machine) -> None:
         if len(m.stack) < count:
             raise IndexError("the stack is too short")
+        m.spend(_CONTAINER)
         items = tuple(m.stack[-count:])
         m.stack[-count:] = [items]
 
@@ -213,7 +237,10 @@ def _tuple(count: int) -> _Step:
 
 def as_key(value: Any) -> Any:
     """A key whose hash and comparison cost nothing to speak of, whoever made it up."""
-    for part in value if type(value) is tuple else (value,):
+    parts = value if type(value) is tuple else (value,)
+    if len(parts) > MAX_KEY_PARTS:
+        raise NotPlainError(f"uses a tuple of {len(parts):,} parts as a key or in a set")
+    for part in parts:
         plain = part is None or isinstance(part, str | bytes | bool | int | float)
         if not plain or (isinstance(part, int) and not -_KEY_LIMIT < part < _KEY_LIMIT):
             raise NotPlainError(f"uses {describe(part)} as a key or in a set")
@@ -259,7 +286,19 @@ def _call(m: Machine) -> None:
     arguments, what = m.stack.pop(), m.stack.pop()
     if type(what) is not Name or type(arguments) is not tuple:
         m.refuse(f"a call of {describe(what)}")
-    m.stack.append(what.call(*arguments))
+    made = what.call(*arguments)
+    m.spend(_memory(made))
+    m.stack.append(made)
+
+
+def _memory(made: Any) -> int:
+    """Bytes that a new object takes, about."""
+    if isinstance(made, str | bytes | bytearray):
+        return _CONTAINER + len(made)
+    if isinstance(made, set | frozenset):
+        return _SET * (1 + len(made) // 3)
+    size = getattr(made, "nbytes", 0)  # a method of torch's storages
+    return _CONTAINER + int(size() if callable(size) else size)
 
 
 def _build(m: Machine) -> None:
@@ -267,6 +306,7 @@ def _build(m: Machine) -> None:
     if type(what) is not Unfinished:
         m.refuse(f"a change of {describe(what)}")
     made = m.finish(what, state)
+    m.spend(_memory(made))
     for place in what.places:
         m.memo[place] = made
     m.stack.append(made)
@@ -295,6 +335,8 @@ def _asks(what: str) -> _Step:
 
 
 def _mark(m: Machine) -> None:
+    if len(m.below) >= MAX_MARKS:
+        raise NotPlainError(f"begins more than {MAX_MARKS:,} containers within one another")
     m.below.append(m.stack)
     m.stack = []
 
@@ -343,14 +385,14 @@ _BY_NAME: dict[bytes, _Step] = {
     pickle.BINUNICODE: _sized(_U4, _utf8),
     pickle.SHORT_BINUNICODE: _sized(_U1, _utf8),
     pickle.BINUNICODE8: _sized(_U8, _utf8),
-    pickle.EMPTY_LIST: _push(lambda m: []),
+    pickle.EMPTY_LIST: _container(lambda m: []),
     pickle.EMPTY_TUPLE: _push(lambda m: ()),
-    pickle.EMPTY_DICT: _push(lambda m: {}),
-    pickle.EMPTY_SET: _push(lambda m: set()),
-    pickle.LIST: _push(lambda m: m.marked()),
-    pickle.TUPLE: _push(lambda m: tuple(m.marked())),
-    pickle.DICT: _push(lambda m: dict(_pairs(m.marked()))),
-    pickle.FROZENSET: _push(lambda m: frozenset(map(as_key, m.marked()))),
+    pickle.EMPTY_DICT: _container(lambda m: {}),
+    pickle.EMPTY_SET: _container(lambda m: set(), _SET),
+    pickle.LIST: _container(lambda m: m.marked()),
+    pickle.TUPLE: _container(lambda m: tuple(m.marked())),
+    pickle.DICT: _container(lambda m: dict(_pairs(m.marked()))),
+    pickle.FROZENSET: _container(lambda m: frozenset(map(as_key, m.marked())), _SET),
     pickle.TUPLE1: _tuple(1),
     pickle.TUPLE2: _tuple(2),
     pickle.TUPLE3: _tuple(3),

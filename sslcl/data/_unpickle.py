@@ -59,7 +59,7 @@ def _load(path: Path) -> Any:
         if data[:4] == b"PK\x03\x04":
             content = _from_torch(path)
         else:
-            machine = Machine(data, NAMES, finish)
+            machine = Machine(data, _EXPANSION * size + _FREE, NAMES, finish)
             content = machine.run()
             if machine.position != size:
                 raise NotPlainError(
@@ -72,9 +72,12 @@ def _load(path: Path) -> Any:
 def _from_torch(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
-            packed = [m.filename for m in archive.infolist() if m.compress_type]
+            members = archive.infolist()
+        packed = [member.filename for member in members if member.compress_type]
         if packed:
             raise NotPlainError(f"holds the compressed part {printable(packed[0])}")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise NotPlainError("claims parts that together are larger than the file")
         return torch.load(path, map_location="cpu", weights_only=True)
     except NotPlainError:
         raise

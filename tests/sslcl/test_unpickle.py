@@ -199,7 +199,7 @@ EVIL: dict[str, tuple[Callable[[str], Any], str]] = {
     "a command in an array": (lambda p: np.array([touch(p)], dtype=object), "posix.system"),
     "a command in a tensor": (
         lambda p: Calls(torch.storage._load_from_bytes, pickle.dumps(touch(p))),
-        "holds a tensor that torch refuses",
+        "that torch did not write",
     ),
     "an array type": (lambda p: [np.dtype("f4")], "asks for "),
     "a set of a set": (lambda p: {frozenset({1})}, "as a key or in a set"),
@@ -242,7 +242,7 @@ RAW: dict[str, tuple[bytes, str]] = {
     "a buffer": (b"\x97.", "a buffer outside the file"),
     "copyreg": (b"ccopy_reg\n_reconstructor\n(c__main__\nA\nNtR.", "asks for copy_reg"),
     "a name from memory": (b"Vos\np0\nVsystem\np1\n0g0\ng1\n\x93.", "asks for os.system"),
-    "a name that is no text": (b"K\x01K\x02\x93.", "asks for 1.2"),
+    "a name that is no text": (b"K\x01K\x02\x93.", "whose name is no text"),
     "a dotted name": (b"Vnumpy\nVndarray.dump\n\x93.", "asks for numpy.ndarray.dump"),
     "a call of text": (b"S'os.system'\n(S'x'\ntR.", "asks for a call of a str"),
     "state for a list": (b"(l(dS'a'\nI1\nsb.", "asks for a change of a list"),
@@ -278,6 +278,15 @@ RAW: dict[str, tuple[bytes, str]] = {
     "a container as key": (b"(d(I1\n(ttI1\ns.", "uses a tuple as a key"),
     "a bomb of shared lists": (BILLION, "would take more memory than its size allows"),
     "a list of itself": (b"(lp0\ng0\na.", "contains itself"),
+    "copies of an array": (b"(lp0\n" + ARRAY + b"p1\n(I1\n(I125000\nt" + FLOATS + b"p2\nI00\nS'"
+                           + b"a" * 1_000_000 + b"'\np3\ntba" + (ARRAY + b"(I1\n(I125000\ntg2\nI00\n"
+                           b"g3\ntba") * 100 + b".", "far more memory"),
+    "copies of a set": (b"(lp0\n(l" + b"".join(b"I%d\na" % n for n in range(20_000)) + b"p1\na"
+                        + b"c__builtin__\nset\n(g1\ntRa" * 1000 + b".", "far more memory"),
+    "empty sets": (b"]" + b"\x8fa" * 500_000 + b".", "far more memory"),
+    "marks": (b"(" * 2000, "begins more than 1,000 containers"),
+    "a long key": (b"}(" + b"N" * 100 + b"tNs.", "uses a tuple of 100 parts as a key"),
+    "a type that is a bomb": (b"cnumpy\ndtype\n(" + BILLION[:-1] + b"tR.", "array of type a list"),
     "two pickles": (b"I1\n.I2\n.", "goes on for 4 bytes behind the end"),
     "no start": (b".", "is a damaged pickle"),
     "an unknown place": (b"g7\n.", "is a damaged pickle"),
@@ -301,6 +310,21 @@ def test_bytes_that_no_honest_writer_makes_are_refused(
 def test_deep_and_long_pickles_do_not_exhaust_the_interpreter(tmp_path: Path) -> None:
     assert "levels deep" in refusal(tmp_path, b"]" * 300_000 + b"a" * 299_999 + b".")
     assert "as a key" in refusal(tmp_path, b"}" + b")" + b"\x85" * 300_000 + b"Ns.")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_tensor_with_foreign_content_is_refused(tmp_path: Path) -> None:
+    _, (honest,) = torch.arange(4.0)._typed_storage().__reduce__()
+    for old, new in [
+        (b"FloatStorage", b"system"),
+        (b"ctorch\n", b"cposix\n"),
+        (b"K\x04N", b"J\xff\xff\xff\x7fN"),
+        (b"K\x04N", b"\x8a\x07" + b"\xff" * 6 + b"\x7fN"),
+    ]:
+        assert old in honest
+        evil = Calls(torch.storage._load_from_bytes, honest.replace(old, new))
+        call = Calls(torch._utils._rebuild_tensor_v2, evil, 0, (4,), (1,), False, None)
+        assert "torch refuses" in refusal(tmp_path, pickle.dumps(call))
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
