@@ -133,7 +133,7 @@ def _complex(real: Any, imaginary: Any) -> complex:
     return complex(real, imaginary)
 
 
-def _storage(content: Any) -> torch.TypedStorage:
+def _storage(content: Any) -> torch.Tensor:
     if type(content) is not bytes or not content.startswith(_STORAGE_START):
         raise NotPlainError("gives a tensor something as its content that torch did not write")
     try:
@@ -143,13 +143,12 @@ def _storage(content: Any) -> torch.TypedStorage:
         raise NotPlainError(f"holds a tensor that torch refuses: {reason}") from None
     if not isinstance(found, torch.TypedStorage):
         raise NotPlainError("holds a tensor whose content is no torch storage")
-    return found
+    return torch.tensor([], dtype=found.dtype).set_(found)
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
-    if not isinstance(storage, torch.TypedStorage):
-        raise NotPlainError(f"gives a tensor {describe(storage)} as its content")
-    flat = torch.tensor([], dtype=storage.dtype).set_(storage)
+def _tensor(flat: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
+    if not isinstance(flat, torch.Tensor) or flat.ndim != 1:
+        raise NotPlainError(f"gives a tensor {describe(flat)} as its content")
     numbers = (offset, *size, *stride)
     whole = all(type(n) is int and n >= 0 for n in numbers)
     whole = whole and len(size) == len(stride) <= _MAX_SIDES

@@ -297,8 +297,7 @@ def _memory(made: Any) -> int:
         return _CONTAINER + len(made)
     if isinstance(made, set | frozenset):
         return _SET * (1 + len(made) // 3)
-    size = getattr(made, "nbytes", 0)  # a method of torch's storages
-    return _CONTAINER + int(size() if callable(size) else size)
+    return _CONTAINER + int(getattr(made, "nbytes", 0))
 
 
 def _build(m: Machine) -> None:

@@ -229,6 +229,13 @@ BILLION = b"(lp0\n" + b"".join(
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 FLOATS = b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
 
+COPIES = b"(lp0\n%b(I1\n(I125000\nt%bp2\nI00\nS'%b'\np3\ntba%b." % (
+    ARRAY,
+    FLOATS,
+    b"a" * 1_000_000,
+    (ARRAY + b"(I1\n(I125000\ntg2\nI00\ng3\ntba") * 100,
+)
+
 RAW: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty, not a pickle"),
     "text": (b"Dialogue_ID,Utterance\n0,hello\n", "is not a pickle"),
@@ -278,9 +285,7 @@ RAW: dict[str, tuple[bytes, str]] = {
     "a container as key": (b"(d(I1\n(ttI1\ns.", "uses a tuple as a key"),
     "a bomb of shared lists": (BILLION, "would take more memory than its size allows"),
     "a list of itself": (b"(lp0\ng0\na.", "contains itself"),
-    "copies of an array": (b"(lp0\n" + ARRAY + b"p1\n(I1\n(I125000\nt" + FLOATS + b"p2\nI00\nS'"
-                           + b"a" * 1_000_000 + b"'\np3\ntba" + (ARRAY + b"(I1\n(I125000\ntg2\nI00\n"
-                           b"g3\ntba") * 100 + b".", "far more memory"),
+    "copies of an array": (COPIES, "far more memory"),
     "copies of a set": (b"(lp0\n(l" + b"".join(b"I%d\na" % n for n in range(20_000)) + b"p1\na"
                         + b"c__builtin__\nset\n(g1\ntRa" * 1000 + b".", "far more memory"),
     "empty sets": (b"]" + b"\x8fa" * 500_000 + b".", "far more memory"),
@@ -417,6 +422,7 @@ def _other_ways(tree: ast.AST) -> list[str]:
                 modules = [f"{node.module}.{a.name}" for a in node.names] + [node.module or ""]
             found += [m for m in modules if m.split(".")[0] in banned]
             found += [m for m in modules if m.startswith("pickle.")]
+            found += [m for m in modules if m in ("torch.load", "pandas.read_pickle", "numpy.load")]
         elif isinstance(node, ast.Attribute):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
             if owner == "pickle" and not node.attr.isupper():
@@ -433,6 +439,8 @@ def _unsafe_call(node: ast.Call) -> list[str]:
     given = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
     if given.get("allow_pickle", False) is not False:
         return [f"{name}(allow_pickle)"]
+    if name in ("np.load", "numpy.load") and len(node.args) > 1:
+        return [f"{name} with allow_pickle by position"]
     if name == "torch.load" and given.get("weights_only") is not True:
         return ["torch.load without weights_only=True"]
     return []
@@ -463,6 +471,8 @@ def test_no_other_code_loads_a_pickle() -> None:
         "import pandas as pd\npd.read_pickle(p)",
         "np.load(p, allow_pickle=True)",
         "np.load(p, allow_pickle=flag)",
+        "np.load(p, None, True)",
+        "from torch import load",
         "torch.load(p)",
         "torch.load(p, weights_only=False)",
         "import shelve",
