@@ -28,7 +28,7 @@ def load_study(name_or_path: str, overrides: Sequence[str] = (), data: str | Non
         overrides: ``KEY=VALUE`` texts. ``KEY`` is a dotted path in the study file
             (``search.trials``, ``factors.batch_size``), or a bare configuration field
             (``batch_size``), which is fixed in the base and no longer varies. ``VALUE`` is YAML.
-        data: a dataset to use instead of the file's, with its default options.
+        data: name or path of a dataset to use instead of the file's, with its default options.
 
     Raises:
         InputError: one line with file, key path, what was expected and the nearest valid name.

@@ -1,11 +1,13 @@
 """Changes to a study file's content from the command line, before it is validated."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from search_spaces.factors import OPTION_FIELDS, check_factor_name
 from search_spaces.schema import Study
 from sslcl.config import TrialConfig
+from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
 
 Content = dict[str, Any]
@@ -14,10 +16,13 @@ _BY_FACTOR = ("factors", "fixed", "reference", "levels", "when")
 """Keys of a study file under which the keys are names of factors."""
 
 
-def use_dataset(values: Content, name: str) -> Content:
-    """The study on another dataset, without the options of the old one."""
-    values = {**values, "dataset": name}
+def use_dataset(values: Content, name_or_path: str) -> Content:
+    """The study on another dataset, by name or path, without the options of the old one."""
+    values = {**values, "dataset": name_or_path}
     values.pop("dataset_options", None)
+    if name_or_path not in CATALOG.names() and Path(name_or_path).expanduser().exists():
+        where = str(Path(name_or_path).expanduser().resolve())
+        values |= {"dataset": "path", "dataset_options": {"path": where}}
     for factor in list(_factors(values)):
         if str(factor).startswith("dataset_options."):
             values = _without(values, str(factor))

@@ -6,12 +6,20 @@ of the results database and the headings of the tables.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from sslcl.errors import InputError, unknown
+from sslcl.errors import InputError, did_you_mean, unknown
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Scalar = bool | int | float | str
@@ -20,6 +28,21 @@ Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+NATURAL, BALANCED = "natural", "balanced"
+
+
+def _balance_name(value: object) -> str:
+    """``natural``, ``balanced``, or the largest ratio of a class to the smallest, as text."""
+    if value in (NATURAL, BALANCED):
+        return str(value)
+    try:
+        ratio = float(str(value))
+    except ValueError:
+        ratio = math.nan
+    if not (math.isfinite(ratio) and ratio >= 1):
+        near = did_you_mean(str(value), (NATURAL, BALANCED))
+        raise InputError(f"balance is {value!r}: {near}; a ratio of at least 1 is fine too")
+    return BALANCED if ratio == 1 else f"{ratio:g}"
 
 
 class TrialConfig(BaseModel):
@@ -37,6 +60,10 @@ class TrialConfig(BaseModel):
     """Options of the dataset, such as the synthetic generator's ``imbalance``."""
     modalities: tuple[str, ...] | None = None
     """The modalities given to the model; all that the dataset has when left out."""
+    balance: Annotated[str, BeforeValidator(_balance_name)] = NATURAL
+    """Which utterances carry loss and score: all (``natural``), as many of each class
+    (``balanced``), or at most this ratio of the largest class to the smallest. The others remain
+    as context."""
 
     backbone: str = "recurrent"
     """Architecture that turns a conversation into one feature per utterance."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sslcl.backbones import BACKBONES, View
 from sslcl.config import TrialConfig
-from sslcl.data.types import Batch, Conversation, Dataset
+from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset
 from sslcl.errors import unknown
 from sslcl.objectives import OBJECTIVES, Loss, Shape
 
@@ -62,7 +62,9 @@ class SSLCLModel(nn.Module):
             backbone.check_options(config.backbone_options),
         )
         labels = torch.cat([c.labels for c in dataset.train])
-        counts = torch.bincount(labels, minlength=len(dataset.label_names)).float()
+        counts = torch.bincount(
+            labels[labels != PAD_LABEL], minlength=len(dataset.label_names)
+        ).float()
         self.class_prior = counts / counts.sum()
         shape = Shape(self.backbone.output_width, self.class_prior, self.modalities)
         self.objective = OBJECTIVES.get(config.objective)(config, shape)
@@ -70,10 +72,18 @@ class SSLCLModel(nn.Module):
         self.full_view: View = frozenset(self.modalities)
 
     def loss(self, batch: Batch) -> Loss:
-        """The objective on one batch, over all the views it asks for."""
+        """The objective on one batch, over all the views it asks for.
+
+        Utterances that are context only have their part in the features of the others and none
+        in the loss; at least one utterance must have a label.
+        """
         ready = self._standardised(batch)
         views = [self.backbone.features(ready, view) for view in self.objective.views]
-        loss: Loss = self.objective(torch.stack(views), batch.valid_labels)
+        features, labels = torch.stack(views), batch.valid_labels
+        carries = labels != PAD_LABEL
+        if not carries.all():
+            features, labels = features[:, carries], labels[carries]
+        loss: Loss = self.objective(features, labels)
         return loss
 
     def scores(self, batch: Batch) -> Tensor:

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from sslcl.config import TrialConfig
-from sslcl.data.types import Batch, Dataset, Split
+from sslcl.data.balance import select
+from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split
 from sslcl.errors import Diverged
 from sslcl.metrics import Ints, confusion_matrix, scores
 from sslcl.model import SSLCLModel
@@ -28,9 +29,10 @@ _EVALUATION_BATCH = 32
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions on one split, one entry per utterance in the split's order.
+    """Predictions on one split, one entry per labelled utterance in the split's order.
 
     Args:
+        positions: ``(N,)`` place of each utterance among all of the split, from 0.
         conversations: conversation id of each utterance.
         utterances: utterance id of each utterance.
         labels: ``(N,)`` class indices.
@@ -38,6 +40,7 @@ class Predictions:
         metrics: see :func:`sslcl.metrics.scores`.
     """
 
+    positions: Ints
     conversations: tuple[str, ...]
     utterances: tuple[str, ...]
     labels: Ints
@@ -63,11 +66,11 @@ class Trainer:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self._train: Split = dataset.train
-        self._validation: Split = dataset.validation
+        self._train: Split = select(dataset.train, config.balance)
+        self._validation: Split = select(dataset.validation, config.balance)
         self._label_names = dataset.label_names
         torch.manual_seed(_derived_seed(config.seed, "initialisation"))
-        self.model = SSLCLModel(config, dataset).to(self.device)
+        self.model = SSLCLModel(config, replace(dataset, train=self._train)).to(self.device)
         self._optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -124,6 +127,8 @@ class Trainer:
         steps = 0
         self.model.train()
         for batch in self._batches(self._train, config.batch_size, shuffle=True):
+            if not (batch.labels != PAD_LABEL).any():
+                continue
             with self._precision():
                 loss = self.model.loss(batch)
             self._optimiser.zero_grad(set_to_none=True)
@@ -170,15 +175,23 @@ class Trainer:
                     raise Diverged(self.epoch, "class_scores")
                 predicted.append(found.argmax(dim=-1).cpu())
         predictions: Ints = torch.cat(predicted).numpy().astype(np.int64)
-        labels: Ints = torch.cat([c.labels for c in split]).numpy()
+        everything: Ints = torch.cat([c.labels for c in split]).numpy()
+        positions: Ints = np.flatnonzero(everything != PAD_LABEL)
+        labels, predictions = everything[positions], predictions[positions]
+        names = [(c.id, u) for c in split for u in c.utterance_ids]
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
         return Predictions(
-            conversations=tuple(c.id for c in split for _ in range(len(c))),
-            utterances=tuple(u for c in split for u in c.utterance_ids),
+            positions=positions,
+            conversations=tuple(names[i][0] for i in positions),
+            utterances=tuple(names[i][1] for i in positions),
             labels=labels,
             predictions=predictions,
             metrics=scores(confusion, self._label_names),
         )
+
+    def test(self, split: Split) -> Predictions:
+        """Predict the test split, of which the same share of classes carries a score."""
+        return self.evaluate(select(split, self.config.balance))
 
     def validation(self) -> Predictions:
         """Predict the validation split."""

@@ -45,7 +45,7 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
     validation = trainer.validation()
     evaluations = [_evaluation("validation", validation)]
     if dataset.test is not None:
-        evaluations.append(_evaluation("test", trainer.evaluate(dataset.test)))
+        evaluations.append(_evaluation("test", trainer.test(dataset.test)))
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
     findings = diagnose(trainer, dataset.label_names, class_f1)
     return Outcome(
@@ -130,4 +130,5 @@ def _evaluation(split: str, found: Predictions) -> Evaluation:
         utterances=list(found.utterances),
         labels=found.labels.tolist(),
         predictions=found.predictions.tolist(),
+        positions=found.positions.tolist(),
     )

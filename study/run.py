@@ -33,7 +33,11 @@ INTERRUPTED = 130
 
 @click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("study")
-@click.option("--data", metavar="NAME", help="Run on this dataset instead of the study's own.")
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Run on this dataset, or on the files at this path, instead of the study's own.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,18 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache for this run alone, unless one is named: nothing is left in the user's own."""
+    if named := os.environ.get("SSLCL_CACHE"):
+        yield Path(named)
+        return
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["SSLCL_CACHE"] = str(folder)
+    yield folder
+    del os.environ["SSLCL_CACHE"]
 
 
 @pytest.fixture(scope="session")

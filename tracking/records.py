@@ -63,7 +63,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions on one split and their scores; one entry per utterance, in the split's order.
+    """Predictions on one split and their scores; one entry per scored utterance, in order.
 
     Args:
         split: ``validation`` or ``test``.
@@ -72,6 +72,7 @@ class Evaluation:
         utterances: utterance id of each utterance.
         labels: class index of each utterance.
         predictions: predicted class index of each utterance.
+        positions: place of each utterance among all of the split; 0, 1, 2, ... when left out.
     """
 
     split: str
@@ -80,6 +81,7 @@ class Evaluation:
     utterances: Sequence[str]
     labels: Sequence[int]
     predictions: Sequence[int]
+    positions: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,16 @@ def _diagnostic(trial: str, found: Diagnostic) -> dict[str, Any]:
 def _write_evaluation(
     connection: Connection, trial: str, fingerprint: str, evaluation: Evaluation
 ) -> None:
+    places = evaluation.positions
+    if places is None:
+        places = range(len(evaluation.utterances))
+    columns = (evaluation.conversations, evaluation.utterances, evaluation.labels)
     try:
-        gold = list(
-            zip(evaluation.conversations, evaluation.utterances, evaluation.labels, strict=True)
-        )
-        predictions = [p for _, p in zip(gold, evaluation.predictions, strict=True)]
+        gold = {
+            int(place): (str(conversation), str(utterance), int(label))
+            for place, conversation, utterance, label in zip(places, *columns, strict=True)
+        }
+        predictions = dict(zip(places, evaluation.predictions, strict=True))
     except ValueError:
         lengths = (
             f"{len(evaluation.conversations)} conversations, {len(evaluation.utterances)} "
@@ -103,34 +108,35 @@ def _write_evaluation(
     insert_all(
         connection,
         PREDICTIONS,
-        (own | {"position": i, "predicted": int(p)} for i, p in enumerate(predictions)),
+        (own | {"position": i, "predicted": int(p)} for i, p in predictions.items()),
     )
 
 
 def _write_gold(
-    connection: Connection, fingerprint: str, split: str, gold: list[tuple[str, str, int]]
+    connection: Connection, fingerprint: str, split: str, gold: Mapping[int, tuple[str, str, int]]
 ) -> None:
+    """Store the utterances not yet there: trials may score different ones of the same split."""
     columns = UTTERANCES.c
-    stored = connection.execute(
-        select(columns.conversation, columns.utterance, columns.label)
-        .where(columns.data_fingerprint == fingerprint, columns.split == split)
-        .order_by(columns.position)
-    ).all()
-    given = [
-        (str(conversation), str(utterance), int(label)) for conversation, utterance, label in gold
-    ]
-    if not stored:
-        own = {"data_fingerprint": fingerprint, "split": split}
-        insert_all(
-            connection,
-            UTTERANCES,
-            (
-                own | {"position": i, "conversation": row[0], "utterance": row[1], "label": row[2]}
-                for i, row in enumerate(given)
-            ),
+    stored = {
+        row[0]: tuple(row[1:])
+        for row in connection.execute(
+            select(columns.position, columns.conversation, columns.utterance, columns.label).where(
+                columns.data_fingerprint == fingerprint, columns.split == split
+            )
         )
-    elif [tuple(row) for row in stored] != given:
+    }
+    if any(stored.get(place, row) != row for place, row in gold.items()):
         raise RuntimeError(
             f"the {split} split of data {fingerprint[:12]} is not the one already stored: "
             "the same fingerprint must mean the same utterances and labels"
         )
+    own = {"data_fingerprint": fingerprint, "split": split}
+    insert_all(
+        connection,
+        UTTERANCES,
+        (
+            own | {"position": i, "conversation": row[0], "utterance": row[1], "label": row[2]}
+            for i, row in gold.items()
+            if i not in stored
+        ),
+    )

@@ -1,7 +1,8 @@
 """``python -m sslcl.data``: which datasets there are, and what is in them."""
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,8 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sslcl.data import CATALOG, Dataset, load_dataset, measured_facts
+from sslcl.data import CATALOG, DATA_DIR_VARIABLE, PAD_LABEL, Dataset, DatasetSource, load_dataset
 from sslcl.data._checks import splits_of
+from sslcl.data._command_check import check
+from sslcl.data._command_convert import convert
+from sslcl.data._command_fetch import fetch_command
+from sslcl.data._settings import parse_settings
+from sslcl.data._sources import SOURCES
 from sslcl.errors import InputError
 
 
@@ -20,25 +26,70 @@ def main() -> None:
     """Show the datasets that studies can use."""
 
 
+main.add_command(check)
+main.add_command(convert)
+main.add_command(fetch_command)
+
+
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    envvar=DATA_DIR_VARIABLE,
+    help=f"Folder that holds the datasets' folders [env: {DATA_DIR_VARIABLE}].",
+)
+
+
 @main.command("list")
-def list_datasets() -> None:
-    """List the datasets by name."""
-    table = Table("name", "what it is")
+@_DATA_DIR
+def list_datasets(data_dir: Path | None) -> None:
+    """List the datasets: what each is, how to get it, and whether DATA_DIR holds it."""
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for title in ("what it is", "licence", "how to get it", *(["here"] if data_dir else [])):
+        table.add_column(title)
     for name in CATALOG.names():
-        table.add_row(name, escape(CATALOG.get(name).summary))
+        licence, how = _how_to_get(name)
+        here = [_presence(name, data_dir)] if data_dir else []
+        table.add_row(name, *map(escape, (CATALOG.get(name).summary, licence, how, *here)))
     Console().print(table)
+
+
+def _how_to_get(name: str) -> tuple[str, str]:
+    if name not in SOURCES:
+        embedded = CATALOG.get(name).files is DatasetSource.files
+        return "", "embedded" if embedded else "your files"
+    return SOURCES[name].licence, "fetch" if SOURCES[name].files else "on request"
+
+
+def _presence(name: str, data_dir: Path) -> str:
+    """Whether the folder of the dataset is there, with all files that can be fetched."""
+    if name not in SOURCES:
+        return ""
+    folder = data_dir / name
+    if not folder.is_dir() or not os.listdir(folder):
+        return "no"
+    missing = [file.path for file in SOURCES[name].files if not (folder / file.path).is_file()]
+    return f"{len(missing)} files missing" if missing else "yes"
 
 
 @main.command()
 @click.argument("name")
+@_DATA_DIR
 @click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Folder that holds the datasets' folders; SSLCL_DATA when left out.",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the dataset, such as task=sentiment.",
 )
-def describe(name: str, data_dir: Path | None) -> None:
-    """Show sizes, class shares and known figures of dataset NAME."""
-    dataset = load_dataset(name, data_dir=data_dir)
+def describe(name: str, data_dir: Path | None, settings: Sequence[str]) -> None:
+    """Show sizes, class shares, known figures and notes of dataset NAME."""
+    options = parse_settings(settings)
+    dataset = load_dataset(name, options, data_dir)
+    # By the name it was asked for: what is at a path may bear one of its own.
+    source = CATALOG.get(name)
+    measured = source().measure(dataset, source.check_options(options))
+    facts = {**dataset.facts, **measured}
     console = Console()
     kind = "SYNTHETIC" if dataset.synthetic else "real"
     console.print(f"[bold]{escape(dataset.name)}[/bold] ({kind})")
@@ -47,9 +98,10 @@ def describe(name: str, data_dir: Path | None) -> None:
     console.print(f"modalities: {escape(widths)}; at most {dataset.speakers} speakers")
     console.print(f"fingerprint: {dataset.fingerprint}", soft_wrap=True)
     console.print(_split_table(dataset))
-    facts = measured_facts(dataset)
     if facts:
         console.print(_fact_table(facts, kind))
+    for note in dataset.notes:
+        console.print(f"note: {escape(note)}", soft_wrap=True)
 
 
 def _split_table(dataset: Dataset) -> Table:
@@ -58,9 +110,11 @@ def _split_table(dataset: Dataset) -> Table:
     columns: list[list[str]] = []
     for _, split in splits_of(dataset):
         labels = torch.cat([c.labels for c in split])
-        shares = torch.bincount(labels, minlength=len(dataset.label_names)) / len(labels)
-        columns.append([str(len(split)), str(len(labels)), *(f"{x:.1%}" for x in shares.tolist())])
-    rows = ("conversations", "utterances", *dataset.label_names)
+        judged = labels[labels != PAD_LABEL]
+        shares = torch.bincount(judged, minlength=len(dataset.label_names)) / len(judged)
+        counts = (len(split), len(labels), len(labels) - len(judged))
+        columns.append([*map(str, counts), *(f"{x:.1%}" for x in shares.tolist())])
+    rows = ("conversations", "utterances", "of these, context only", *dataset.label_names)
     for title, *cells in zip(rows, *columns, strict=True):
         table.add_row(escape(title), *cells)
     return table

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from sslcl.data import DATA_DIR_VARIABLE, DatasetSource
-from sslcl.data._text import DEFAULT_ENCODER
+from sslcl.data._encoders import DEFAULT_ENCODER
 from sslcl.data._text_features import with_text
 from sslcl.data.corpus import Corpus, dataset_of, with_validation
 from sslcl.data.formats import Found, recognise

@@ -16,7 +16,7 @@ from sslcl.data.types import Conversation, Split
 _FEATURE = "features."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FlatSplit(Sequence[Conversation]):
     """Conversations as slices of arrays, made when they are asked for.
 

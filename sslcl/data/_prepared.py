@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from sslcl.data._cache import cache_folder
 from sslcl.data._checks import splits_of
 from sslcl.data._flat import FlatSplit
+from sslcl.data._tools import audio_tools
 from sslcl.data.types import Dataset
 
 _META = "dataset.json"
@@ -25,8 +27,9 @@ def prepared(
 ) -> Dataset:
     """The dataset that ``load`` gives, opened from the cache where it has been prepared.
 
-    The cache is addressed by name, options, the files' paths, sizes and times, and the code that
-    reads them; what changes in any of these is read anew. A damaged entry is made again.
+    The cache is addressed by name, options, the files' paths, sizes and times, the code that reads
+    them, and the optional tools that it finds; what changes in any of these is read anew. A damaged
+    entry is made again.
 
     Args:
         name: name in the catalog.
@@ -37,7 +40,7 @@ def prepared(
     folder = cache_folder() / "datasets" / _key(name, options, files)
     try:
         return _open(folder)
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError):
         shutil.rmtree(folder, ignore_errors=True)
     dataset = load()
     _write(dataset, folder)
@@ -46,7 +49,8 @@ def prepared(
 
 def _key(name: str, options: BaseModel, files: Sequence[Path]) -> str:
     stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files)]
-    text = json.dumps([name, options.model_dump(mode="json"), stats, _code_digest()])
+    said = options.model_dump(mode="json")
+    text = json.dumps([name, said, stats, _code_digest(), audio_tools()])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -68,16 +72,17 @@ def _open(folder: Path) -> Dataset:
         )
         for split, names in meta["splits"].items()
     }
+    own: dict[str, Any] = {
+        name: tuple(meta[name]) if name in ("label_names", "notes") else meta[name]
+        for name in _FIELDS
+    }
     return Dataset(
         modalities=dict(meta["modalities"]),
         facts=dict(meta["facts"]),
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
-        **{
-            name: tuple(meta[name]) if name in ("label_names", "notes") else meta[name]
-            for name in _FIELDS
-        },
+        **own,
     )
 
 

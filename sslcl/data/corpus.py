@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sslcl.data.types import PAD_LABEL, Conversation, Dataset, Split
+from sslcl.data.types import PAD_LABEL, Conversation, Dataset
 from sslcl.errors import InputError, unknown
 
 SPLITS = ("train", "validation", "test")
@@ -73,7 +73,7 @@ class Corpus:
         """Utterances of each class, by split, in the order of the class indices."""
         chosen = self.task(task)
         return {
-            split: [int((rows[chosen.column] == name).sum()) for name in chosen.classes]
+            str(split): [int((rows[chosen.column] == name).sum()) for name in chosen.classes]
             for split, rows in self.table.groupby("split", sort=False)
         }
 
@@ -135,21 +135,22 @@ def dataset_of(corpus: Corpus, task: str = "") -> Dataset:
                 id=str(ids[start]),
                 utterance_ids=tuple(corpus.table["utterance"].iloc[rows].astype(str)),
                 speakers=torch.from_numpy(turns.astype(np.int64)),
-                labels=torch.from_numpy(labels[rows]),
+                labels=torch.from_numpy(labels[rows].copy()),
                 features={
-                    name: torch.from_numpy(np.ascontiguousarray(x[rows], dtype=np.float32))
+                    name: torch.from_numpy(np.array(x[rows], dtype=np.float32))
                     for name, x in corpus.features.items()
                 },
             )
         )
     licence = f" Licence: {corpus.licence}." if corpus.licence else ""
-    made: dict[str, Split] = {name: tuple(found) for name, found in splits.items()}
     return Dataset(
         name=corpus.name,
         label_names=chosen.classes,
         modalities={name: int(x.shape[1]) for name, x in corpus.features.items()},
         speakers=speakers,
-        **made,
+        train=tuple(splits["train"]),
+        validation=tuple(splits["validation"]),
+        test=tuple(splits["test"]),
         fingerprint="",
         description=corpus.description + licence,
         notes=corpus.notes,
@@ -189,4 +190,4 @@ def _labels(corpus: Corpus, task: Task) -> NDArray[np.int64]:
         row = corpus.table[wrong].iloc[0]
         place = f"dataset '{corpus.name}', conversation '{row['conversation']}', {task.column}"
         raise unknown("class", str(row[task.column]), task.classes, place)
-    return found.fillna(PAD_LABEL).to_numpy(dtype=np.int64)
+    return np.array(found.fillna(PAD_LABEL), dtype=np.int64)

@@ -19,6 +19,7 @@ from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 
 OTHER: dict[str, Any] = {
+    "balance": "balanced",
     "dataset": "mosi",
     "dataset_options": {"noise": 2.0},
     "modalities": ("audio", "video"),

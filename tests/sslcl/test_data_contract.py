@@ -1,26 +1,86 @@
 """What every dataset in the catalog promises; a new one cannot be added without these tests."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 
+from sslcl.config import Scalar
 from sslcl.data import CATALOG, Dataset, load_dataset
 from sslcl.data._checks import check_dataset
-from sslcl.data.types import Conversation
+from sslcl.data.formats.mintrec import INTENTS
+from sslcl.data.formats.mintrec2 import INTENTS as INTENTS_2
+from sslcl.data.types import PAD_LABEL, Conversation
 from sslcl.errors import InputError
 
+from .data_writers import mintrec, mmsa
+
 EMBEDDED = {"synthetic"}
+WITH_FREE_FILES: dict[str, dict[str, Scalar]] = {"meld": {"encoder": "none"}, "mosi": {}}
+"""Datasets whose files anyone may have, and options that make reading them quick."""
+
+
+class Place(NamedTuple):
+    """Where a dataset is, and the options to read it with."""
+
+    name: str
+    options: dict[str, Scalar]
+    data_dir: Path | None
+
+
+def write_mmsa(name: str) -> Callable[[Path], dict[str, Scalar]]:
+    def written(folder: Path) -> dict[str, Scalar]:
+        mmsa.write(folder / "a.pkl", mmsa.content(name))
+        return {}
+
+    return written
+
+
+def write_mintrec(folder: Path) -> dict[str, Scalar]:
+    mintrec.write(folder, mintrec.with_every_intent(mintrec.SPLITS, INTENTS, at=4))
+    return {"encoder": "none"}
+
+
+def write_mintrec2(folder: Path) -> dict[str, Scalar]:
+    mintrec.write_2(folder, mintrec.with_every_intent(mintrec.SPLITS_2, INTENTS_2, at=3))
+    return {"encoder": "none"}
+
+
+def write_path(folder: Path) -> dict[str, Scalar]:
+    return {"path": str(mmsa.write(folder / "a.pkl", mmsa.content()))}
+
+
+WRITTEN: dict[str, Callable[[Path], dict[str, Scalar]]] = {
+    "mintrec": write_mintrec,
+    "mintrec2": write_mintrec2,
+    "mosei": write_mmsa("mosei"),
+    "mosi_mmsa": write_mmsa("mosi_mmsa"),
+    "path": write_path,
+    "sims": write_mmsa("sims"),
+}
+"""Writers of datasets whose files are not free to have: each fills a folder of the name."""
 
 
 @pytest.fixture(scope="module", params=CATALOG.names())
-def dataset(request: pytest.FixtureRequest) -> Dataset:
-    if request.param in EMBEDDED:
-        return load_dataset(request.param)
-    return load_dataset(request.param, data_dir=request.getfixturevalue("data_dir"))
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    name = request.param
+    if name in EMBEDDED:
+        return Place(name, {}, None)
+    if name in WITH_FREE_FILES:
+        return Place(name, WITH_FREE_FILES[name], request.getfixturevalue("data_dir"))
+    data_dir = tmp_path_factory.mktemp("written")
+    return Place(name, WRITTEN[name](data_dir / name), data_dir)
+
+
+@pytest.fixture(scope="module")
+def dataset(place: Place) -> Dataset:
+    return load_dataset(*place)
 
 
 def splits(dataset: Dataset) -> list[tuple[Conversation, ...]]:
@@ -48,23 +108,24 @@ class TestEveryDataset:
                 assert all(len(x) == len(c) and x.isfinite().all() for x in c.features.values())
 
     def test_every_class_is_in_training(self, dataset: Dataset) -> None:
-        seen = torch.cat([c.labels for c in dataset.train]).unique().tolist()
-        assert seen == list(range(len(dataset.label_names)))
+        seen = set(torch.cat([c.labels for c in dataset.train]).tolist()) - {PAD_LABEL}
+        assert seen == set(range(len(dataset.label_names)))
 
     def test_sealed_takes_the_test_split_away_and_nothing_else(self, dataset: Dataset) -> None:
         assert dataset.sealed().test is None
         assert replace(dataset.sealed(), test=dataset.test) == dataset
 
     def test_fingerprint_is_the_same_in_a_fresh_process(
-        self, dataset: Dataset, request: pytest.FixtureRequest
+        self, dataset: Dataset, place: Place
     ) -> None:
-        code = "import sys, pathlib; from sslcl.data import load_dataset as l;"
-        if dataset.name in EMBEDDED:
-            code += "print(l(sys.argv[1]).fingerprint)"
-            arguments = [dataset.name]
-        else:
-            code += "print(l(sys.argv[1], data_dir=pathlib.Path(sys.argv[2])).fingerprint)"
-            arguments = [dataset.name, str(request.getfixturevalue("data_dir"))]
+        code = (
+            "import json, pathlib, sys; from sslcl.data import load_dataset\n"
+            "name, options, folder = json.loads(sys.argv[1])\n"
+            "folder = folder and pathlib.Path(folder)\n"
+            "print(load_dataset(name, options, folder).fingerprint)"
+        )
+        folder = place.data_dir and str(place.data_dir)
+        arguments = [json.dumps([place.name, place.options, folder])]
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
         )
@@ -97,7 +158,7 @@ def broken_datasets() -> dict[str, tuple[Dataset, str]]:
     assert good.test is not None
     labels = c.labels.clone()
     labels[2] = 7
-    negative = torch.full_like(c.labels, -1)
+    negative = torch.full_like(c.labels, -2)
     narrow = {**c.features, "video": c.features["video"][:, 1:]}
     short = {**c.features, "video": c.features["video"][1:]}
     unordered = {name: c.features[name] for name in reversed(list(c.features))}
@@ -113,7 +174,7 @@ def broken_datasets() -> dict[str, tuple[Dataset, str]]:
         "nan": (changed(features=with_feature(float("nan"))), "'audio' are not finite"),
         "infinite": (changed(features=with_feature(float("inf"))), "'audio' are not finite"),
         "label too high": (changed(labels=labels), "is 7, expected 0 to 6"),
-        "label negative": (changed(labels=negative), "is -1, expected 0 to 6"),
+        "label negative": (changed(labels=negative), "is -2, expected 0 to 6"),
         "labels short": (changed(labels=c.labels[1:]), "labels is int64"),
         "speakers short": (changed(speakers=c.speakers[1:]), "speakers is int64"),
         "speakers not from 0": (changed(speakers=c.speakers + 1), "expected 0, 1, 2"),

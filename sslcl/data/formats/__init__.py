@@ -82,13 +82,24 @@ FORMATS: Registry[Format] = Registry("format", "sslcl.data.formats", Format)  # 
 def recognise(path: Path) -> Corpus:
     """Read the corpus at ``path``, in whichever known format it is.
 
+    Raises:
+        InputError: when no format fits, or more than one, listing what was found.
+    """
+    found = Found(path)
+    corpus = format_of(found).read(found)
+    return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
+
+
+def format_of(found: Found) -> Format:
+    """The format of what was found.
+
     Where one format claims all the files of another and more, such as text features beside a
     feature tuple, it goes before.
 
     Raises:
         InputError: when no format fits, or more than one, listing what was found.
     """
-    found = Found(path)
+    path = found.path
     claimed = {name: FORMATS.get(name)().claims(found) for name in FORMATS.names()}
     claimed = {name: files for name, files in claimed.items() if files}
     best = {
@@ -101,8 +112,7 @@ def recognise(path: Path) -> Corpus:
     if len(best) > 1:
         what = "; ".join(f"{n} ({_names(files)})" for n, files in best.items())
         raise InputError(f"{path} could be read as {what}: give the path of one of them")
-    corpus = FORMATS.get(next(iter(best)))().read(found)
-    return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
+    return FORMATS.get(next(iter(best)))()
 
 
 def _listing(found: Found) -> str:

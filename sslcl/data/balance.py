@@ -1,0 +1,46 @@
+"""Balanced classes on any dataset: which utterances carry loss and score."""
+
+import hashlib
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sslcl.config import BALANCED, NATURAL
+from sslcl.data._flat import FlatSplit
+from sslcl.data.types import PAD_LABEL, Split
+
+
+def select(split: Split, balance: str) -> Split:
+    """The split in which no class has more than ratio times the utterances of the smallest.
+
+    Every utterance stays, as context; those left out lose their label, and with it their part in
+    loss and score. Of a class with too many, those are kept whose ids have the smallest SHA-256
+    hashes: the choice depends on nothing but the ids, so it is the same for every trial.
+
+    Args:
+        split: whose labelled utterances are counted.
+        balance: as in :class:`~sslcl.config.TrialConfig`.
+    """
+    if balance == NATURAL:
+        return split
+    ratio = 1.0 if balance == BALANCED else float(balance)
+    flat = FlatSplit.of(split, tuple(split[0].features))
+    labels = flat.labels
+    counts = np.bincount(labels[labels != PAD_LABEL])
+    most = math.floor(ratio * counts[counts > 0].min())
+    kept = np.full_like(labels, PAD_LABEL)
+    for label in np.flatnonzero(counts):
+        members = np.flatnonzero(labels == label)
+        chosen = members if len(members) <= most else _smallest_hashes(flat, members, most)
+        kept[chosen] = label
+    return replace(flat, labels=kept)
+
+
+def _smallest_hashes(split: FlatSplit, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    homes = np.searchsorted(split.offsets, members, side="right") - 1
+    names = zip(split.ids[homes].tolist(), split.utterance_ids[members].tolist(), strict=True)
+    hashes = [hashlib.sha256(f"{home}\0{name}".encode()).digest() for home, name in names]
+    order = sorted(range(len(members)), key=hashes.__getitem__)
+    return members[order[:count]]

@@ -1,0 +1,29 @@
+"""The example of docs/data.md is what it says: a whole folder in the open format."""
+
+import re
+from pathlib import Path
+
+from sslcl.data import load_dataset
+from sslcl.data.formats._open_card import Card, ModalityCard, TaskCard
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def test_the_example_loads_as_it_stands(tmp_path: Path) -> None:
+    files = dict(re.findall(r"^`(\S+)`:\n\n```\w+\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
+    assert set(files) == {"data.yaml", "utterances.csv"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    dataset = load_dataset("path", {"path": str(tmp_path), "encoder": "none"})
+    assert dataset.name == "tea_talks"
+    assert dataset.label_names == ("calm", "upset")
+    assert dataset.modalities == {"audio": 2}
+    assert [c.labels.tolist() for c in dataset.train] == [[0, 0], [1, -1, 0]]
+    assert dataset.notes == ()
+
+
+def test_every_key_of_the_card_is_documented() -> None:
+    section = TEXT.partition("### The card")[2].partition("### The table")[0]
+    for model in (Card, TaskCard, ModalityCard):
+        assert all(re.search(rf"`[^`]*\b{key}\b[^`]*`", section) for key in model.model_fields)
