@@ -13,6 +13,7 @@ import torch
 
 from sslcl.data._pickle_arrays import NAMES, finish
 from sslcl.data._pickle_machine import Machine, Name, NotPlainError, Unfinished, describe, printable
+from sslcl.data._pickle_steps import run
 from sslcl.errors import InputError
 
 MAX_BYTES = 16 << 30
@@ -60,7 +61,7 @@ def _load(path: Path) -> Any:
             content = _from_torch(path)
         else:
             machine = Machine(data, _EXPANSION * size + _FREE, NAMES, finish)
-            content = machine.run()
+            content = run(machine)
             if machine.position != size:
                 raise NotPlainError(
                     f"goes on for {size - machine.position:,} bytes behind the end of its pickle"
