@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from search_spaces.factors import level_name
+from search_spaces.schema import Ablate
 from sslcl.config import TrialConfig
 from study.cells import REFERENCE
 from study.comparisons import PhaseReading
 from study.statistics import RESAMPLES, Sample
 from study.tables import metric_title
-from tracking.records import Status
+from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow
 
 
@@ -59,6 +60,8 @@ def notes(reading: PhaseReading) -> Iterator[str]:
             f"The reference is {reading.reference}, the configuration with the best mean "
             "validation score."
         )
+    if budget := tuning_note(reading):
+        yield budget
     others = {c: s for c, s in reading.samples.items() if c != reading.reference}
     base = set(reading.samples[reading.reference].seeds)
     pairs = {cell: len(base & set(sample.seeds)) for cell, sample in others.items()}
@@ -74,6 +77,25 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell].seeds)]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def tuning_note(reading: PhaseReading) -> str | None:
+    """In the design ``tuned``: the budget that every row was given, and what the reference is."""
+    raw = reading.study.spec.get("ablate")
+    if reading.phase is not Phase.ABLATE or not raw:
+        return None
+    ablate = Ablate.model_validate(raw)
+    if ablate.design != "tuned":
+        return None
+    config = reading.cells[reading.reference][0].config
+    levels = {name: _level(config, name) for name in ablate.factors}
+    named = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
+    trials = ablate.tuning_trials
+    return (
+        f"Every row, the reference ({named}) too, was tuned by {trials} search trial"
+        f"{'' if trials == 1 else 's'} of its own on validation scores, over all factors but "
+        f"{', '.join(ablate.factors)}; the winner was then trained with fresh seeds."
+    )
 
 
 def _names(some: Sequence[str], everything: Mapping[str, Sample]) -> str:

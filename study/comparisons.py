@@ -272,7 +272,11 @@ def split_cell(cell: str) -> tuple[str, str]:
     Example:
         >>> split_cell("similarity=dot"), split_cell("a=1, b=2"), split_cell("winner")
         (('similarity', 'dot'), ('a, b', '1, 2'), ('configuration', 'winner'))
+        >>> split_cell("without view text+audio")
+        ('without', 'view text+audio')
     """
+    if cell.startswith("without "):
+        return "without", cell.removeprefix("without ")
     parts = [part.partition("=") for part in re.split(r", (?=[\w.]+=)", cell)]
     if not all(equals for _, equals, _ in parts):
         return "configuration", cell

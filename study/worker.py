@@ -33,12 +33,14 @@ class Order:
         identity: content hash, the checkpoint's name.
         config: the configuration.
         keep_model: whether the best model is kept under ``models/``.
+        group: a scheduler compares the trial with those of its group alone.
     """
 
     trial: str
     identity: str
     config: TrialConfig
     keep_model: bool = False
+    group: str = ""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
@@ -24,8 +24,8 @@ _TRIAL_COLUMNS = [TRIALS.c[name] for name in (*_PLAIN, "phase", "status", "failu
 _COMPARISON_COLUMNS = [
     column for column in COMPARISONS.c if column.name not in ("position", "computed_at")
 ]
-# Descending puts search before confirm before ablate.
-PLAN_ORDER = (TRIALS.c.phase.desc(), TRIALS.c.ordinal, TRIALS.c.planned_at, TRIALS.c.id)
+_PHASE_ORDER = case({phase.value: index for index, phase in enumerate(Phase)}, value=TRIALS.c.phase)
+PLAN_ORDER = (_PHASE_ORDER, TRIALS.c.ordinal, TRIALS.c.planned_at, TRIALS.c.id)
 
 
 def number(value: float | None) -> float:

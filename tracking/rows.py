@@ -53,7 +53,7 @@ class TrialRow:
         identity: content hash of configuration, data and training code.
         config: what is trained.
         status: where it stands.
-        number: the sampler's trial number, in search only.
+        number: the sampler's trial number, in search and tuning only.
         data_fingerprint: SHA-256 of the data it was planned on.
         failure: why it failed.
         message: one line about the failure.

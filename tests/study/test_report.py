@@ -218,6 +218,9 @@ def test_by_selects_and_orders_factors_but_keeps_the_correction(ledger: Ledger) 
         ("modalities=text, audio", ("modalities", "text, audio")),
         ("backbone_options.layers=2, b=1", ("backbone_options.layers, b", "2, 1")),
         ("rank1", ("configuration", "rank1")),
+        ("without context", ("without", "context")),
+        ("without view text+audio", ("without", "view text+audio")),
+        ("without modality audio (test)", ("without", "modality audio (test)")),
     ],
 )
 def test_cell_names_are_read_back(cell: str, expected: tuple[str, str]) -> None:
