@@ -685,11 +685,6 @@ class TestTuned:
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            (
-                {"ablate": {**SMALL["ablate"], "trials": 4}},
-                "ablate.trials is 4: only the design tuned searches in every cell: "
-                "expected design: tuned, not one_factor",
-            ),
             ({"ablate": {**TUNED, "trials": 0}}, "ablate.trials is 0"),
             (
                 {"ablate": {**TUNED, "reference": {"objective": "sslcl", "batch_size": 4}}},

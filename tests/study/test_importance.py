@@ -29,7 +29,7 @@ def searched(study: Study, score: Score, count: int = 120, noise: float = 0.05) 
     sampler = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=81))
     rows = []
     for number in range(count):
-        assignment = dict(suggest(study, sampler.ask()))
+        assignment = dict(suggest(search_of(study), sampler.ask()))
         planned = search_of(study).trial(number, assignment, identify)
         value = score(assignment) + rng.normal(0, noise)
         rows.append(
