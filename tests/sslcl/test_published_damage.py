@@ -18,11 +18,11 @@ from .data_writers import cosmic, iemocap_tuple, made_up, meld_tuple, sdt
 from .data_writers.made_up import write
 
 LISTS = {
-    "iemocap-tuple": tuple(iemocap_tuple.content(made_up.iemocap())),
-    "meld-tuple": tuple(meld_tuple.content(made_up.meld())),
+    "iemocap_tuple": tuple(iemocap_tuple.content(made_up.iemocap())),
+    "meld_tuple": tuple(meld_tuple.content(made_up.meld())),
     "sdt": tuple(sdt.content(made_up.meld(), "meld")),
     "cosmic": cosmic.content(made_up.emorynlp(), "emorynlp"),
-    "cosmic-labels": cosmic.content(made_up.iemocap(), "iemocap", features=False),
+    "cosmic_labels": cosmic.content(made_up.iemocap(), "iemocap", features=False),
 }
 STRANGE: list[Any] = [
     None, 0, -1, 99, 2.5, float("nan"), "", "x", b"\xff", [], (), {}, set(), [[]], [None], [0, 0],
@@ -89,7 +89,7 @@ def test_a_dialogue_or_a_row_missing_somewhere(
 ) -> None:
     fields = copy.deepcopy(LISTS[name])
     # The last field of these two has no name, and is left aside when it does not fit.
-    named = fields[:-1] if name in ("meld-tuple", "sdt") else fields
+    named = fields[:-1] if name in ("meld_tuple", "sdt") else fields
     dictionaries = [field for field in named if isinstance(field, dict)]
     chosen = dictionaries[data.draw(st.integers(0, len(dictionaries) - 1))]
     key = data.draw(st.sampled_from(sorted(chosen, key=str)))
