@@ -11,6 +11,7 @@ from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
 from sslcl.identity import trial_identity
+from study.cells import ablation_cells
 from study.plan import ablation_trials, confirm_trials, tuned_trials
 from study.progress import PhaseProgress
 from study.resources import Halt, Resources
@@ -126,6 +127,9 @@ class Campaign:
             trials = tuned_trials(self._study, winners, self.identify)
         else:
             modalities = tuple(self._dataset.modalities)
+            found = ablation_cells(self._study, reference, self.identify, modalities)
+            for note in found.notes:
+                self._console.print(f"{Phase.ABLATE.value}: {note}")
             trials = ablation_trials(self._study, reference, self.identify, modalities)
         self._ledger.set_reference(self._study.name, dict(reference))
         self._train(stack, Phase.ABLATE, trials)
