@@ -7,13 +7,17 @@ the tables and the picture all show those.
 import math
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
+from typing import Any
 
 from study.cells import REFERENCE
 from study.metrics_from_confusion import METRICS, Metric
-from study.statistics import Comparison, Sample, compare, holm
+from study.permutation import permutation_tests
+from study.statistics import SMALLEST_DIFFERENCE, Comparison, Sample, compare
+from study.verdicts import correct, verdict
 from tracking.ledger import Ledger
 from tracking.readings import Confusions, confusions
 from tracking.records import Phase, Status
@@ -78,44 +82,145 @@ class PhaseReading:
         }
 
 
-def ablation_rows(ledger: Ledger, study: str, phase: Phase, metric: str) -> list[ComparisonRow]:
+@dataclass(frozen=True)
+class Rules:
+    """How a table judges its rows.
+
+    Args:
+        smallest_difference: what a difference must reach to be of interest, in the metric's units.
+        correction: over the rows of a table, one of :data:`study.verdicts.CORRECTIONS`.
+    """
+
+    smallest_difference: float = SMALLEST_DIFFERENCE
+    correction: str = "holm"
+
+    @classmethod
+    def of(
+        cls,
+        study: StudyRow,
+        smallest_difference: float | None = None,
+        correction: str | None = None,
+    ) -> "Rules":
+        """What is given, else what the study file's ``report`` says, else the defaults."""
+        given = {"smallest_difference": smallest_difference, "correction": correction}
+        said = study.spec.get("report") or {}
+        chosen: dict[str, Any] = {
+            key: said.get(key) if own is None else own for key, own in given.items()
+        }
+        return cls(**{key: value for key, value in chosen.items() if value is not None})
+
+
+def ablation_rows(
+    ledger: Ledger,
+    study: str,
+    phase: Phase,
+    metric: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> list[ComparisonRow]:
     """Compare the cells of a phase with its reference on the test split.
+
+    Args:
+        smallest_difference, correction: see :class:`Rules`; as the study says when left out.
 
     Returns:
         The reference first, then the other cells in plan order, factor by factor; empty when no
         trial of the phase has finished. Unknown values are ``None``.
 
     Raises:
-        InputError: for an unknown study or metric.
+        InputError: for an unknown study, metric or correction, or a difference not above 0.
     """
-    return _compare(PhaseReading.of(ledger, study, phase), metric)
+    reading = PhaseReading.of(ledger, study, phase)
+    return _compare(reading, metric, Rules.of(reading.study, smallest_difference, correction))
 
 
-def write_comparisons(ledger: Ledger, study: str) -> None:
-    """Bring the stored comparisons, and with them the SQL view ``ablation``, up to date."""
+def write_comparisons(
+    ledger: Ledger,
+    study: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> None:
+    """Bring the stored comparisons, and with them the SQL view ``ablation``, up to date.
+
+    The arguments are those of :func:`ablation_rows`.
+    """
     for phase in REPORTED:
         reading = PhaseReading.of(ledger, study, phase)
         for metric in METRICS:
-            refresh(ledger, reading, metric)
+            refresh(
+                ledger,
+                reading,
+                metric,
+                smallest_difference=smallest_difference,
+                correction=correction,
+            )
 
 
-def refresh(ledger: Ledger, reading: PhaseReading, metric: str) -> list[ComparisonRow]:
-    """The rows of one table, stored when they are news: reading it again writes nothing."""
-    rows = _compare(reading, metric)
+def refresh(
+    ledger: Ledger,
+    reading: PhaseReading,
+    metric: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> list[ComparisonRow]:
+    """The rows of one table, stored when they are news: reading it again writes nothing.
+
+    The arguments are those of :func:`ablation_rows`.
+    """
+    rows = _compare(reading, metric, Rules.of(reading.study, smallest_difference, correction))
     where = (reading.study.name, reading.phase, metric)
     if ledger.comparisons(*where) != rows:
         ledger.put_comparisons(*where, rows)
     return rows
 
 
-def _compare(reading: PhaseReading, metric: str) -> list[ComparisonRow]:
+def _compare(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
     scored = Metric.named(metric, reading.study.label_names)
     if not reading.cells:
         return []
-    found = compare(reading.samples, reading.reference, scored)
-    rows = [_row(reading, metric, cell, found[cell]) for cell in _in_order(reading)]
-    corrected = holm([math.nan if row.p_value is None else row.p_value for row in rows])
-    return [replace(row, p_corrected=_known(p)) for row, p in zip(rows, corrected, strict=True)]
+    samples, reference = reading.samples, reading.reference
+    margin = rules.smallest_difference
+    found = compare(samples, reference, scored, smallest_difference=margin)
+    exchanged = permutation_tests(samples, reference, scored)
+    return judged(rows_of(reading, metric, found, exchanged), rules)
+
+
+def rows_of(
+    reading: PhaseReading,
+    metric: str,
+    found: Mapping[str, Comparison],
+    exchanged: Mapping[str, float],
+) -> list[ComparisonRow]:
+    """One row for each cell, in the order of the table, before anything is corrected.
+
+    Args:
+        found: cell to its comparison with the reference.
+        exchanged: cell to its p-value by permutation.
+    """
+    return [_row(reading, metric, c, found[c], exchanged[c]) for c in _in_order(reading)]
+
+
+def judged(
+    rows: Sequence[ComparisonRow], rules: Rules, *, more_is_better: bool = True
+) -> list[ComparisonRow]:
+    """The rows of one table with corrected p-values and verdicts."""
+    p_values = correct([_number(row.p_value) for row in rows], rules.correction)
+    equivalences = correct([_number(row.p_equivalence) for row in rows], rules.correction)
+    sign = 1.0 if more_is_better else -1.0
+    return [
+        replace(
+            row,
+            p_corrected=_known(p),
+            p_equivalence_corrected=_known(equivalence),
+            verdict=verdict(sign * _number(row.difference), p, equivalence),
+            smallest_difference=_known(rules.smallest_difference),
+            correction=rules.correction,
+        )
+        for row, p, equivalence in zip(rows, p_values, equivalences, strict=True)
+    ]
 
 
 def _in_order(reading: PhaseReading) -> list[str]:
@@ -125,13 +230,15 @@ def _in_order(reading: PhaseReading) -> list[str]:
     return sorted(cells, key=lambda cell: cell != reading.reference)
 
 
-def _row(reading: PhaseReading, metric: str, cell: str, found: Comparison) -> ComparisonRow:
+def _row(
+    reading: PhaseReading, metric: str, cell: str, found: Comparison, exchanged: float
+) -> ComparisonRow:
     is_reference = cell == reading.reference
     factor, level = split_cell(cell)
     if is_reference:
         factor, level = REFERENCE, "" if cell == REFERENCE else cell
     seconds = [t.seconds for t in reading.cells[cell] if t.seconds is not None]
-    return ComparisonRow(
+    row = ComparisonRow(
         study=reading.study.name,
         phase=reading.phase,
         metric=metric,
@@ -140,14 +247,22 @@ def _row(reading: PhaseReading, metric: str, cell: str, found: Comparison) -> Co
         level=level,
         is_reference=is_reference,
         n=found.n,
-        mean=found.mean,
+        mean=_known(found.mean),
         sd=_known(found.sd),
-        difference=None if is_reference else _known(found.difference),
-        ci_low=None if is_reference else _known(found.ci_low),
-        ci_high=None if is_reference else _known(found.ci_high),
-        p_value=None if is_reference else _known(found.p_value),
-        p_corrected=None,
         seconds=fmean(seconds) if seconds else None,
+    )
+    if is_reference:
+        return row
+    return replace(
+        row,
+        pairs=found.pairs,
+        difference=_known(found.difference),
+        ci_low=_known(found.ci_low),
+        ci_high=_known(found.ci_high),
+        p_value=_known(found.p_value),
+        p_permutation=_known(exchanged),
+        effect_size=_known(found.effect_size),
+        p_equivalence=_known(found.p_equivalence),
     )
 
 
@@ -166,3 +281,7 @@ def split_cell(cell: str) -> tuple[str, str]:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

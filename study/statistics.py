@@ -6,22 +6,26 @@ of one conversation are never treated as independent, and neither are the seeds'
 test set.
 
 An exact sign-flip test over the seeds alone would not do: it says nothing about conversations, and
-with 5 seeds its smallest two-sided p-value is 2 / 2^5 = 0.0625, so it could never reach 0.05.
+with 5 seeds its smallest two-sided p-value is 2 / 2^5 = 0.0625, so it could never reach 0.05. It
+is reported beside this one all the same, see :mod:`study.permutation`, and decides nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
-from statsmodels.stats.multitest import multipletests
 
 from sslcl.errors import InputError, unknown
 from study.metrics_from_confusion import Floats, Metric, margins
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+SMALLEST_DIFFERENCE = 0.01
+"""The difference below which nobody would care, unless a study states another: one point."""
+_NO_WIDTH = 1e-12
+"""Differences that are equal but for rounding are the same difference."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,9 @@ class Comparison:
         difference: mean of the paired differences, cell - reference.
         ci_low, ci_high: its 95 % confidence interval.
         p_value: two-sided, of no difference; below 0.05 exactly when the interval excludes 0.
+        effect_size: standardised paired difference, see :func:`standardised`.
+        p_equivalence: of a difference at least as large as the smallest interesting one; below
+            0.05 exactly when the 90 % interval lies within it on both sides.
     """
 
     n: int
@@ -72,6 +79,8 @@ class Comparison:
     ci_low: float
     ci_high: float
     p_value: float
+    effect_size: float
+    p_equivalence: float
 
     @property
     def covers_seeds(self) -> bool:
@@ -84,6 +93,7 @@ def compare(
     reference: str,
     metric: Metric,
     *,
+    smallest_difference: float = SMALLEST_DIFFERENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Comparison]:
@@ -110,6 +120,13 @@ def compare(
     not (with 2 seeds they let 12 % false positives through); with 5 seeds it costs at most 11 % of
     width. The p-value is the level at which the interval just touches 0.
 
+    This is what a two-level bootstrap of seeds and conversations estimates, put right: that one
+    converges to (S - 1)/S V_seeds + (K - 1)/K V_conversations + (S - 1)/S (K - 1)/K V_both, too
+    little of the first two for few draws from nature, and the third part three times.
+
+    Equivalence is two one-sided tests with the same interval: its p-value is the level a at which
+    the 1 - 2a interval just touches the smallest interesting difference on the nearer side.
+
     With one common seed ``V_conversations`` is all there is (``covers_seeds`` is false); with one
     conversation, or no common seed, nothing can be said and the fields are NaN.
 
@@ -117,37 +134,59 @@ def compare(
         cells: name to sample, all on the same K conversations in the same order.
         reference: name of the cell that the others are compared with.
         metric: what is scored.
+        smallest_difference: what a difference must reach to be of interest, above 0.
         resamples: draws of the conversations.
         seed: of the draws; the same call gives the same numbers.
 
     Sources: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), section 4,
-    for the crossed variance and its double count; Banerjee, "Approximate confidence interval for
-    linear functions of means of k populations when the population variances are not equal",
-    Sankhya 22 (1960), for the combination.
+    for the crossed variance and what the two-level bootstrap counts thrice; Banerjee, "Approximate
+    confidence interval for linear functions of means of k populations when the population
+    variances are not equal", Sankhya 22 (1960), for the combination; Schuirmann, "A comparison of
+    the two one-sided tests procedure and the power approach", Journal of Pharmacokinetics and
+    Biopharmaceutics 15 (1987), for equivalence.
     """
+    if not smallest_difference > 0:
+        raise InputError(
+            f"the smallest interesting difference is {smallest_difference}: expected one above 0, "
+            "such as 0.01 for one point"
+        )
     if reference not in cells:
         raise unknown("cell", reference, cells)
-    conversations = _same_conversations(cells)
+    conversations = same_conversations(cells)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(
         conversations, np.full(conversations, 1.0 / conversations), size=resamples
     ).astype(np.float64)
     scored = {name: _score(sample, metric, draws) for name, sample in cells.items()}
     base = cells[reference]
-    return {
-        name: _compare_one(sample, scored[name], base, scored[reference], conversations)
-        for name, sample in cells.items()
-    }
+    found: dict[str, Comparison] = {}
+    for name, sample in cells.items():
+        mine, theirs = paired(sample, base)
+        whole = scored[name].whole[mine] - scored[reference].whole[theirs]
+        drawn = scored[name].drawn[:, mine] - scored[reference].drawn[:, theirs]
+        spread = spread_of(whole, drawn, conversations)
+        found[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
+    return found
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction over the values that are not NaN; NaN stays NaN."""
-    values = np.asarray(p_values, dtype=np.float64)
-    corrected = np.full(values.shape, np.nan)
-    known = ~np.isnan(values)
-    if known.any():
-        corrected[known] = multipletests(values[known], method="holm")[1]
-    return [float(p) for p in corrected]
+def standardised(differences: Floats) -> float:
+    """Mean of ``(S,)`` paired differences in standard deviations of them, without bias.
+
+    J(S - 1) mean / sd, where J(m) = Γ(m / 2) / (sqrt(m / 2) Γ((m - 1) / 2)) takes away what few
+    pairs add. It tells how large a difference is against the luck of the seeds; it knows nothing
+    of conversations. NaN for fewer than three pairs or when all differences are equal.
+
+    Source: Hedges, "Distribution theory for Glass's estimator of effect size and related
+    estimators", Journal of Educational Statistics 6 (1981).
+    """
+    if len(differences) < 3:
+        return np.nan
+    sd = float(differences.std(ddof=1))
+    if sd < _NO_WIDTH:
+        return np.nan
+    freedom = (len(differences) - 1) / 2
+    log_j = special.gammaln(freedom) - special.gammaln(freedom - 0.5) - np.log(freedom) / 2
+    return float(np.exp(log_j) * differences.mean() / sd)
 
 
 @dataclass(frozen=True)
@@ -158,7 +197,8 @@ class _Scored:
     drawn: Floats
 
 
-def _same_conversations(cells: Mapping[str, Sample]) -> int:
+def same_conversations(cells: Mapping[str, Sample]) -> int:
+    """How many conversations all the cells were tested on; an InputError where they differ."""
     shapes = {sample.confusion.shape[1:] for sample in cells.values()}
     if len(shapes) != 1:
         raise InputError(f"cells differ in conversations or classes: found {sorted(shapes)}")
@@ -176,52 +216,58 @@ def _score(sample: Sample, metric: Metric, draws: Floats) -> _Scored:
     return _Scored(metric.score(counts.sum(1)), metric.score(drawn))
 
 
-def _compare_one(
-    sample: Sample, scored: _Scored, base: Sample, base_scored: _Scored, conversations: int
-) -> Comparison:
+def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
+    """Where the common seeds stand in ``sample`` and in ``base``, in ascending order of seed."""
     common = sorted(set(sample.seeds) & set(base.seeds))
-    mine = [sample.seeds.index(seed) for seed in common]
-    theirs = [base.seeds.index(seed) for seed in common]
-    whole = scored.whole[mine] - base_scored.whole[theirs]
-    drawn = scored.drawn[:, mine] - base_scored.drawn[:, theirs]
-    difference = float(whole.mean()) if common else np.nan
-    low, high, p_value = _infer(difference, whole, drawn, conversations)
-    n = len(sample.seeds)
+    return [sample.seeds.index(s) for s in common], [base.seeds.index(s) for s in common]
+
+
+def summarise(
+    scores: Floats, differences: Floats, spread: "Spread | None", smallest_difference: float
+) -> Comparison:
+    """A comparison from ``(n,)`` scores, ``(S,)`` paired differences and what they vary by.
+
+    Args:
+        spread: ``None`` where nothing can be said of it.
+        smallest_difference: what a difference must reach to be of interest; NaN for no such test.
+    """
+    difference = float(differences.mean()) if differences.size else np.nan
+    half = p_value = p_equivalence = np.nan
+    if spread is not None:
+        half = spread.half_width(1 - CONFIDENCE)
+        p_value = spread.level_reaching(abs(difference))
+        p_equivalence = spread.p_equivalence(difference, smallest_difference)
+    half = 0.0 if half < _NO_WIDTH else half
     return Comparison(
-        n=n,
-        mean=float(scored.whole.mean()) if n else np.nan,
-        sd=float(scored.whole.std(ddof=1)) if n > 1 else np.nan,
-        pairs=len(common),
+        n=len(scores),
+        mean=float(scores.mean()) if scores.size else np.nan,
+        sd=float(scores.std(ddof=1)) if len(scores) > 1 else np.nan,
+        pairs=len(differences),
         difference=difference,
-        ci_low=low,
-        ci_high=high,
+        ci_low=difference - half,
+        ci_high=difference + half,
         p_value=p_value,
+        effect_size=standardised(differences),
+        p_equivalence=p_equivalence,
     )
 
 
-def _infer(
-    difference: float, whole: Floats, drawn: Floats, conversations: int
-) -> tuple[float, float, float]:
-    """Interval ends and p-value from ``(S,)`` differences and their ``(B, S)`` redraws."""
+def spread_of(whole: Floats, drawn: Floats, conversations: int) -> "Spread | None":
+    """Variance components from ``(S,)`` differences and their ``(B, S)`` redraws."""
     pairs = len(whole)
     if pairs == 0 or conversations < 2:
-        return np.nan, np.nan, np.nan
+        return None
     small = conversations / (conversations - 1)
     by_conversation = float(drawn.mean(1).var(ddof=1)) * small
     by_seed = both = 0.0
     if pairs > 1:
         by_seed = float(whole.var(ddof=1)) / pairs
         both = float((drawn - whole).var(axis=1, ddof=1).mean()) / pairs * small
-    parts = _Parts(by_seed, by_conversation, both, pairs, conversations)
-    half = parts.half_width(1 - CONFIDENCE)
-    # Differences that are equal but for rounding are the same difference.
-    if half < 1e-12:
-        return difference, difference, 1.0 if abs(difference) < 1e-12 else 0.0
-    return difference - half, difference + half, parts.level_reaching(abs(difference))
+    return Spread(by_seed, by_conversation, both, pairs, conversations)
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Spread:
     """Variance components of a mean difference and the counts that they rest on."""
 
     by_seed: float
@@ -243,7 +289,17 @@ class _Parts:
     def level_reaching(self, distance: float) -> float:
         """The level at which the half width is ``distance``: the two-sided p-value."""
         lowest = -300.0
+        if self.half_width(1 - CONFIDENCE) < _NO_WIDTH:
+            return 1.0 if distance < _NO_WIDTH else 0.0
         if self.half_width(np.exp(lowest)) <= distance:
             return 0.0
         root = optimize.brentq(lambda x: self.half_width(np.exp(x)) - distance, lowest, 0.0)
         return float(np.exp(root))
+
+    def p_equivalence(self, difference: float, margin: float) -> float:
+        """The larger of the one-sided p-values of a true difference beyond ``±margin``."""
+        if np.isnan(margin):
+            return np.nan
+        room = margin - abs(difference)
+        outside = self.level_reaching(abs(room)) / 2
+        return outside if room > 0 else 1 - outside

@@ -138,8 +138,16 @@ class ComparisonRow:
         ci_low: lower end of its 95 % confidence interval.
         ci_high: upper end.
         p_value: two-sided, of no difference.
-        p_corrected: the same after Holm's correction.
+        p_corrected: the same, corrected over the table.
         seconds: mean training seconds of a trial.
+        pairs: seeds that the cell shares with the reference; the difference rests on these.
+        p_permutation: two-sided, from exchanges of cell and reference alone.
+        effect_size: standardised paired difference.
+        smallest_difference: what a difference must reach to be of interest.
+        p_equivalence: of a difference that large, in either direction.
+        p_equivalence_corrected: the same, corrected over the table.
+        verdict: ``better``, ``worse``, ``equivalent`` or ``not shown``.
+        correction: ``holm`` or ``bh``.
     """
 
     study: str
@@ -158,3 +166,11 @@ class ComparisonRow:
     p_value: float | None = None
     p_corrected: float | None = None
     seconds: float | None = None
+    pairs: int | None = None
+    p_permutation: float | None = None
+    effect_size: float | None = None
+    smallest_difference: float | None = None
+    p_equivalence: float | None = None
+    p_equivalence_corrected: float | None = None
+    verdict: str | None = None
+    correction: str | None = None

@@ -1,7 +1,7 @@
 """The report tells what the ledger holds, the same in every place, and says what is missing."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,6 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 from sqlalchemy import text
 
-from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from study.comparisons import split_cell
 from study.report import (
@@ -23,60 +22,9 @@ from study.report import (
 )
 from study.tables import render
 from tracking.ledger import Ledger
-from tracking.records import Evaluation, FailureKind, Outcome, Phase, PlannedTrial
+from tracking.records import FailureKind, Phase, PlannedTrial
 
-LABELS = ("anger", "joy", "neutral")
-SEEDS = (1001, 1002, 1003, 1004, 1005)
-CONVERSATIONS, LENGTH = 20, 10
-GOLD = np.random.default_rng(0).integers(0, 3, CONVERSATIONS * LENGTH)
-CELLS = {
-    "reference": 0.7,
-    "similarity=dot": 0.45,
-    "batch_size=8": 0.7,
-    "similarity=cosine": 0.69,
-}
-
-
-def planned(cell: str, seed: int, phase: Phase = Phase.ABLATE) -> PlannedTrial:
-    changes = dict([cell.split("=")]) if "=" in cell else {}
-    config = TrialConfig.parse({**changes, "seed": seed})
-    name = f"{phase.value}-{cell}-{seed}"
-    return PlannedTrial(name, phase, cell, config.digest(), config)
-
-
-def outcome(rate: float, seed: int) -> Outcome:
-    """A trial right with probability ``rate``; the same seed errs alike at the same rate."""
-    rng = np.random.default_rng(seed)
-    wrong = rng.random(len(GOLD)) > rate
-    predictions = np.where(wrong, (GOLD + rng.integers(1, 3, len(GOLD))) % 3, GOLD)
-    test = Evaluation(
-        split="test",
-        metrics={"accuracy": float((predictions == GOLD).mean())},
-        conversations=[f"c{i // LENGTH}" for i in range(len(GOLD))],
-        utterances=[str(i) for i in range(len(GOLD))],
-        labels=GOLD.tolist(),
-        predictions=predictions.tolist(),
-    )
-    return Outcome(3, 5, rate + seed / 1e6, {"seconds": 2.0 + seed % 10}, (test,))
-
-
-def put_study(ledger: Ledger, name: str = "demo") -> None:
-    ledger.put_study(
-        name,
-        spec={},
-        dataset="synthetic",
-        data_fingerprint="d" * 64,
-        label_names=LABELS,
-        code_fingerprint="c" * 64,
-        environment={"synthetic": True},
-    )
-
-
-def fill(ledger: Ledger, trials: Sequence[PlannedTrial], rates: dict[str, float]) -> None:
-    ledger.plan("demo", trials[0].phase, trials, replace=True)
-    for trial in trials:
-        ledger.start(trial.id)
-        ledger.complete(trial.id, outcome(rates[trial.cell], trial.config.seed))
+from .reported import CELLS, GOLD, SEEDS, fill, outcome, planned, put_study
 
 
 @pytest.fixture

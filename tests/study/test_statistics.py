@@ -11,53 +11,9 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from sslcl.errors import InputError
 from study.metrics_from_confusion import Metric, margins
-from study.statistics import Comparison, Sample, compare, holm
+from study.statistics import Comparison, Sample, compare, spread_of, standardised
 
-CLASSES = 3
-ACCURACY = Metric("accuracy")
-LABELS = ("anger", "joy", "neutral")
-
-
-def simulate(
-    rng: np.random.Generator,
-    *,
-    seeds: int = 5,
-    conversations: int = 30,
-    seed_sd: float = 0.2,
-    conversation_sd: float = 0.5,
-    both_sd: float = 0.2,
-    effect: float = 0.0,
-) -> dict[str, Sample]:
-    """Two cells whose log-odds of a hit have seed, conversation and seed × conversation effects.
-
-    Difficulty of conversations and utterances is shared by both cells; ``effect`` is added to the
-    log-odds of cell ``other``.
-    """
-    lengths = rng.integers(5, 30, size=conversations)
-    owner = np.repeat(np.arange(conversations), lengths)
-    classes = np.array([rng.dirichlet([4.0, 2.0, 1.0]) for _ in range(conversations)])
-    labels = (rng.random(len(owner))[:, None] > classes.cumsum(1)[owner]).sum(1) % CLASSES
-    easy = 1.0 + rng.normal(0, 0.8, conversations)[owner] + rng.normal(0, 1.0, len(owner))
-    cells = {}
-    for name, shift in (("reference", 0.0), ("other", effect)):
-        logit = (
-            easy
-            + shift
-            + rng.normal(0, conversation_sd, conversations)[owner]
-            + rng.normal(0, seed_sd, (seeds, 1))
-            + rng.normal(0, both_sd, (seeds, conversations))[:, owner]
-        )
-        hit = rng.random(logit.shape) < 1 / (1 + np.exp(-logit))
-        wrong = (labels + rng.integers(1, CLASSES, logit.shape)) % CLASSES
-        cells[name] = sample(owner, labels, np.where(hit, labels, wrong), conversations)
-    return cells
-
-
-def sample(owner: np.ndarray, labels: np.ndarray, predicted: np.ndarray, count: int) -> Sample:
-    confusion = np.zeros((len(predicted), count, CLASSES, CLASSES), dtype=np.int64)
-    seed = np.arange(len(predicted))[:, None]
-    np.add.at(confusion, (seed, owner, labels, predicted), 1)
-    return Sample(tuple(range(len(predicted))), confusion)
+from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, true_difference
 
 
 def other(cells: dict[str, Sample], metric: Metric = ACCURACY, resamples: int = 300) -> Comparison:
@@ -86,11 +42,6 @@ def seed_bootstrap_p(cells: dict[str, Sample]) -> float:
     draws = np.random.default_rng(0).integers(len(difference), size=(500, len(difference)))
     low, high = np.percentile(difference[draws].mean(1), [2.5, 97.5])
     return float(low <= 0 <= high)
-
-
-def most_false_positives(runs: int) -> float:
-    """5 % and what chance adds to it in one of 1,000 simulations of this size."""
-    return float(scipy_stats.binom.ppf(0.999, runs, 0.05)) / runs
 
 
 RUNS = 400
@@ -142,16 +93,6 @@ def test_intervals_cover_a_known_effect(metric: str) -> None:
     covered = np.mean([row.ci_low <= truth <= row.ci_high for row in intervals])
     assert 1 - most_false_positives(RUNS) <= covered <= 0.995
     assert truth > 0.05
-
-
-def true_difference(metric: Metric, effect: dict[str, float]) -> float:
-    """The difference on very many conversations, averaged over very many seeds."""
-    rng = np.random.default_rng(11)
-    values = []
-    for _ in range(100):
-        cells = simulate(rng, seeds=1, conversations=1500, **effect)
-        values.append(cells["other"].scores(metric)[0] - cells["reference"].scores(metric)[0])
-    return float(np.mean(values))
 
 
 def test_power_grows_with_the_effect() -> None:
@@ -224,6 +165,48 @@ def test_variance_parts_equal_a_literal_recomputation() -> None:
     assert row.ci_high - row.difference == pytest.approx(half)
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "weighted_f1"])
+def test_two_level_bootstrap_estimates_the_same_and_counts_what_is_in_both_thrice(
+    metric: str,
+) -> None:
+    scored = Metric.named(metric, LABELS)
+    rng = np.random.default_rng(13)
+    seeds, count, draws = 5, 20, 4000
+    cells = simulate(rng, seeds=seeds, conversations=count, both_sd=1.0)
+    one, two = margins(cells["other"].confusion), margins(cells["reference"].confusion)
+
+    def differences(weights: np.ndarray) -> np.ndarray:
+        return scored.score(np.tensordot(weights, one, (1, 1))) - scored.score(
+            np.tensordot(weights, two, (1, 1))
+        )
+
+    drawn = differences(rng.multinomial(count, np.full(count, 1 / count), draws).astype(float))
+    whole = differences(np.ones((1, count)))[0]
+    spread = spread_of(whole, drawn, count)
+    again = differences(rng.multinomial(count, np.full(count, 1 / count), draws).astype(float))
+    taken = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
+    few_seeds, few_conversations = (seeds - 1) / seeds, (count - 1) / count
+    predicted = (
+        few_seeds * spread.by_seed
+        + few_conversations * spread.by_conversation
+        + few_seeds * few_conversations * spread.both
+    )
+    # The standard error of a variance from 4,000 draws is about 2 %.
+    assert (again * taken).sum(1).var() == pytest.approx(predicted, rel=0.08)
+    assert spread.both > 0.1 * predicted
+
+
+def test_effect_size_is_unbiased_and_knows_its_limits() -> None:
+    rng = np.random.default_rng(14)
+    sizes = [standardised(rng.normal(0.7, 1.0, size=4)) for _ in range(20_000)]
+    assert np.mean(sizes) == pytest.approx(0.7, abs=0.03)
+    differences = np.array([0.01, 0.03, 0.02])
+    # With two degrees of freedom the correction is 1 / sqrt(pi).
+    assert standardised(differences) == pytest.approx(0.02 / 0.01 / np.sqrt(np.pi))
+    assert np.isnan([standardised(np.array(few)) for few in ([], [0.1], [0.1, 0.2])]).all()
+    assert np.isnan(standardised(np.full(5, 0.1)))
+
+
 def test_identical_cells_differ_by_nothing() -> None:
     cells = simulate(np.random.default_rng(1))
     row = compare({**cells, "twin": cells["reference"]}, "reference", ACCURACY)["twin"]
@@ -265,14 +248,6 @@ def test_deterministic_and_independent_of_the_other_cells() -> None:
     assert other(cells) == other(cells)
     same_shape = {**extra, "more": cells["other"]}
     assert compare(same_shape, "reference", ACCURACY, resamples=300)["other"] == other(cells)
-
-
-def test_holm_skips_what_is_not_known() -> None:
-    corrected = holm([0.01, float("nan"), 0.04, 0.03])
-    assert corrected[0] == pytest.approx(0.03)
-    assert np.isnan(corrected[1])
-    assert corrected[2:] == pytest.approx([0.06, 0.06])
-    assert holm([]) == []
 
 
 def test_bad_input_is_told_in_one_line() -> None:

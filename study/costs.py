@@ -1,0 +1,95 @@
+"""Comparisons of what trials cost: one value a trial, so there are seeds and no conversations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sslcl.errors import InputError, unknown
+from study.comparisons import PhaseReading, Rules, judged, rows_of
+from study.permutation import sign_flip_p
+from study.statistics import Comparison, Spread, summarise
+from tracking.rows import ComparisonRow
+
+COSTS: Mapping[str, bool] = {
+    "seconds": False,
+    "peak_memory_mb": False,
+    "parameters": False,
+    "utterances_per_second": True,
+    "latency_p50_ms": False,
+    "latency_p95_ms": False,
+    "flops": False,
+}
+"""Fields of a trial that can be compared, and whether more of them is better."""
+
+
+def cost_rows(
+    reading: PhaseReading, metric: str, correction: str | None = None
+) -> list[ComparisonRow]:
+    """The rows of a table of costs, in the cost's own unit; nothing is stored.
+
+    Intervals are Student's t over the paired differences and speak of new seeds on the same
+    machine and data. Verdicts call less ``better`` but for throughput; nothing is tested for
+    equivalence, since no smallest interesting difference is stated for costs.
+
+    Args:
+        reading: the phase.
+        metric: one of :data:`COSTS`.
+        correction: as the study says when left out.
+
+    Returns:
+        The reference first, as :func:`study.comparisons.ablation_rows` does.
+
+    Raises:
+        InputError: for another metric, or one that no finished trial of the phase has.
+    """
+    if metric not in COSTS:
+        raise unknown("cost", metric, COSTS)
+    if not reading.cells:
+        return []
+    values = {cell: _values(reading, cell, metric) for cell in reading.cells}
+    if not any(values.values()):
+        raise InputError(
+            f"no finished trial of the {reading.phase.value} phase of '{reading.study.name}' has "
+            f"'{metric}': expected a cost that was measured"
+        )
+    found = compare_costs(values, reading.reference)
+    flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
+    chosen = Rules.of(reading.study, correction=correction).correction
+    rules = Rules(smallest_difference=np.nan, correction=chosen)
+    return judged(rows_of(reading, metric, found, flipped), rules, more_is_better=COSTS[metric])
+
+
+def compare_costs(
+    cells: Mapping[str, Mapping[int, float]], reference: str
+) -> dict[str, Comparison]:
+    """Compare every cell's values with the reference's, paired by seed alone.
+
+    The interval is mean ± t(S - 1) sd / sqrt(S) over the S common seeds, the p-value that of the
+    paired t-test; NaN with fewer than two.
+
+    Args:
+        cells: cell to seed to value.
+        reference: name of the cell that the others are compared with.
+    """
+    if reference not in cells:
+        raise unknown("cell", reference, cells)
+    found: dict[str, Comparison] = {}
+    for name, values in cells.items():
+        differences = _differences(values, cells[reference])
+        pairs, spread = len(differences), None
+        if pairs > 1:
+            spread = Spread(float(differences.var(ddof=1)) / pairs, 0.0, 0.0, pairs, pairs)
+        scores = np.fromiter(values.values(), np.float64)
+        found[name] = summarise(scores, differences, spread, np.nan)
+    return found
+
+
+def _values(reading: PhaseReading, cell: str, metric: str) -> dict[int, float]:
+    known = {t.config.seed: getattr(t, metric, None) for t in reading.cells[cell]}
+    return {seed: float(value) for seed, value in known.items() if value is not None}
+
+
+def _differences(
+    values: Mapping[int, float], base: Mapping[int, float]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([values[s] - base[s] for s in sorted(set(values) & set(base))], np.float64)
