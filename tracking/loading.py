@@ -16,9 +16,10 @@ from tracking.schema import COMPARISONS, PREDICTIONS, STUDIES, TRIALS, UTTERANCE
 _DATABASE = "the results database"
 _PLAIN = (
     "id", "study", "cell", "identity", "number", "data_fingerprint", "message", "original",
-    "current", "best_epoch", "epochs_run", "score", "seconds", "parameters", "peak_memory_mb",
-    "utterances_per_second", "worker", "attempts", "planned_at", "started_at", "ended_at",
-    "revision",
+    "current", "best_epoch", "epochs_run", "score", "seconds", "seconds_per_epoch",
+    "utterances_per_second", "parameters", "peak_memory_mb", "device_memory_mb", "latency_p50_ms",
+    "latency_p95_ms", "flops_per_utterance", "worker", "attempts", "planned_at", "started_at",
+    "ended_at", "revision",
 )  # fmt: skip
 _TRIAL_COLUMNS = [TRIALS.c[name] for name in (*_PLAIN, "phase", "status", "failure", "config")]
 _COMPARISON_COLUMNS = [

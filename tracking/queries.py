@@ -19,9 +19,9 @@ from tracking.loading import (
 from tracking.records import Diagnostic, Evaluation, Phase, Status
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 from tracking.schema import (
-    DIAGNOSTICS,
     EPOCH_METRICS,
     EVALUATIONS,
+    FINDINGS,
     MIRROR_RUNS,
     MIRROR_STUDIES,
     STUDIES,
@@ -181,7 +181,7 @@ class LedgerQueries:
 
     def diagnostics(self, trial_id: str) -> list[Diagnostic]:
         """The failure signatures measured on a trial, by name."""
-        columns = DIAGNOSTICS.c
+        columns = FINDINGS.c
         with self._engine.begin() as connection:
             recorder, _ = source(connection, trial_id)
             rows = connection.execute(
