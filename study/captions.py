@@ -1,6 +1,7 @@
 """What a table says about itself: how it was measured and tested, and what is missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
@@ -9,7 +10,7 @@ from study.comparisons import PhaseReading
 from study.statistics import RESAMPLES, Sample
 from study.tables import metric_title
 from tracking.records import Status
-from tracking.rows import ComparisonRow
+from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
 
 def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
@@ -59,6 +60,7 @@ def notes(reading: PhaseReading) -> Iterator[str]:
             f"The reference is {reading.reference}, the configuration with the best mean "
             "validation score."
         )
+    yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
     others = {c: s for c, s in reading.samples.items() if c != reading.reference}
     base = set(reading.samples[reading.reference].seeds)
     pairs = {cell: len(base & set(sample.seeds)) for cell, sample in others.items()}
@@ -74,6 +76,24 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell].seeds)]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
+    """Whether the trials were timed alone: the study says so, and their times do not overlap.
+
+    Trials that were taken from the results database (CACHED) were timed in another run.
+    """
+    asked = (study.spec.get("resources") or {}).get("exclusive", False)
+    times = sorted((t.started_at, t.ended_at) for t in trials if t.started_at and t.ended_at)
+    apart = all(end <= start for (_, end), (start, _) in pairwise(times))
+    taken = len(trials) - len(times)
+    if asked and apart:
+        but = f", but for the {taken} taken from an earlier run" if taken else ""
+        return f"Timings are exclusive: trials ran one at a time{but}."
+    return (
+        "Timings are not exclusive: trials may have run side by side; resources: "
+        "{exclusive: true} in the study file times them alone."
+    )
 
 
 def _names(some: Sequence[str], everything: Mapping[str, Sample]) -> str:

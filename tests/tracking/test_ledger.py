@@ -11,7 +11,9 @@ from sqlalchemy import event, text
 
 from sslcl.errors import InputError
 from tracking.ledger import Ledger
+from tracking.mlflow_runs import trial_points
 from tracking.records import FailureKind, Outcome, Phase, Status
+from tracking.storing import COST_COLUMNS
 
 from .ledger_cases import comparison, evaluation, outcome, planned, put_study, run
 
@@ -231,6 +233,21 @@ def test_a_cached_trial_shows_its_original(ledger: Ledger) -> None:
     assert ledger.epoch_metrics(twin.id) == ledger.epoch_metrics(original.id)
     assert ledger.diagnostics(twin.id) == ledger.diagnostics(original.id) != []
     assert ledger.find_finished(twin.identity) == found
+
+
+def test_every_cost_is_kept_copied_and_mirrored(ledger: Ledger) -> None:
+    cost = {name: float(i) for i, name in enumerate(COST_COLUMNS, start=1)}
+    original, twin = planned("c"), planned("d")
+    run(ledger, original, replace(outcome(), cost=cost))
+    ledger.plan("s", Phase.ABLATE, [twin], replace=False)
+    ledger.cache(twin.id, original.id)
+    for trial in (original, twin):
+        row = ledger.trial(trial.id)
+        assert {name: getattr(row, name) for name in COST_COLUMNS} == cost
+        points = {point.key: point.value for point in trial_points(row, (), (), ())}
+        assert {"total_seconds" if n == "seconds" else n: v for n, v in cost.items()}.items() <= (
+            points.items()
+        )
 
 
 def test_only_a_complete_trial_of_the_same_identity_can_stand_in(ledger: Ledger) -> None:
