@@ -23,6 +23,56 @@ _PREDICTED = text("""
 """)
 
 
+_SCORED = text("""
+    SELECT t.id FROM trials t
+    JOIN studies s ON s.name = t.study AND s.data_fingerprint = t.data_fingerprint
+    WHERE t.study = :study AND t.phase = :phase AND t.status IN ('COMPLETE', 'CACHED')
+      AND t.current = :current
+      AND EXISTS (SELECT 1 FROM predictions p
+                  WHERE p.trial = coalesce(t.original, t.id) AND p.split = :split)
+    ORDER BY t.ordinal, t.id
+""")
+
+_CONVERSATIONS = text("""
+    SELECT count(DISTINCT u.conversation)
+    FROM utterances u JOIN studies s ON s.data_fingerprint = u.data_fingerprint
+    WHERE s.name = :study AND u.split = :split
+""")
+
+_UTTERANCES = text("""
+    SELECT count(*) FROM predictions p
+    WHERE p.split = :split
+      AND p.trial = (SELECT coalesce(t.original, t.id) FROM trials t WHERE t.id = :trial)
+""")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the finished trials of a phase were scored on.
+
+    Args:
+        trials: ids of those that have predictions.
+        conversations: conversations of the split.
+        utterances: scored utterances of a trial.
+    """
+
+    trials: frozenset[str]
+    conversations: int
+    utterances: int
+
+
+def scored(engine: Engine, study: str, phase: str, split: str) -> Scored:
+    """The trials that :func:`confusions` counts, without reading what they predicted."""
+    own = {"study": study, "split": split}
+    with engine.connect() as connection:
+        trials = connection.scalars(_SCORED, {**own, "phase": phase, "current": True}).all()
+        if not trials:
+            return Scored(frozenset(), 0, 0)
+        conversations = connection.scalar(_CONVERSATIONS, own)
+        utterances = connection.scalar(_UTTERANCES, {"trial": trials[0], "split": split})
+    return Scored(frozenset(trials), int(conversations or 0), int(utterances or 0))
+
+
 @dataclass(frozen=True)
 class Confusions:
     """Counts of label and prediction, one matrix per trial and conversation.

@@ -214,6 +214,7 @@ COMPARISONS = Table(
     Column("p_equivalence_corrected", Float),
     Column("verdict", Text),
     Column("correction", Text),
+    Column("digest", Text),
     Column("computed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

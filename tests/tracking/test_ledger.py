@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import event, text
 
 from sslcl.errors import InputError
@@ -420,3 +421,28 @@ def test_every_method_is_one_transaction(ledger: Ledger) -> None:
     ledger.trial(trial.id[:9])
     ledger.evaluation(trial.id, "test")
     assert len(commits) == 9
+
+
+def test_a_stored_configuration_is_read_as_it_was_written(ledger: Ledger) -> None:
+    trial = planned(modalities=("text",), dataset_options={"imbalance": 0.5}, learning_rate=1)
+    ledger.plan("s", Phase.ABLATE, [trial], replace=True)
+    config = ledger.trial(trial.id).config
+    assert config == trial.config
+    assert config.canonical() == trial.config.canonical()
+    assert config.replace(seed=3) == trial.config.replace(seed=3)
+    with pytest.raises(ValidationError):
+        config.seed = 4  # type: ignore[misc]
+
+
+def test_comparisons_keep_what_they_follow_from(ledger: Ledger) -> None:
+    where = ("s", Phase.ABLATE, "weighted_f1")
+    rows = [comparison("reference"), comparison("a=1")]
+    assert ledger.comparisons_digest(*where) is None
+    ledger.put_comparisons(*where, rows, "first")
+    revision = ledger.study("s").revision
+    ledger.put_comparisons(*where, rows, "second")
+    assert ledger.comparisons_digest(*where) == "second"
+    assert ledger.study("s").revision == revision
+    ledger.put_comparisons(*where, rows)
+    assert ledger.comparisons_digest(*where) is None
+    assert ledger.comparisons(*where) == rows

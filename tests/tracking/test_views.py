@@ -220,5 +220,13 @@ def test_questions_about_one_study_are_answered_from_an_index(
     plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
     assert expected in plan[0]
     assert not [line for line in plan if line.startswith("SCAN")]
-    joined = [line for line in plan if "LEFT-JOIN" in line]
-    assert all("PRIMARY KEY (trial=? AND split=? AND metric=?)" in line for line in joined)
+    scores = [line for line in plan if " r " in line and "trials_wide" in query]
+    assert all("PRIMARY KEY (trial=? AND split=? AND metric=?)" in line for line in scores)
+    assert not [line for line in plan if "AUTOMATIC" in line]
+
+
+def test_scores_that_are_not_asked_for_are_not_looked_up(ledger: Ledger, tmp_path: Path) -> None:
+    query = "SELECT backbone, avg(seconds) FROM trials_wide WHERE study = 's' GROUP BY backbone"
+    plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
+    assert "trials_by_status (study=?)" in plan[0]
+    assert not [line for line in plan if "SUBQUERY" in line or " r " in line]
