@@ -13,6 +13,8 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from study.cells import REFERENCE
 from study.freshness import comparison_digest
 from study.metrics_from_confusion import METRICS, Metric
@@ -199,8 +201,10 @@ def _compare(reading: PhaseReading, metric: str, rules: Rules) -> list[Compariso
         return []
     samples, reference = reading.samples, reading.reference
     margin = rules.smallest_difference
-    found = compare(samples, reference, measure, smallest_difference=margin)
-    exchanged = permutation_tests(samples, reference, measure)
+    # The products are many and small: threads would spend longer waiting for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = compare(samples, reference, measure, smallest_difference=margin)
+        exchanged = permutation_tests(samples, reference, measure)
     return judged(rows_of(reading, metric, found, exchanged), rules)
 
 
