@@ -1,12 +1,15 @@
 """Stored comparisons are reused exactly as long as they follow from what is in the ledger."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from study import comparisons, freshness
 from study.comparisons import PhaseReading, Rules, ablation_rows, refresh
@@ -60,6 +63,25 @@ def test_nothing_is_computed_or_read_again_while_nothing_changes(
     write_comparisons(ledger, "demo")
     assert computed == ["weighted_f1", "macro_f1", "accuracy"]  # of the phase without trials
     assert ledger.comparisons("demo", Phase.CONFIRM) == []
+
+
+def test_a_report_reads_its_own_phase_alone(ledger: Ledger) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, cursor: object, statement: str, parameters: Any, *rest: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    report_table(ledger, "demo")
+    event.remove(ledger.engine, "before_cursor_execute", note)
+    assert len(asked) > 4
+    with ledger.engine.connect() as connection:
+        for statement, parameters in asked:
+            steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plan = [str(step[3]) for step in steps]
+            assert not [step for step in plan if step.startswith("SCAN")], (statement, plan)
+            trials = [step for step in plan if re.search(r"\b(t|trials) USING", step)]
+            assert all("study=? AND phase=?" in s or "(id=?)" in s for s in trials), plan
 
 
 def test_a_new_trial_a_lost_one_and_a_new_order_are_news(
