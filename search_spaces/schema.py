@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
 from sslcl.config import Scalar, TrialConfig
-from sslcl.errors import unknown
+from sslcl.errors import InputError, unknown
 
 __all__ = [
     "COMPONENTS",
@@ -130,6 +130,17 @@ class Resources(Section):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    exclusive: bool = False
+    """Whether trials run one at a time, so that none slows another while its cost is measured."""
+
+    @model_validator(mode="after")
+    def _exclusive_is_one_at_a_time(self) -> Self:
+        if self.exclusive and (self.workers or 1) > 1:
+            raise InputError(
+                f"workers is {self.workers} and exclusive is true: expected one of them, since "
+                "exclusive trials run one at a time"
+            )
+        return self
 
 
 class Budget(Section):

@@ -1,16 +1,17 @@
 """What a table says about itself: how it was measured and tested, and what is missing."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
 from sslcl.config import TrialConfig
 from study.cells import REFERENCE
 from study.comparisons import PhaseReading
-from study.statistics import RESAMPLES, Sample
+from study.statistics import RESAMPLES
 from study.tables import metric_title
 from tracking.records import Phase, Status
-from tracking.rows import ComparisonRow
+from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
 
 def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
@@ -26,8 +27,7 @@ def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> di
 
 def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
     """The methods sentence: what was measured on what, how it was tested and corrected."""
-    tested = reading.tested
-    utterances = int(tested.counts[0].sum())
+    tested = reading.scored
     kind = "generated data, " if reading.study.environment.get("synthetic") else ""
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
     seeds = f"{most} seed{'s' if most > 1 else ''}"
@@ -35,11 +35,11 @@ def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -
     tests = sum(row.p_value is not None for row in rows)
     return (
         f"{metric_title(metric)} on the test split of {reading.study.dataset} ({kind}"
-        f"{len(tested.conversations)} conversations, {utterances} utterances) at the epoch chosen "
-        f"on validation; mean ± sd over {seeds}. Differences to the reference (its levels in "
-        f"brackets) are paired by seed; intervals and two-sided p-values allow for new seeds and "
-        f"new conversations ({RESAMPLES:,} draws of conversations, t quantiles), p Holm-corrected "
-        f"over {tests} comparison{'s' if tests != 1 else ''}."
+        f"{tested.conversations} conversations, {tested.utterances} utterances) at the epoch "
+        f"chosen on validation; mean ± sd over {seeds}. Differences to the reference (its levels "
+        f"in brackets) are paired by seed; intervals and two-sided p-values allow for new seeds "
+        f"and new conversations ({RESAMPLES:,} draws of conversations, t quantiles), p "
+        f"Holm-corrected over {tests} comparison{'s' if tests != 1 else ''}."
     )
 
 
@@ -62,9 +62,10 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         )
     if budget := tuning_note(reading):
         yield budget
-    others = {c: s for c, s in reading.samples.items() if c != reading.reference}
-    base = set(reading.samples[reading.reference].seeds)
-    pairs = {cell: len(base & set(sample.seeds)) for cell, sample in others.items()}
+    yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
+    others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
+    base = others.pop(reading.reference)
+    pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
     single = [cell for cell, count in pairs.items() if count == 1]
     if single:
         yield (
@@ -74,7 +75,7 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     apart = [cell for cell, count in pairs.items() if count == 0]
     if apart:
         yield f"No seed in common with the reference: {_names(apart, others)}."
-    fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell].seeds)]
+    fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
 
@@ -98,7 +99,25 @@ def tuning_note(reading: PhaseReading) -> str | None:
     )
 
 
-def _names(some: Sequence[str], everything: Mapping[str, Sample]) -> str:
+def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
+    """Whether the trials were timed alone: the study says so, and their times do not overlap.
+
+    Trials that were taken from the results database (CACHED) were timed in another run.
+    """
+    asked = (study.spec.get("resources") or {}).get("exclusive", False)
+    times = sorted((t.started_at, t.ended_at) for t in trials if t.started_at and t.ended_at)
+    apart = all(end <= start for (_, end), (start, _) in pairwise(times))
+    taken = len(trials) - len(times)
+    if asked and apart:
+        but = f", but for the {taken} taken from an earlier run" if taken else ""
+        return f"Timings are exclusive: trials ran one at a time{but}."
+    return (
+        "Timings are not exclusive: trials may have run side by side; resources: "
+        "{exclusive: true} in the study file times them alone."
+    )
+
+
+def _names(some: Sequence[str], everything: Mapping[str, object]) -> str:
     return "all rows" if len(some) == len(everything) else "; ".join(some)
 
 

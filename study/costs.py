@@ -12,12 +12,14 @@ from tracking.rows import ComparisonRow
 
 COSTS: Mapping[str, bool] = {
     "seconds": False,
+    "seconds_per_epoch": False,
     "peak_memory_mb": False,
+    "device_memory_mb": False,
     "parameters": False,
     "utterances_per_second": True,
     "latency_p50_ms": False,
     "latency_p95_ms": False,
-    "flops": False,
+    "flops_per_utterance": False,
 }
 """Fields of a trial that can be compared, and whether more of them is better."""
 

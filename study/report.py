@@ -13,7 +13,6 @@ from sslcl.errors import InputError, unknown
 from study.captions import caption, notes, reference_levels
 from study.comparisons import REPORTED, PhaseReading, ablation_rows, refresh, write_comparisons
 from study.console import person_console
-from study.figures import forest_plot
 from study.tables import FORMATS, Table, as_frame, as_rich, render
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -87,6 +86,8 @@ def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
         table = report_table(ledger, study)
     except NothingFinished:
         return []
+    from study.figures import forest_plot  # not where a table is only printed
+
     folder = home / "reports" / study
     folder.mkdir(parents=True, exist_ok=True)
     picture = folder / "ablation.png"

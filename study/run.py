@@ -93,7 +93,7 @@ def main(
         dataset = load_dataset(spec.dataset, spec.dataset_options, data_dir)
         check_modalities(spec, dataset)
         resources = Resources(
-            workers=workers or spec.resources.workers,
+            workers=trials_at_a_time(spec, workers),
             cpus_per_trial=spec.resources.cpus_per_trial,
             gpus_per_trial=(
                 spec.resources.gpus_per_trial if gpus_per_trial is None else gpus_per_trial
@@ -147,6 +147,22 @@ def run_study(
     if halt.signalled:
         return INTERRUPTED
     return 1 if failed else 0
+
+
+def trials_at_a_time(spec: Study, workers: int | None) -> int | None:
+    """What ``--workers`` says, else the study file; 1 where trials are timed one by one.
+
+    Raises:
+        InputError: when more are asked for of a study whose trials run one at a time.
+    """
+    if not spec.resources.exclusive:
+        return workers or spec.resources.workers
+    if workers is not None and workers > 1:
+        raise InputError(
+            f"--workers is {workers}: expected 1, since study '{spec.name}' says resources: "
+            "{exclusive: true}, which runs trials one at a time"
+        )
+    return 1
 
 
 def check_modalities(spec: Study, dataset: Dataset) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 from sslcl.errors import InputError, unknown
 from study.metrics_from_confusion import Floats, Metric, margins
@@ -180,6 +179,8 @@ def standardised(differences: Floats) -> float:
     sd = float(differences.std(ddof=1))
     if sd < _NO_WIDTH:
         return np.nan
+    from scipy import special  # takes as long to import as a whole report from stored rows
+
     freedom = (len(differences) - 1) / 2
     log_j = special.gammaln(freedom) - special.gammaln(freedom - 0.5) - np.log(freedom) / 2
     return float(np.exp(log_j) * differences.mean() / sd)
@@ -284,6 +285,8 @@ class Spread:
 
     def half_width(self, level: float) -> float:
         """Half the width of the interval that misses with probability ``level``."""
+        from scipy import special
+
         conversation_t = special.stdtrit(self.conversations - 1, level / 2) ** 2
         least = conversation_t * self.by_conversation
         if self.pairs < 2:
@@ -294,6 +297,8 @@ class Spread:
 
     def level_reaching(self, distance: float) -> float:
         """The level at which the half width is ``distance``: the two-sided p-value."""
+        from scipy import optimize
+
         lowest = -300.0
         if self.half_width(1 - CONFIDENCE) < _NO_WIDTH:
             return 1.0 if distance < _NO_WIDTH else 0.0

@@ -5,8 +5,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich import box
 from rich.console import Console, Group
 from rich.table import Table as RichTable
@@ -14,6 +14,9 @@ from rich.text import Text
 
 from sslcl.errors import unknown
 from tracking.rows import ComparisonRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = ("terminal", "markdown", "latex", "csv")
 SIGNIFICANCE = 0.05
@@ -151,8 +154,10 @@ def render(table: Table, form: str) -> str:
     return writers[form](table)
 
 
-def as_frame(rows: Sequence[ComparisonRow]) -> pd.DataFrame:
+def as_frame(rows: Sequence[ComparisonRow]) -> "pd.DataFrame":
     """One line per row, all columns of the results database, scores in [0, 1]."""
+    import pandas as pd
+
     return pd.DataFrame([asdict(row) for row in rows])
 
 

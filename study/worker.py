@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
+from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.outcome import (
     conclude,
@@ -65,9 +65,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._order = order
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
         """One epoch; the last result of a trial carries its outcome or its failure."""

@@ -38,7 +38,11 @@ _STATUS = {
     Status.FAILED: "FAILED",
 }
 _STUDY_STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "STOPPED": "KILLED"}
-_COSTS = ("parameters", "peak_memory_mb", "utterances_per_second", "best_epoch", "epochs_run")
+_COSTS = (
+    "seconds_per_epoch", "utterances_per_second", "parameters", "peak_memory_mb",
+    "device_memory_mb", "latency_p50_ms", "latency_p95_ms", "flops_per_utterance",
+    "best_epoch", "epochs_run",
+)  # fmt: skip
 _FORBIDDEN = re.compile(r"[^/\w.\- :]")
 
 

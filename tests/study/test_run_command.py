@@ -168,6 +168,19 @@ class TestCommandLine:
         said = refused(run(home, file(), "--design", "fractional"))
         assert "ablate.factors is empty: design fractional needs at least one" in said
 
+    def test_more_workers_than_the_one_of_an_exclusive_study(self, home: Path) -> None:
+        words = ["quickstart", "--set", "resources.exclusive=true"]
+        said = refused(run(home, *words, "--workers", "2"))
+        assert "--workers is 2" in said
+        assert "exclusive" in said
+        said = refused(run(home, *words, "--set", "resources.workers=2"))
+        assert "workers is 2 and exclusive is true" in said
+        assert not home.exists()
+        for own in ([], ["--workers", "1"]):
+            shown = run(home, *words, *own, "--dry-run")
+            assert shown.exit_code == 0, shown.output
+            assert "1 at a time" in shown.stdout
+
     def test_help_is_no_mistake(self) -> None:
         result = CliRunner().invoke(main, ["--help"])
         assert result.exit_code == 0
