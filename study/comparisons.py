@@ -132,7 +132,7 @@ def ablation_rows(
         InputError: for an unknown study, metric or correction, or a difference not above 0.
     """
     reading = PhaseReading.of(ledger, study, phase)
-    return _compare(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+    return compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
 
 
 def write_comparisons(
@@ -170,14 +170,15 @@ def refresh(
 
     The arguments are those of :func:`ablation_rows`.
     """
-    rows = _compare(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+    rows = compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
     where = (reading.study.name, reading.phase, metric)
     if ledger.comparisons(*where) != rows:
         ledger.put_comparisons(*where, rows)
     return rows
 
 
-def _compare(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+def compared(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+    """The rows of a table of scores, as :func:`ablation_rows` gives them; nothing is stored."""
     scored = Metric.named(metric, reading.study.label_names)
     if not reading.cells:
         return []

@@ -95,6 +95,6 @@ def test_more_throughput_is_better(reading: PhaseReading) -> None:
 def test_unknown_and_unmeasured_costs_are_told(reading: PhaseReading) -> None:
     with pytest.raises(InputError, match="did you mean 'seconds'"):
         cost_rows(reading, "second")
-    with pytest.raises(InputError, match=r"no finished trial .* has 'flops'"):
-        cost_rows(reading, "flops")
+    with pytest.raises(InputError, match=r"no finished trial .* has 'flops_per_utterance'"):
+        cost_rows(reading, "flops_per_utterance")
     assert COSTS["utterances_per_second"]
