@@ -126,7 +126,5 @@ def _cost(trial: TrialRow, metric: str) -> float | None:
     return measured
 
 
-def _differences(
-    values: Mapping[int, float], base: Mapping[int, float]
-) -> _Floats:
+def _differences(values: Mapping[int, float], base: Mapping[int, float]) -> _Floats:
     return np.array([values[s] - base[s] for s in sorted(set(values) & set(base))], np.float64)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from sslcl.errors import InputError
 from study.captions import measured_on
 from study.comparisons import PhaseReading
 from study.factorial import Effect, FactorialAnalysis, factorial_of
@@ -35,8 +36,14 @@ def effects_sheet(
         subset: the conditions that its trials were chosen by, in words.
 
     Raises:
-        InputError: as :func:`study.factorial.factorial_of`.
+        InputError: for a design that does not cross its factors, or as
+            :func:`study.factorial.factorial_of`.
     """
+    if not is_factorial(reading):
+        raise InputError(
+            f"the {reading.phase.value} phase of '{reading.study.name}' does not cross its "
+            f"factors: expected an ablation of the design {' or '.join(CROSSED)}"
+        )
     found = factorial_of(reading, metric, correction=correction)
     unit = unit_of(metric)
     kinds = {"main effects": 1, "interactions": 2}

@@ -41,6 +41,8 @@ def forest_plot(table: Table, path: Path) -> None:
     lines = _lines(table)
     last = lines[-1].place if lines else 0.0
     sure = f"Filled marks: corrected p < {SIGNIFICANCE}."
+    if _margin(table) is not None:
+        sure += " Band: differences too small to be of interest."
     note = "\n".join(fill(line, 180) for line in (f"{table.caption} {sure}", *table.notes))
     foot = 0.66 + 0.125 * (note.count("\n") + 1)
     height = _HEAD + _ROW * (last + 1) + foot
@@ -131,16 +133,18 @@ def _prepare(axes: Axes, table: Table, last: float) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(UNCLEAR)
     axes.tick_params(axis="x", colors=INK, labelsize=8, length=3)
-    band = {row.smallest_difference for row in table.rows} - {None}
-    if len(band) == 1:
-        margin = table.unit.scale * float(band.pop() or 0.0)
+    if (margin := _margin(table)) is not None:
         axes.axvspan(-margin, margin, color=EQUIVALENT, alpha=0.08, linewidth=0, zorder=0)
     what = f"{table.unit.title}: difference to the reference"
     measured = table.unit.difference
-    axes.set_xlabel(
-        f"{what}, {measured}" if measured else what, size=8.5, color=INK, labelpad=4
-    )
+    axes.set_xlabel(f"{what}, {measured}" if measured else what, size=8.5, color=INK, labelpad=4)
     axes.margins(x=0.06)
+
+
+def _margin(table: Table) -> float | None:
+    """The smallest interesting difference of the table as it is shown."""
+    known = {row.smallest_difference for row in table.rows if row.smallest_difference is not None}
+    return table.unit.scale * known.pop() if len(known) == 1 else None
 
 
 def _draw(axes: Axes, place: float, row: ComparisonRow, unit: Unit) -> None:

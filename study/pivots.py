@@ -6,6 +6,7 @@ from sslcl.errors import InputError
 from study.captions import measured_on
 from study.comparisons import PhaseReading
 from study.crossing import Crossing, Mean, cross
+from study.effects import is_factorial
 from study.factorial import Effect, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text
@@ -46,8 +47,8 @@ def pivot_sheet(
         sections=(Section("", tuple(lines)),),
         frame=_frame(crossing, best),
         caption=(
-            f"{unit.heading} on {measured_on(reading, metric)}: mean ± sd over seeds, averaged over the "
-            f"other factors ({trials} trials a cell). * best."
+            f"{unit.heading} on {measured_on(reading, metric)}: mean ± sd over seeds, averaged "
+            f"over the other factors ({trials} trials a cell). * best."
         ),
         notes=(
             _interaction(reading, metric, row, column),
@@ -60,18 +61,18 @@ def pivot_sheet(
 _HYPHENS = str.maketrans("_:.", "---")
 
 
-def _best(crossing: Crossing, metric: str) -> Mean:
+def _best(crossing: Crossing, metric: str) -> float:
     choose = max if unit_of(metric).more_is_better else min
-    return choose(crossing.means.values(), key=lambda mean: mean.mean)
+    return choose(mean.mean for mean in crossing.means.values())
 
 
-def _text(mean: Mean | None, metric: str, best: Mean) -> str:
+def _text(mean: Mean | None, metric: str, best: float) -> str:
     if mean is None:
         return MISSING
-    return unit_of(metric).spread(mean.mean, mean.sd) + (" *" if mean is best else "")
+    return unit_of(metric).spread(mean.mean, mean.sd) + (" *" if mean.mean == best else "")
 
 
-def _frame(crossing: Crossing, best: Mean) -> pd.DataFrame:
+def _frame(crossing: Crossing, best: float) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
@@ -80,7 +81,7 @@ def _frame(crossing: Crossing, best: Mean) -> pd.DataFrame:
                 "seeds": len(mean.by_seed),
                 "mean": mean.mean,
                 "sd": mean.sd,
-                "best": mean is best,
+                "best": mean.mean == best,
             }
             for levels, mean in crossing.means.items()
         ]
@@ -88,6 +89,8 @@ def _frame(crossing: Crossing, best: Mean) -> pd.DataFrame:
 
 
 def _interaction(reading: PhaseReading, metric: str, row: str, column: str) -> str:
+    if not is_factorial(reading):
+        return "Interaction not tested: the design does not cross its factors."
     try:
         found = factorial_of(reading, metric)
     except InputError as error:

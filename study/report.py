@@ -195,9 +195,10 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
         reading = reading_of(ledger, study, options.phase, options.where)
         known_metric(metric, reading.study.label_names)
         words = Conditions.parse(options.where).words
-        if options.effects:
+        if not options.pivot:
             return [effects_sheet(reading, metric, options.correction, words)]
-        return [pivot_sheet(reading, metric, *options.pivot, words)]
+        row, column = options.pivot
+        return [pivot_sheet(reading, metric, row, column, words)]
     table = report_table(
         ledger,
         study,

@@ -119,15 +119,11 @@ def _parser() -> OneLineParser:
 
 def _add_tables(parser: argparse.ArgumentParser) -> None:
     tables = parser.add_mutually_exclusive_group()
-    tables.add_argument(
-        "--pivot", nargs=2, metavar=("ROW", "COLUMN"), help="means by two factors"
-    )
+    tables.add_argument("--pivot", nargs=2, metavar=("ROW", "COLUMN"), help="means by two factors")
     tables.add_argument(
         "--effects", action="store_true", help="main effects and interactions of a factorial design"
     )
-    tables.add_argument(
-        "--importance", action="store_true", help="what mattered in the search"
-    )
+    tables.add_argument("--importance", action="store_true", help="what mattered in the search")
     tables.add_argument(
         "--ranks", metavar="FACTOR", help="rank a factor's levels over several studies"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from search_spaces.factors import level_name
+from search_spaces.factors import OPTION_FIELDS, level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
 from study.comparisons import REPORTED, PhaseReading
@@ -13,6 +13,7 @@ from tracking.rows import TrialRow
 
 _OWN = ("cell", "phase")
 """What can be asked of a trial besides its configuration."""
+_FIELDS = (*(name for name in TrialConfig.model_fields if name not in OPTION_FIELDS), *_OWN)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Conditions:
             key, value = key.strip(), value.strip()
             if not (key and equals and value):
                 raise InputError(f"--where '{text}': expected KEY=VALUE, such as seed=1001")
-            if "." not in key and key not in TrialConfig.model_fields and key not in _OWN:
-                raise unknown("key", key, [*TrialConfig.model_fields, *_OWN], "--where")
+            if key.partition(".")[0] not in OPTION_FIELDS and key not in _FIELDS:
+                raise unknown("key", key, _FIELDS, "--where")
             if key == "phase" and value not in [phase.value for phase in REPORTED]:
                 raise unknown("phase", value, [phase.value for phase in REPORTED], "--where")
             wanted[key] = (*wanted.get(key, ()), value)
@@ -66,6 +67,9 @@ class Conditions:
             if key == "phase":
                 continue
             present = {name for trial in kept for name in [_value(trial, key)] if name is not None}
+            if not present:
+                names = {name for trial in kept for name in flat(trial.config)}
+                raise unknown("key", key, names | set(_OWN), "--where")
             for value in values:
                 if not any(_same(name, value) for name in present):
                     raise unknown(f"value of {key}", value, present, "the trials")

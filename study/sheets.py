@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
+from typing import Literal
 
 import pandas as pd
 from rich import box
@@ -145,7 +146,7 @@ class Sheet:
     def _widest(self, column: int) -> int:
         """Of the texts below a column's heading."""
         lines = [line for section in self.sections for line in section.lines]
-        return max(cell_len(line.cells[column]) for line in lines)
+        return max((cell_len(line.cells[column]) for line in lines), default=1)
 
     def _head(self, column: int) -> str:
         """A column's heading, broken where what is below it is narrower."""
@@ -164,9 +165,8 @@ class Sheet:
         grid.add_column("" if self.named else self.heading[1], overflow="fold")
         for i in places:
             wordy = self.heading[2 + i] in self.words
-            grid.add_column(
-                self._head(i), justify="left" if wordy else "right", no_wrap=not wordy, overflow="fold"
-            )
+            side: Literal["left", "right"] = "left" if wordy else "right"
+            grid.add_column(self._head(i), justify=side, no_wrap=not wordy, overflow="fold")
         for section in self.sections:
             indent = "  " if section.name and not section.heads else ""
             if indent:

@@ -7,6 +7,7 @@ from itertools import groupby
 import pandas as pd
 
 from study import sheets
+from study.console import PLAIN_WIDTH
 from study.sheets import FORMATS, Line, Section, Sheet, escape_latex, render_sheet
 from study.units import MISSING, Unit, unit_of
 from study.verdicts import SIGNIFICANCE
@@ -178,7 +179,7 @@ def as_frame(rows: Sequence[ComparisonRow]) -> pd.DataFrame:
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def terminal(table: Table, width: int = sheets.PLAIN_WIDTH) -> str:
+def terminal(table: Table, width: int = PLAIN_WIDTH) -> str:
     """Plain text, without colour."""
     return sheets.terminal(table.sheet(), width)
 

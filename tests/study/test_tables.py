@@ -125,7 +125,8 @@ def test_percent_round_trips_and_never_shows_a_signed_zero(value: float) -> None
 @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
 def test_every_format_tells_all(form: str) -> None:
     text = render(table(), form).replace("$-$", "−").replace("$<$", "<").replace("\\", "")
-    for needle in ("worse", "−1.88", "58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "soft_hgr", "Failed"):
+    numbers = ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "−1.88")
+    for needle in (*numbers, "worse", "not shown", "soft_hgr", "Failed"):
         assert needle in text
 
 
@@ -143,7 +144,7 @@ def test_real_table_fits_a_hundred_columns_whole() -> None:
     ]
     shown = terminal(table(*rows))
     assert max(map(len, shown.splitlines())) <= 100
-    for whole in ("72.89 ± 0.80", "[−12.99, −10.99]", "p (Holm)", "equivalent", "1740.2"):
+    for whole in ("48.30 ± 0.80", "[−12.99, −10.99]", "(Holm)", "equivalent", "1740.2"):
         assert whole in shown
     assert "Left out" not in shown
 
