@@ -12,16 +12,37 @@ from study.factorial import Effect, FactorialAnalysis, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text
 from study.units import MISSING, Unit, unit_of
+from tracking.records import Phase
+from tracking.rows import StudyRow
 
 CROSSED = ("grid", "fractional")
 """Designs whose factors are varied together."""
 _CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
 
+def crosses(study: StudyRow) -> bool:
+    """Whether the design of a study's ablation crosses its factors."""
+    return (study.spec.get("ablate") or {}).get("design") in CROSSED
+
+
 def is_factorial(reading: PhaseReading) -> bool:
-    """Whether the phase's design crosses its factors."""
-    ablate = reading.study.spec.get("ablate") or {}
-    return reading.phase.value == "ablate" and ablate.get("design") in CROSSED
+    """Whether the phase is an ablation that crosses its factors."""
+    return reading.phase is Phase.ABLATE and crosses(reading.study)
+
+
+def effects_below(
+    reading: PhaseReading, metric: str, correction: str | None = None, subset: str = ""
+) -> list[Sheet]:
+    """What to show below the comparisons: the effects, if the phase has crossed factors.
+
+    A part of a design, finished or chosen, in which nothing is crossed has none.
+    """
+    if not is_factorial(reading):
+        return []
+    try:
+        return [effects_sheet(reading, metric, correction, subset)]
+    except InputError:
+        return []
 
 
 def effects_sheet(

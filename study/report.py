@@ -19,13 +19,13 @@ from study.comparisons import (
 )
 from study.console import person_console
 from study.costs import COSTS, cost_rows, known_metric
-from study.effects import effects_sheet, is_factorial
+from study.effects import crosses, effects_below, effects_sheet
 from study.figures import forest_plot
 from study.important import importance_sheet
 from study.pivots import pivot_sheet
 from study.rank_diagram import rank_diagram
 from study.rankings import rank_levels, ranks_sheet, title_of
-from study.report_options import opened, parse
+from study.report_options import DEFAULT_METRIC, opened, parse
 from study.selection import Conditions
 from study.sheets import Sheet, render_sheet
 from study.tables import Table, as_frame, as_rich, render
@@ -128,11 +128,15 @@ def report_table(
 
 
 def show_report(ledger: Ledger, study: str, console: Console) -> None:
-    """Print the table, or say that there is none yet."""
+    """Print the table, and the effects of crossed factors, or say that there is none yet."""
     try:
         console.print(as_rich(report_table(ledger, study)))
     except NothingFinished as error:
         console.print(str(error))
+        return
+    if crosses(ledger.study(study)):
+        for sheet in effects_below(reading_of(ledger, study), DEFAULT_METRIC):
+            console.print(sheet)
 
 
 def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
@@ -214,14 +218,12 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
 
 def _effects_below(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     """The effects of a factorial design; one file of CSV holds one table, without them."""
-    reading = reading_of(ledger, options.studies[0], options.phase, options.where)
-    if not is_factorial(reading) or options.form == "csv":
+    study = options.studies[0]
+    if options.form == "csv" or not crosses(ledger.study(study)):
         return []
+    reading = reading_of(ledger, study, options.phase, options.where)
     words = Conditions.parse(options.where).words
-    try:
-        return [effects_sheet(reading, options.metric, options.correction, words)]
-    except InputError:
-        return []  # A part of the design, finished or asked for, in which nothing is crossed.
+    return effects_below(reading, options.metric, options.correction, words)
 
 
 def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:

@@ -20,6 +20,10 @@ FORMATS = ("terminal", "markdown", "latex", "csv")
 LOOKS = {"better": "green", "worse": "red", "equivalent": "cyan", "best": "bold"}
 """Colours of a terminal; every look is told in words or marks as well."""
 _NARROWEST_LABEL = 18
+_LONG = 12
+"""Letters of a heading from which LaTeX breaks it."""
+_ROOMY = 64
+"""Letters in a line that fit a column of text at a size that reads well."""
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -138,19 +142,19 @@ class Sheet:
     def _width(self, left_out: Sequence[str]) -> int:
         """Columns of a terminal that the table takes with the shortest labels."""
         widths = [
-            max(self._widest(i), *map(cell_len, self._head(i).split("\n"))) + 1
+            max(self.widest(i), *map(cell_len, self._head(i).split("\n"))) + 1
             for i in self._shown(left_out)
         ]
         return _NARROWEST_LABEL + sum(widths)
 
-    def _widest(self, column: int) -> int:
+    def widest(self, column: int) -> int:
         """Of the texts below a column's heading."""
         lines = [line for section in self.sections for line in section.lines]
         return max((cell_len(line.cells[column]) for line in lines), default=1)
 
     def _head(self, column: int) -> str:
         """A column's heading, broken where what is below it is narrower."""
-        return fill(self.heading[2 + column], self._widest(column), break_long_words=False)
+        return fill(self.heading[2 + column], self.widest(column), break_long_words=False)
 
     def _grid(self, left_out: Sequence[str]) -> RichTable:
         places = self._shown(left_out)
@@ -223,29 +227,31 @@ def markdown(sheet: Sheet) -> str:
 
 def latex(sheet: Sheet) -> str:
     r"""A floating table for a document that loads ``booktabs``."""
-    heading = _headings(sheet)
-    left = len(heading) - len(sheet.heading[2:])
-    sides = "".join("l" if i < left or n in sheet.words else "r" for i, n in enumerate(heading))
+    heading = ("" if sheet.named else sheet.heading[1], *sheet.heading[2:])
+    sides = "".join("l" if i == 0 or n in sheet.words else "r" for i, n in enumerate(heading))
     body: list[str] = []
-    rows = iter(_rows(sheet))
     for section in sheet.sections:
         if body and sheet.named:
             body.append(r"\midrule")
-        for _ in section.lines:
-            body.append(" & ".join(escape_latex(text) for text in next(rows)) + r" \\")
+        if section.name and not section.heads:
+            name = escape_latex(section.title)
+            body.append(rf"\multicolumn{{{len(heading)}}}{{l}}{{{name}}} \\")
+        for line in section.lines:
+            cells = [escape_latex(text) for text in line.cells]
+            body.append(f"{_latex_label(section, line)} & {' & '.join(cells)} \\\\")
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
             *(f"% {escape_latex(line)}" for line in sheet.methods.splitlines()),
             r"\begin{table}[t]",
             r"\centering",
-            r"\footnotesize",
-            r"\setlength{\tabcolsep}{3.5pt}",
+            r"\footnotesize" if _letters(sheet) <= _ROOMY else r"\scriptsize",
+            r"\setlength{\tabcolsep}{2pt}",
             rf"\caption{{{escape_latex(f'{sheet.title}. {sheet.caption}')}}}",
             rf"\label{{tab:{sheet.label}}}",
-            rf"\begin{{tabular}}{{{sides}}}",
+            rf"\begin{{tabular}}{{@{{}}{sides}@{{}}}}",
             r"\toprule",
-            " & ".join(escape_latex(name) for name in heading) + r" \\",
+            " & ".join(map(_latex_heading, heading)) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
@@ -260,6 +266,27 @@ def latex(sheet: Sheet) -> str:
 def escape_latex(value: str) -> str:
     """``value`` as LaTeX shows it literally, in text mode."""
     return "".join(_LATEX.get(character, character) for character in value)
+
+
+def _letters(sheet: Sheet) -> int:
+    """Letters in a line of the table with the longest text of every column."""
+    lines = [line for section in sheet.sections for line in section.lines]
+    labels = max((len(line.label) + 2 for line in lines), default=0)
+    return labels + sum(sheet.widest(column) for column in range(len(sheet.heading) - 2))
+
+
+def _latex_label(section: Section, line: Line) -> str:
+    if section.heads:
+        return escape_latex(f"{section.name} {line.label}".strip())
+    return (r"\quad " if section.name else "") + escape_latex(line.label)
+
+
+def _latex_heading(name: str) -> str:
+    """A heading, of two lines where it is long and can be broken."""
+    if len(name) < _LONG or " " not in name:
+        return escape_latex(name)
+    parts = fill(name, -(-len(name) // 2) + 1, break_long_words=False).split("\n")
+    return rf"\shortstack[r]{{{(chr(92) * 2).join(map(escape_latex, parts))}}}"
 
 
 def _headings(sheet: Sheet) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from sslcl.errors import InputError
 from study.comparisons import PhaseReading
 from study.crossing import cross
 from study.factorial import factorial_of
 from study.pivots import pivot_sheet
-from study.report import main, reading_of
+from study.report import main, reading_of, show_report
 from study.sheets import FORMATS, render_sheet
 from tracking.ledger import Ledger
 
@@ -147,6 +148,15 @@ def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(home, ca
     frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert "partial_eta_squared" in frame
     assert frame["effect"].tolist()[:3] == list(LEVELS)
+
+
+def test_report_after_a_run_tells_the_effects_too(home: Path) -> None:
+    ledger = Ledger.at(home)
+    console = Console(file=io.StringIO(), width=100)
+    show_report(ledger, "demo", console)
+    ledger.close()
+    shown = console.file.getvalue()
+    assert shown.index("Ablation of demo") < shown.index("Effects of the factors of demo")
 
 
 def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(home, capsys) -> None:
