@@ -62,7 +62,7 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
     tested = reading.tested
     yield (
         f"Every configuration was trained on {reading.study.dataset} with {_seeds(rows)} that no "
-        "search had used, the same for all configurations."
+        "search had used, paired across configurations."
     )
     yield (
         "Hyperparameters and the epoch of every model were chosen on the validation split alone; "

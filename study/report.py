@@ -21,7 +21,6 @@ from study.console import person_console
 from study.costs import COSTS, cost_rows, known_metric
 from study.effects import crosses, effects_below, effects_sheet
 from study.figures import forest_plot
-from study.important import importance_sheet
 from study.pivots import pivot_sheet
 from study.rank_diagram import rank_diagram
 from study.rankings import rank_levels, ranks_sheet, title_of
@@ -194,6 +193,9 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     if options.ranks is not None:
         return [_ranks(ledger, options)]
     if options.importance:
+        # Brings in Optuna, which takes most of a second to import and only this needs.
+        from study.important import importance_sheet
+
         return [importance_sheet(ledger, study)]
     if options.effects or options.pivot is not None:
         reading = reading_of(ledger, study, options.phase, options.where)
@@ -234,8 +236,12 @@ def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:
     picture = folder / f"ranks-{options.ranks}.png"
     if options.out is not None:
         picture = options.out.with_suffix(".png")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    rank_diagram(ranking, picture, title_of(options.metric, options.ranks))
+    try:
+        if options.out is None:
+            folder.mkdir(exist_ok=True)
+        rank_diagram(ranking, picture, title_of(options.metric, options.ranks))
+    except OSError as error:
+        raise InputError(f"cannot write {picture}: {error.strerror}") from None
     print(f"diagram: {picture}", file=sys.stderr)
     return ranks_sheet(ranking, scores, options.metric, options.ranks, said)
 

@@ -88,6 +88,7 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
         (["one", "two", "--ranks", "batch_size"], "2 methods on 2 datasets"),
         (["one", "twoo", "--ranks", "similarity"], "did you mean 'two'"),
         (["one", "one", "--ranks", "similarity"], "of the same data"),
+        ([*STUDIES, "--ranks", "similarity", "--out", "no/such/x.csv"], "cannot write"),
         (["one", "two", "--ranks", "similarity", "--by", "similarity"], "--by does not go"),
     ],
 )
