@@ -144,7 +144,7 @@ def ablation_rows(
         InputError: for an unknown study, metric or correction, or a difference not above 0.
     """
     reading = PhaseReading.of(ledger, study, phase)
-    return _compare(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+    return compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
 
 
 def write_comparisons(
@@ -189,13 +189,14 @@ def refresh(
     where = (reading.study.name, reading.phase, metric)
     if ledger.comparisons_digest(*where) == digest:
         return ledger.comparisons(*where)
-    rows = _compare(reading, metric, rules)
+    rows = compared(reading, metric, rules)
     if rows or ledger.comparisons(*where):
         ledger.put_comparisons(*where, rows, digest)
     return rows
 
 
-def _compare(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+def compared(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+    """The rows of a table of scores, as :func:`ablation_rows` gives them; nothing is stored."""
     measure = Metric.named(metric, reading.study.label_names)
     if not reading.cells:
         return []

@@ -25,6 +25,7 @@ from study.aliases import Term, estimable, main_effects, term_name
 from study.assumptions import Check, check
 from study.comparisons import PhaseReading, Rules
 from study.contrasts import CrossedEffect, crossed_effects
+from study.costs import COSTS, values_of
 from study.metrics_from_confusion import Metric
 from study.statistics import CONFIDENCE, Sample
 from study.verdicts import correct
@@ -119,13 +120,13 @@ class FactorialAnalysis:
 def factorial_of(
     reading: PhaseReading, metric: str, *, correction: str | None = None
 ) -> FactorialAnalysis:
-    """Analyse the test scores of an ablation phase whose design crosses its factors.
+    """Analyse the test scores or costs of an ablation phase whose design crosses its factors.
 
     A factor that a cell does not read counts there as at its level in the reference.
 
     Args:
         reading: the phase.
-        metric: ``weighted_f1``, ``macro_f1``, ``accuracy`` or ``f1:<class>``.
+        metric: a score or one of :data:`study.costs.COSTS`.
         correction: as the study says when left out.
 
     Raises:
@@ -133,21 +134,25 @@ def factorial_of(
             there is nothing to cross.
     """
     study = Study.model_validate(reading.study.spec)
-    scored = Metric.named(metric, reading.study.label_names)
     if study.ablate is None or not reading.cells:
         raise InputError(f"no trial of the {reading.phase.value} phase of '{study.name}' finished")
+    values = values_of(reading, metric)
     base = study.assignment(reading.cells[reading.reference][0].config)
     names = study.ablate.factors
     first = {name: base.get(name, study.ablation_levels(name)[0]) for name in names}
     found: list[Observation] = []
     for cell, trials in reading.cells.items():
-        scores = reading.samples[cell].scores(scored)
-        for trial, score in zip(trials, scores, strict=True):
+        for trial in trials:
+            score = values[cell].get(trial.config.seed)
             own = {**first, **study.assignment(trial.config)}
             levels = {name: level_name(own[name]) for name in names}
-            found.append(Observation(cell, levels, trial.config.seed, float(score)))
+            if score is not None:
+                found.append(Observation(cell, levels, trial.config.seed, score))
     analysis = analyse(found, correction=correction or Rules.of(reading.study).correction)
+    if metric in COSTS:
+        return analysis
     levels_of = {observation.cell: observation.levels for observation in found}
+    scored = Metric.named(metric, reading.study.label_names)
     return with_conversations(analysis, reading.samples, levels_of, scored)
 
 

@@ -10,28 +10,24 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import blended_transform_factory
 
-from study.tables import (
-    SIGNIFICANCE,
-    Table,
-    interval,
-    is_significant,
-    metric_title,
-    p_text,
-    percent,
-)
+from study.tables import SIGNIFICANCE, Table, interval, is_significant, p_heading, p_text
+from study.units import Unit
 from tracking.rows import ComparisonRow
 
 Style = dict[str, Any]
 BETTER, WORSE, UNCLEAR, INK, FAINT = "#1b7f5c", "#b3402a", "#7d8794", "#1f2933", "#e4e8ec"
-_WIDTH, _HEAD, _ROW = 8.6, 0.62, 0.25
+EQUIVALENT = "#2f6fb0"
+COLOURS = {"better": BETTER, "worse": WORSE, "equivalent": EQUIVALENT}
+"""Of verdicts; what is not shown is grey."""
+_WIDTH, _HEAD, _ROW = 9.2, 0.62, 0.25
 """Inches: of the picture, above the first line, and of a line."""
 _GAP = 0.35
 """Lines between two factors."""
-_MARGIN, _LEVEL_X, _RIGHT = 0.012, 0.028, 0.645
-_DIFFERENCE_X, _INTERVAL_X, _P_X = 0.738, 0.887, 0.988
+_MARGIN, _LEVEL_X, _RIGHT = 0.012, 0.026, 0.575
+_DIFFERENCE_X, _INTERVAL_X, _P_X, _VERDICT_X = 0.662, 0.806, 0.888, 0.988
 """Left end of factors and of levels, right end of the plotting area and of the numbers, all in
 widths of the picture."""
-_LETTER = 0.0082
+_LETTER = 0.0077
 """Width of a letter in widths of the picture, rounded up."""
 _SIZE = 8.2
 
@@ -39,12 +35,15 @@ _SIZE = 8.2
 def forest_plot(table: Table, path: Path) -> None:
     """Draw the differences of ``table`` to the reference, grouped by factor, into a PNG.
 
-    Filled marks are significant after correction; the vertical line is the reference.
+    Filled marks are significant after correction; colours repeat the verdicts in words; the
+    vertical line is the reference and the band around it the smallest interesting difference.
     """
     lines = _lines(table)
     last = lines[-1].place if lines else 0.0
     sure = f"Filled marks: corrected p < {SIGNIFICANCE}."
-    note = "\n".join(fill(line, 168) for line in (f"{table.caption} {sure}", *table.notes))
+    if _margin(table) is not None:
+        sure += " Band: differences too small to be of interest."
+    note = "\n".join(fill(line, 180) for line in (f"{table.caption} {sure}", *table.notes))
     foot = 0.66 + 0.125 * (note.count("\n") + 1)
     height = _HEAD + _ROW * (last + 1) + foot
     figure = Figure(figsize=(_WIDTH, height), dpi=200, facecolor="white")
@@ -65,8 +64,14 @@ def forest_plot(table: Table, path: Path) -> None:
                 parse_math=False,
             )
         else:
-            _draw(axes, line.place, line.row)
-    for x, heading in ((_DIFFERENCE_X, "difference"), (_INTERVAL_X, "95 % CI"), (_P_X, "p (Holm)")):
+            _draw(axes, line.place, line.row, table.unit)
+    headings = {
+        _DIFFERENCE_X: "difference",
+        _INTERVAL_X: "95 % CI",
+        _P_X: p_heading(table.rows),
+        _VERDICT_X: "verdict",
+    }
+    for x, heading in headings.items():
         _write(axes, x, -1.0, heading, color=UNCLEAR, ha="right")
     title: Style = {
         "parse_math": False,
@@ -128,19 +133,26 @@ def _prepare(axes: Axes, table: Table, last: float) -> None:
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(UNCLEAR)
     axes.tick_params(axis="x", colors=INK, labelsize=8, length=3)
-    score = metric_title(table.metric)
-    axes.set_xlabel(
-        f"{score}: difference to the reference, percent points", size=8.5, color=INK, labelpad=4
-    )
+    if (margin := _margin(table)) is not None:
+        axes.axvspan(-margin, margin, color=EQUIVALENT, alpha=0.08, linewidth=0, zorder=0)
+    what = f"{table.unit.title}: difference to the reference"
+    measured = table.unit.difference
+    axes.set_xlabel(f"{what}, {measured}" if measured else what, size=8.5, color=INK, labelpad=4)
     axes.margins(x=0.06)
 
 
-def _draw(axes: Axes, place: float, row: ComparisonRow) -> None:
-    points = 0.0 if row.difference is None else 100 * row.difference
+def _margin(table: Table) -> float | None:
+    """The smallest interesting difference of the table as it is shown."""
+    known = {row.smallest_difference for row in table.rows if row.smallest_difference is not None}
+    return table.unit.scale * known.pop() if len(known) == 1 else None
+
+
+def _draw(axes: Axes, place: float, row: ComparisonRow, unit: Unit) -> None:
+    points = 0.0 if row.difference is None else unit.scale * row.difference
     sure = is_significant(row)
-    color = UNCLEAR if not sure else BETTER if points > 0 else WORSE
+    color = COLOURS.get(row.verdict or "", UNCLEAR)
     if row.ci_low is not None and row.ci_high is not None:
-        ends = [100 * row.ci_low, 100 * row.ci_high]
+        ends = [unit.scale * row.ci_low, unit.scale * row.ci_high]
         axes.plot(ends, [place, place], color=color, linewidth=1.8, solid_capstyle="round")
     axes.plot(
         points,
@@ -154,11 +166,11 @@ def _draw(axes: Axes, place: float, row: ComparisonRow) -> None:
     )
     weight = "bold" if sure else "normal"
     _write(axes, _LEVEL_X, place, row.level)
-    _write(
-        axes, _DIFFERENCE_X, place, percent(row.difference, signed=True), ha="right", weight=weight
-    )
+    difference = unit.number(row.difference, signed=True)
+    _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval(row), ha="right")
     _write(axes, _P_X, place, p_text(row.p_corrected), ha="right", weight=weight)
+    _write(axes, _VERDICT_X, place, row.verdict or "", ha="right", color=color, weight=weight)
 
 
 def _write(axes: Axes, x: float, place: float, value: str, **style: Any) -> Text:

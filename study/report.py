@@ -1,19 +1,33 @@
-"""``python -m study.report``: a study's comparisons as a table, a picture and files."""
+"""``python -m study.report``: what a study found, as tables, pictures and files."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 from sslcl.errors import InputError, unknown
-from study.captions import caption, notes, reference_levels
-from study.comparisons import REPORTED, PhaseReading, ablation_rows, refresh, write_comparisons
+from study.captions import caption, methods_paragraph, notes, reference_levels
+from study.comparisons import (
+    PhaseReading,
+    Rules,
+    ablation_rows,
+    compared,
+    refresh,
+    write_comparisons,
+)
 from study.console import person_console
-from study.tables import FORMATS, Table, as_frame, as_rich, render
+from study.costs import COSTS, cost_rows, known_metric
+from study.effects import crosses, effects_below, effects_sheet
+from study.figures import forest_plot
+from study.pivots import pivot_sheet
+from study.rank_diagram import rank_diagram
+from study.rankings import rank_levels, ranks_sheet, title_of
+from study.report_options import DEFAULT_METRIC, opened, parse
+from study.selection import Conditions
+from study.sheets import Sheet, render_sheet
+from study.tables import Table, as_frame, as_rich, render
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
@@ -23,6 +37,7 @@ __all__ = [
     "ablation_rows",
     "as_frame",
     "main",
+    "reading_of",
     "report_table",
     "save_report",
     "show_report",
@@ -36,6 +51,31 @@ class NothingFinished(InputError):
     """There is no finished trial to report on."""
 
 
+def reading_of(
+    ledger: Ledger, study: str, phase: Phase | None = None, where: Sequence[str] = ()
+) -> PhaseReading:
+    """The phase to report on, or the part of it that meets conditions.
+
+    Args:
+        phase: the ablation when left out, or the confirmation where there is no ablation yet.
+        where: ``KEY=VALUE`` texts, see :class:`study.selection.Conditions`.
+
+    Raises:
+        InputError: for an unknown study, key or value, or when nothing has finished.
+    """
+    conditions = Conditions.parse(where)
+    phases = conditions.phases(phase)
+    for candidate in phases:
+        reading = PhaseReading.of(ledger, study, candidate)
+        if reading.cells:
+            return conditions.applied(reading)
+    names = " or ".join(reversed([p.value for p in phases])) or "asked-for"
+    raise NothingFinished(
+        f"no trial of the {names} phase of '{study}' has finished: "
+        f"run python -m study.run {study} first"
+    )
+
+
 def report_table(
     ledger: Ledger,
     study: str,
@@ -43,20 +83,37 @@ def report_table(
     phase: Phase | None = None,
     metric: str = "weighted_f1",
     by: Sequence[str] = (),
+    where: Sequence[str] = (),
+    smallest_difference: float | None = None,
+    correction: str | None = None,
 ) -> Table:
-    """The comparison table of a phase; what it shows is stored in the results database.
+    """The comparison table of a phase.
+
+    What it shows of scores is stored in the results database, unless it is of a subset or by
+    other rules than the study's own.
 
     Args:
-        phase: the ablation when left out, or the confirmation where there is no ablation yet.
-        metric: ``weighted_f1``, ``macro_f1``, ``accuracy`` or ``f1:<class>``.
+        phase, where: see :func:`reading_of`.
+        metric: ``weighted_f1``, ``macro_f1``, ``accuracy``, ``f1:<class>`` or one of
+            :data:`study.costs.COSTS`.
         by: factors to show, in this order; all when empty. p-values stay corrected over the
             whole table.
+        smallest_difference, correction: as the study says when left out, see
+            :class:`study.comparisons.Rules`.
 
     Raises:
-        InputError: for an unknown study, metric or factor, or when nothing has finished.
+        InputError: for an unknown study, metric, factor or condition, or when nothing has
+            finished.
     """
-    reading = _first_finished(ledger, study, phase)
-    rows = refresh(ledger, reading, metric)
+    reading = reading_of(ledger, study, phase, where)
+    if not reading.cells:
+        raise NothingFinished(
+            f"no trial of the {reading.phase.value} phase of '{study}' with "
+            f"{Conditions.parse(where).words} has finished"
+        )
+    own_rules = smallest_difference is None and correction is None
+    rules = Rules.of(reading.study, smallest_difference, correction)
+    rows = _rows(ledger, reading, metric, rules, stored=own_rules and not where)
     return Table(
         title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study}",
         label=f"{reading.phase.value}-{study}-{metric}".replace("_", "-").replace(":", "-"),
@@ -64,16 +121,21 @@ def report_table(
         rows=tuple(_selected(rows, by)),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=tuple(notes(reading)),
+        notes=(*_subset(where), *notes(reading)),
+        methods=methods_paragraph(reading, rows, metric),
     )
 
 
 def show_report(ledger: Ledger, study: str, console: Console) -> None:
-    """Print the table, or say that there is none yet."""
+    """Print the table, and the effects of crossed factors, or say that there is none yet."""
     try:
         console.print(as_rich(report_table(ledger, study)))
     except NothingFinished as error:
         console.print(str(error))
+        return
+    if crosses(ledger.study(study)):
+        for sheet in effects_below(reading_of(ledger, study), DEFAULT_METRIC):
+            console.print(sheet)
 
 
 def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
@@ -86,7 +148,6 @@ def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
         table = report_table(ledger, study)
     except NothingFinished:
         return []
-    from study.figures import forest_plot  # not where a table is only printed
 
     folder = home / "reports" / study
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,17 +160,18 @@ def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
     return files
 
 
-def _first_finished(ledger: Ledger, study: str, phase: Phase | None) -> PhaseReading:
-    phases = REPORTED if phase is None else (phase,)
-    for candidate in phases:
-        reading = PhaseReading.of(ledger, study, candidate)
-        if reading.cells:
-            return reading
-    names = " or ".join(reversed([p.value for p in phases]))
-    raise NothingFinished(
-        f"no trial of the {names} phase of '{study}' has finished: "
-        f"run python -m study.run {study} first"
-    )
+def _rows(
+    ledger: Ledger, reading: PhaseReading, metric: str, rules: Rules, *, stored: bool
+) -> list[ComparisonRow]:
+    known_metric(metric, reading.study.label_names)
+    if metric in COSTS:
+        return cost_rows(reading, metric, rules.correction)
+    return refresh(ledger, reading, metric) if stored else compared(reading, metric, rules)
+
+
+def _subset(where: Sequence[str]) -> list[str]:
+    words = Conditions.parse(where).words
+    return [f"Only trials with {words}."] if words else []
 
 
 def _selected(rows: Sequence[ComparisonRow], by: Sequence[str]) -> list[ComparisonRow]:
@@ -126,65 +188,80 @@ def _selected(rows: Sequence[ComparisonRow], by: Sequence[str]) -> list[Comparis
     return chosen
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Tell wrong usage like any other wrong input: in one line."""
-        raise InputError(message)
+def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
+    """The tables that were asked for."""
+    study, metric = options.studies[0], options.metric
+    if options.ranks is not None:
+        return [_ranks(ledger, options)]
+    if options.importance:
+        # Brings in Optuna, which takes most of a second to import and only this needs.
+        from study.important import importance_sheet
+
+        return [importance_sheet(ledger, study)]
+    if options.effects or options.pivot is not None:
+        reading = reading_of(ledger, study, options.phase, options.where)
+        known_metric(metric, reading.study.label_names)
+        words = Conditions.parse(options.where).words
+        if not options.pivot:
+            return [effects_sheet(reading, metric, options.correction, words)]
+        row, column = options.pivot
+        return [pivot_sheet(reading, metric, row, column, words)]
+    table = report_table(
+        ledger,
+        study,
+        phase=options.phase,
+        metric=metric,
+        by=options.by,
+        where=options.where,
+        smallest_difference=options.smallest_difference,
+        correction=options.correction,
+    )
+    return [table.sheet(), *_effects_below(ledger, options)]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m study.report", description="Show what a study found.")
-    parser.add_argument("study", metavar="STUDY", help="name of the study")
-    parser.add_argument(
-        "--home", type=Path, default=Path("runs"), help="folder of the run (default: runs)"
-    )
-    parser.add_argument(
-        "--by", nargs="+", action="extend", default=[], metavar="FACTOR", help="factors to show"
-    )
-    parser.add_argument(
-        "--metric",
-        default="weighted_f1",
-        help="weighted_f1 (default), macro_f1, accuracy or f1:<class>",
-    )
-    parser.add_argument(
-        "--phase",
-        type=Phase,
-        choices=list(reversed(REPORTED)),
-        help="default: ablate, or confirm where there is no ablation yet",
-    )
-    parser.add_argument("--format", choices=FORMATS, default="terminal", dest="form")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
-    return parser
+def _effects_below(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
+    """The effects of a factorial design; one file of CSV holds one table, without them."""
+    study = options.studies[0]
+    if options.form == "csv" or not crosses(ledger.study(study)):
+        return []
+    reading = reading_of(ledger, study, options.phase, options.where)
+    words = Conditions.parse(options.where).words
+    return effects_below(reading, options.metric, options.correction, words)
 
 
-@contextmanager
-def _opened(home: Path) -> Iterator[Ledger]:
-    """The existing ledger of ``home``; a missing one is bad input, not a reason to make one."""
-    if not (home / "results.db").is_file():
-        raise InputError(
-            f"no results at {home / 'results.db'}: expected the --home of a study that has run"
-        )
-    ledger = Ledger.at(home)
+def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:
+    """The table of ranks; draws the diagram beside it."""
+    readings = [reading_of(ledger, study, options.phase) for study in options.studies]
+    ranking, scores, said = rank_levels(readings, options.metric, options.ranks)
+    folder = options.home / "reports"
+    picture = folder / f"ranks-{options.ranks}.png"
+    if options.out is not None:
+        picture = options.out.with_suffix(".png")
     try:
-        yield ledger
-    finally:
-        ledger.close()
+        if options.out is None:
+            folder.mkdir(exist_ok=True)
+        rank_diagram(ranking, picture, title_of(options.metric, options.ranks))
+    except OSError as error:
+        raise InputError(f"cannot write {picture}: {error.strerror}") from None
+    print(f"diagram: {picture}", file=sys.stderr)
+    return ranks_sheet(ranking, scores, options.metric, options.ranks, said)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     try:
-        options = _parser().parse_args(arguments)
-        with _opened(options.home) as ledger:
-            table = report_table(
-                ledger, options.study, phase=options.phase, metric=options.metric, by=options.by
-            )
+        options = parse(arguments)
+        with opened(options.home) as ledger:
+            sheets = _sheets(ledger, options)
+        if options.out is None and options.form == "terminal" and sys.stdout.isatty():
+            for sheet in sheets:
+                person_console().print(sheet)
+            return 0
+        text = "\n".join(render_sheet(sheet, options.form) for sheet in sheets)
         if options.out is not None:
-            _write(options.out, render(table, options.form))
-        elif options.form == "terminal" and sys.stdout.isatty():
-            person_console().print(as_rich(table))
+            _write(options.out, text)
         else:
-            sys.stdout.write(render(table, options.form))
+            sys.stdout.write(text)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,45 +1,40 @@
-"""One comparison table in several formats; all of them show the same numbers."""
+"""The comparison table: how its rows read, in every format."""
 
-import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console, Group
-from rich.table import Table as RichTable
-from rich.text import Text
-
-from sslcl.errors import unknown
+from study import sheets
+from study.console import PLAIN_WIDTH
+from study.sheets import FORMATS, Line, Section, Sheet, escape_latex, render_sheet
+from study.units import MISSING, Unit, unit_of
+from study.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMATS = ("terminal", "markdown", "latex", "csv")
-SIGNIFICANCE = 0.05
-MISSING = "–"
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "_": r"\_",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "$": r"\$",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "×": r"$\times$",
-    "–": "--",
-    "*": r"$^{*}$",
-}
+__all__ = [
+    "FORMATS",
+    "MISSING",
+    "SIGNIFICANCE",
+    "Table",
+    "as_frame",
+    "as_rich",
+    "escape_latex",
+    "interval",
+    "is_significant",
+    "metric_title",
+    "numbers",
+    "p_heading",
+    "p_text",
+    "percent",
+    "render",
+    "terminal",
+]
+_EFFECT, _COST = "Effect", "s/trial"
+_CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,7 @@ class Table:
         reference_levels: factor to the level that it has in the reference.
         caption: what was measured on what, and how it was tested.
         notes: what a reader must know besides, such as trials that failed.
+        methods: the paragraph for a paper, see :func:`study.captions.methods_paragraph`.
     """
 
     title: str
@@ -63,6 +59,7 @@ class Table:
     reference_levels: Mapping[str, str]
     caption: str
     notes: tuple[str, ...] = ()
+    methods: str = ""
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
         """Rows by factor, in order."""
@@ -71,34 +68,62 @@ class Table:
     @property
     def remarks(self) -> tuple[str, ...]:
         """The lines below a table."""
-        return (f"{self.caption} * corrected p < {SIGNIFICANCE}.", *self.notes)
+        return (self.caption, *self.notes)
+
+    @property
+    def unit(self) -> Unit:
+        """What its numbers are shown in."""
+        return unit_of(self.metric)
 
     @property
     def heading(self) -> tuple[str, ...]:
         """Column headings of every format but CSV."""
-        score = metric_title(self.metric)
         return (
             "Factor",
             "Level",
             "n",
-            f"{score}, %",
+            self.unit.heading,
             "Difference",
             "95 % CI",
-            "p (Holm)",
-            "s/trial",
+            p_heading(self.rows),
+            _EFFECT,
+            "Verdict",
+            _COST,
         )
+
+    def sheet(self) -> Sheet:
+        """The table as every format shows it."""
+        return Sheet(
+            title=self.title,
+            label=self.label,
+            heading=self.heading,
+            sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
+            frame=as_frame(self.rows),
+            caption=self.caption,
+            notes=self.notes,
+            spare=(_COST, _EFFECT),
+            methods=self.methods,
+        )
+
+    def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> Section:
+        lines = tuple(Line(row.level, numbers(row), row.verdict or "") for row in rows)
+        return Section(factor, lines, self.reference_levels.get(factor, ""), rows[0].is_reference)
 
 
 def metric_title(metric: str) -> str:
     """The metric in words.
 
     Example:
-        >>> metric_title("weighted_f1"), metric_title("f1:joy")
-        ('Weighted F1', 'F1 of joy')
+        >>> metric_title("weighted_f1"), metric_title("f1:joy"), metric_title("seconds")
+        ('Weighted F1', 'F1 of joy', 'Training time')
     """
-    if metric.startswith("f1:"):
-        return f"F1 of {metric[3:]}"
-    return metric.replace("_", " ").capitalize().replace("f1", "F1")
+    return unit_of(metric).title
+
+
+def p_heading(rows: Sequence[ComparisonRow]) -> str:
+    """Heading of the corrected p-values of a table, such as ``p (Holm)``."""
+    used = {row.correction for row in rows if row.correction is not None}
+    return f"p ({_CORRECTIONS.get(used.pop(), 'corrected')})" if len(used) == 1 else "p (Holm)"
 
 
 def is_significant(row: ComparisonRow) -> bool:
@@ -108,36 +133,36 @@ def is_significant(row: ComparisonRow) -> bool:
 
 def percent(value: float | None, *, signed: bool = False) -> str:
     """A score in percent points with two decimals, with a true minus sign."""
-    if value is None or math.isnan(value):
-        return MISSING
-    shown = f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
-    shown = "0.00" if float(shown) == 0 else shown
-    return shown.replace("-", "−")
+    return unit_of("accuracy").number(value, signed=signed)
 
 
 def p_text(value: float | None) -> str:
     """A p-value to three decimals; ``<0.001`` below that."""
-    if value is None or math.isnan(value):
+    if value is None or value != value:
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def interval(row: ComparisonRow) -> str:
-    """The confidence interval of the difference."""
+    """The confidence interval of the difference, in the unit of the row's metric."""
     if row.ci_low is None or row.ci_high is None:
         return MISSING
-    return f"[{percent(row.ci_low, signed=True)}, {percent(row.ci_high, signed=True)}]"
+    unit = unit_of(row.metric)
+    return f"[{unit.number(row.ci_low, signed=True)}, {unit.number(row.ci_high, signed=True)}]"
 
 
 def numbers(row: ComparisonRow) -> tuple[str, ...]:
     """The texts of a row's columns after factor and level."""
-    spread = "" if row.sd is None else f" ± {percent(row.sd)}"
+    unit = unit_of(row.metric)
+    effect = Unit("", decimals=2).number(row.effect_size, signed=True)
     return (
         str(row.n),
-        percent(row.mean) + spread,
-        MISSING if row.is_reference else percent(row.difference, signed=True),
+        unit.spread(row.mean, row.sd),
+        MISSING if row.is_reference else unit.number(row.difference, signed=True),
         MISSING if row.is_reference else interval(row),
-        p_text(row.p_corrected) + ("*" if is_significant(row) else ""),
+        p_text(row.p_corrected),
+        MISSING if row.is_reference else effect,
+        row.verdict or MISSING,
         MISSING if row.seconds is None else f"{row.seconds:.1f}",
     )
 
@@ -148,10 +173,7 @@ def render(table: Table, form: str) -> str:
     Raises:
         InputError: for an unknown format.
     """
-    writers = {"terminal": terminal, "markdown": markdown, "latex": latex, "csv": csv}
-    if form not in writers:
-        raise unknown("format", form, FORMATS)
-    return writers[form](table)
+    return render_sheet(table.sheet(), form)
 
 
 def as_frame(rows: Sequence[ComparisonRow]) -> "pd.DataFrame":
@@ -161,110 +183,11 @@ def as_frame(rows: Sequence[ComparisonRow]) -> "pd.DataFrame":
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def csv(table: Table) -> str:
-    """Comma-separated values at full precision."""
-    return as_frame(table.rows).to_csv(index=False)
-
-
-def terminal(table: Table, width: int = 120) -> str:
+def terminal(table: Table, width: int = PLAIN_WIDTH) -> str:
     """Plain text, without colour."""
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    with console.capture() as capture:
-        console.print(as_rich(table))
-    return capture.get()
+    return sheets.terminal(table.sheet(), width)
 
 
-def as_rich(table: Table) -> Group:
-    """For a rich console at least 80 columns wide, with colour as an aid."""
-    grid = RichTable(
-        title=table.title,
-        title_style="bold",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-    )
-    for column, name in enumerate(("", *table.heading[2:])):
-        grid.add_column(
-            name, justify="right" if column else "left", no_wrap=column > 0, overflow="fold"
-        )
-    for factor, rows in table.groups():
-        if rows[0].is_reference:
-            name = f"{factor} {rows[0].level}".strip()
-            grid.add_row(Text(name, "bold"), *numbers(rows[0]), end_section=True)
-            continue
-        grid.add_row(Text.assemble((factor, "bold"), _bracket(table, factor)))
-        for row in rows:
-            grid.add_row(Text(f"  {row.level}"), *numbers(row), style=_style(row))
-    return Group(grid, *(Text(line, "dim") for line in table.remarks))
-
-
-def markdown(table: Table) -> str:
-    """A GitHub-flavoured table with its caption and notes below."""
-    lines = [_pipes(table.heading), _pipes([":--", ":--"] + ["--:"] * (len(table.heading) - 2))]
-    for factor, rows in table.groups():
-        for index, row in enumerate(rows):
-            first = f"{factor}{_bracket(table, factor)}" if index == 0 else ""
-            lines.append(_pipes([_escape_markdown(t) for t in (first, row.level, *numbers(row))]))
-    below = "\n\n".join(_escape_markdown(line) for line in table.remarks)
-    return "\n".join([f"**{_escape_markdown(table.title)}**", "", *lines, "", below, ""])
-
-
-def latex(table: Table) -> str:
-    r"""A floating table for a document that loads ``booktabs``."""
-    body: list[str] = []
-    for factor, rows in table.groups():
-        if body:
-            body.append(r"\midrule")
-        for index, row in enumerate(rows):
-            first = f"{factor}{_bracket(table, factor)}" if index == 0 else ""
-            cells = (first, row.level, *numbers(row))
-            body.append(" & ".join(escape_latex(cell) for cell in cells) + r" \\")
-    caption = escape_latex(f"{table.title}. {table.remarks[0]}")
-    notes = [rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in table.notes]
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table}[t]",
-            r"\centering",
-            r"\small",
-            rf"\caption{{{caption}}}",
-            rf"\label{{tab:{table.label}}}",
-            rf"\begin{{tabular}}{{ll{'r' * (len(table.heading) - 2)}}}",
-            r"\toprule",
-            " & ".join(escape_latex(name) for name in table.heading) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *notes,
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
-def escape_latex(value: str) -> str:
-    """``value`` as LaTeX shows it literally, in text mode."""
-    return "".join(_LATEX.get(character, character) for character in value)
-
-
-def _bracket(table: Table, factor: str) -> str:
-    level = table.reference_levels.get(factor)
-    return "" if level is None else f" ({level})"
-
-
-def _style(row: ComparisonRow) -> str:
-    if row.is_reference or not is_significant(row) or row.difference is None:
-        return ""
-    return "green" if row.difference > 0 else "red"
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escape_markdown(value: str) -> str:
-    for character in "\\|*<`":
-        value = value.replace(character, f"\\{character}")
-    return value
+def as_rich(table: Table) -> Sheet:
+    """For a rich console, with colour as an aid."""
+    return table.sheet()

@@ -1,5 +1,6 @@
 """The report tells what the ledger holds, the same in every place, and says what is missing."""
 
+import io
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -254,10 +255,36 @@ def test_command_prints_every_format(ledger: Ledger, tmp_path: Path, capsys) -> 
     assert "batch_size" not in out.read_text()
 
 
+def test_csv_has_every_field_and_other_formats_the_verdict(ledger: Ledger, tmp_path, capsys):
+    assert main(["demo", "--home", str(tmp_path), "--format", "csv"]) == 0
+    saved = pd.read_csv(io.StringIO(capsys.readouterr().out))
+    assert {"p_permutation", "p_equivalence_corrected", "pairs", "effect_size"} <= set(saved)
+    assert saved["verdict"].tolist()[1:] == [
+        r.verdict for r in report_table(ledger, "demo").rows[1:]
+    ]
+    assert main(["demo", "--home", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "worse" in shown
+    assert "p_permutation" not in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_costs_are_reported_and_not_stored(ledger: Ledger, tmp_path: Path, capsys) -> None:
+    for metric, needle in (("seconds", "Training"), ("seconds_per_epoch", "Time per epoch, s")):
+        arguments = ["demo", "--home", str(tmp_path), "--metric", metric, "--format", "markdown"]
+        assert main(arguments) == 0
+        assert needle in capsys.readouterr().out
+    row = report_table(ledger, "demo", metric="seconds_per_epoch").rows[0]
+    assert row.mean == pytest.approx(np.mean([(2.0 + seed % 10) / 5 for seed in SEEDS]))
+    assert ledger.comparisons("demo") == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "needle"),
     [
         (["dmo"], "did you mean 'demo'"),
+        (["demo", "--metric", "latency_50_ms"], "did you mean 'latency_p50_ms'"),
+        (["demo", "--metric", "f1:jay"], "did you mean 'f1:joy'"),
         (["demo", "--metric", "weigthed_f1"], "did you mean 'weighted_f1'"),
         (["demo", "--by", "similarty"], "did you mean 'similarity'"),
         (["demo", "--phase", "confirm"], "no trial of the confirm phase"),

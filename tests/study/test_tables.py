@@ -15,6 +15,7 @@ from matplotlib import image
 
 from sslcl.errors import InputError
 from study.figures import forest_plot
+from study.sheets import Line, Section, Sheet, render_sheet
 from study.tables import Table, escape_latex, numbers, p_text, percent, render, terminal
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
@@ -47,6 +48,10 @@ def row(factor: str, level: str, difference: float, p: float) -> ComparisonRow:
         ci_high=difference + 0.01,
         p_value=p / 2,
         p_corrected=p,
+        effect_size=60 * difference,
+        verdict="not shown" if p > 0.05 else "better" if difference > 0 else "worse",
+        smallest_difference=0.01,
+        correction="holm",
     )
 
 
@@ -68,15 +73,38 @@ def table(*rows: ComparisonRow) -> Table:
     )
 
 
-def test_numbers_are_shown_in_percent_points_with_a_mark_for_significance() -> None:
+def test_numbers_are_shown_in_percent_points_with_a_verdict_in_words() -> None:
     shown = numbers(row("similarity", "dot", -0.0314, 0.00004))
-    assert shown == ("5", "58.10 ± 0.80", "−3.14", "[−4.14, −2.14]", "<0.001*", "3.2")
-    assert numbers(REFERENCE) == ("5", "61.24 ± 0.80", "–", "–", "–", "3.2")
+    differs = ("−3.14", "[−4.14, −2.14]", "<0.001", "−1.88", "worse")
+    assert shown == ("5", "58.10 ± 0.80", *differs, "3.2")
+    assert numbers(REFERENCE) == ("5", "61.24 ± 0.80", "–", "–", "–", "–", "–", "3.2")
+
+
+@pytest.mark.parametrize(
+    ("metric", "mean", "difference", "shown"),
+    [
+        ("seconds", 12.345, -0.5, ("12.35", "−0.50")),
+        ("parameters", 1234567.0, 1000.0, ("1,234,567", "+1,000")),
+        ("peak_memory_mb", 512.25, 1.0, ("512.2", "+1.0")),
+        ("flops_per_utterance", 2.5e6, -1e3, ("2.500", "−0.001")),
+        ("latency_p50_ms", 1.5, 0.0, ("1.50", "0.00")),
+    ],
+)
+def test_costs_are_shown_in_their_own_unit(metric, mean, difference, shown) -> None:
+    cost = replace(row("a", "1", 0.1, 0.2), metric=metric, mean=mean, sd=None)
+    texts = numbers(replace(cost, difference=difference, ci_low=None))
+    assert (texts[1], texts[2]) == shown
+
+
+def test_correction_is_named_in_the_heading() -> None:
+    rows = [replace(r, correction="bh") for r in table().rows]
+    assert "p (BH)" in replace(table(), rows=tuple(rows)).heading
+    assert "p (Holm)" in table().heading
 
 
 def test_what_is_not_known_is_a_dash_not_a_number() -> None:
     unknown = replace(REFERENCE, is_reference=False, sd=None, n=1, seconds=None)
-    assert numbers(unknown) == ("1", "61.24", "–", "–", "–", "–")
+    assert numbers(unknown) == ("1", "61.24", *["–"] * 6)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +125,8 @@ def test_percent_round_trips_and_never_shows_a_signed_zero(value: float) -> None
 @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
 def test_every_format_tells_all(form: str) -> None:
     text = render(table(), form).replace("$-$", "−").replace("$<$", "<").replace("\\", "")
-    for needle in ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "soft_hgr", "Failed"):
+    numbers = ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "−1.88")
+    for needle in (*numbers, "worse", "not shown", "soft_hgr", "Failed"):
         assert needle in text
 
 
@@ -106,10 +135,26 @@ def test_unknown_format_names_the_nearest() -> None:
         render(table(), "markdwn")
 
 
+def test_real_table_fits_a_hundred_columns_whole() -> None:
+    rows = [
+        row("backbone", "transformer", -0.1294, 0.126),
+        row("label_embedding_depth", "2", 0.0008, 1.0),
+        replace(row("similarity", "soft_hgr_textbook", -0.1, 0.2), verdict="equivalent"),
+        replace(row("augmentation", "text_plus_one", -0.1199, 0.687), seconds=1740.2),
+    ]
+    shown = terminal(table(*rows))
+    assert max(map(len, shown.splitlines())) <= 100
+    for whole in ("48.30 ± 0.80", "[−12.99, −10.99]", "(Holm)", "equivalent", "1740.2"):
+        assert whole in shown
+    assert "Left out" not in shown
+
+
 def test_terminal_fits_a_narrow_window() -> None:
     narrow = terminal(table(row("label_embedding_depth", "soft_hgr_textbook", -0.1, 0.2)), 80)
     assert max(map(len, narrow.splitlines())) <= 80
     assert "[−11.00, −9.00]" in narrow
+    assert "not shown" in narrow
+    assert "Left out of a narrow window: s/trial, Effect." in narrow
     assert "\x1b" not in narrow
 
 
@@ -144,7 +189,8 @@ def test_latex_is_well_formed_whatever_the_names() -> None:
     assert not re.search(r"[%#~_]", bare)
     body = text.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
     rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows} == {7}
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in rows if "multicol" not in line} == {8}
+    assert sum("multicol" in line for line in rows) == 1
     for rule in ("toprule", "midrule", "bottomrule"):
         assert rf"\{rule}" in text
 
@@ -156,21 +202,36 @@ def test_escaped_text_leaves_no_special_character_bare(value: str) -> None:
     assert not re.search(r"[~^](?!\{)", escaped.replace(r"\^", ""))
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(tmp_path: Path) -> None:
-    body = render(replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL), "latex")
-    document = (
-        "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n"
-        f"{body}\\end{{document}}\n"
+COMPILERS = [name for name in ("pdflatex", "lualatex", "tectonic") if shutil.which(name)]
+
+
+def compiled(body: str, folder: Path) -> None:
+    """Compile ``body`` in a document that loads nothing but booktabs."""
+    (folder / "t.tex").write_text(
+        f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{body}"
+        "\\end{document}\n",
+        encoding="utf-8",
     )
-    (tmp_path / "t.tex").write_text(document, encoding="utf-8")
+    flags = [] if COMPILERS[0] == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
     done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"],
-        cwd=tmp_path,
-        capture_output=True,
-        check=False,
+        [COMPILERS[0], *flags, "t.tex"], cwd=folder, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (folder / "t.pdf").stat().st_size > 0
+
+
+@pytest.mark.skipif(not COMPILERS, reason="none of pdflatex, lualatex, tectonic is installed")
+def test_latex_compiles_with_booktabs_alone(tmp_path: Path) -> None:
+    awkward = replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL, methods=SPECIAL)
+    other = Sheet(
+        title="Effects → η² ≥ 1",
+        label="other",
+        heading=("", "Effect", "partial η²"),
+        sections=(Section("", (Line("a × b → c", ("<0.001 *",)),)),),
+        frame=pd.DataFrame(),
+        caption="± − –",
+    )
+    compiled(render(awkward, "latex") + render_sheet(other, "latex"), tmp_path)
 
 
 def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""Main effects and interactions of a factorial design as a table."""
+
+import math
+from dataclasses import asdict
+
+import pandas as pd
+
+from sslcl.errors import InputError
+from study.captions import measured_on
+from study.comparisons import PhaseReading
+from study.factorial import Effect, FactorialAnalysis, factorial_of
+from study.sheets import Line, Section, Sheet
+from study.tables import metric_title, p_text
+from study.units import MISSING, Unit, unit_of
+from tracking.records import Phase
+from tracking.rows import StudyRow
+
+CROSSED = ("grid", "fractional")
+"""Designs whose factors are varied together."""
+_CORRECTIONS = {"holm": "Holm", "bh": "BH"}
+
+
+def crosses(study: StudyRow) -> bool:
+    """Whether the design of a study's ablation crosses its factors."""
+    return (study.spec.get("ablate") or {}).get("design") in CROSSED
+
+
+def is_factorial(reading: PhaseReading) -> bool:
+    """Whether the phase is an ablation that crosses its factors."""
+    return reading.phase is Phase.ABLATE and crosses(reading.study)
+
+
+def effects_below(
+    reading: PhaseReading, metric: str, correction: str | None = None, subset: str = ""
+) -> list[Sheet]:
+    """What to show below the comparisons: the effects, if the phase has crossed factors.
+
+    A part of a design, finished or chosen, in which nothing is crossed has none.
+    """
+    if not is_factorial(reading):
+        return []
+    try:
+        return [effects_sheet(reading, metric, correction, subset)]
+    except InputError:
+        return []
+
+
+def effects_sheet(
+    reading: PhaseReading, metric: str, correction: str | None = None, subset: str = ""
+) -> Sheet:
+    """The analysis of :func:`study.factorial.factorial_of` as a table.
+
+    Args:
+        reading: the phase.
+        metric: a score or a cost.
+        correction: as the study says when left out.
+        subset: the conditions that its trials were chosen by, in words.
+
+    Raises:
+        InputError: for a design that does not cross its factors, or as
+            :func:`study.factorial.factorial_of`.
+    """
+    if not is_factorial(reading):
+        raise InputError(
+            f"the {reading.phase.value} phase of '{reading.study.name}' does not cross its "
+            f"factors: expected an ablation of the design {' or '.join(CROSSED)}"
+        )
+    found = factorial_of(reading, metric, correction=correction)
+    unit = unit_of(metric)
+    kinds = {"main effects": 1, "interactions": 2}
+    sections = [
+        Section(name, tuple(_line(e, unit) for e in found.effects if len(e.factors) == order))
+        for name, order in kinds.items()
+    ]
+    return Sheet(
+        title=f"Effects of the factors of {reading.study.name}",
+        label=f"effects-{reading.study.name}-{metric}".replace("_", "-").replace(":", "-"),
+        heading=(
+            "",
+            "Effect",
+            "df",
+            "F",
+            "p",
+            f"p ({_CORRECTIONS[found.correction]})",
+            "partial η²",
+            "Difference",
+            "95 % CI",
+        ),
+        sections=tuple(section for section in sections if section.lines),
+        frame=_frame(found),
+        caption=_caption(reading, metric, found),
+        notes=(
+            *(check.words for check in found.checks),
+            *found.notes,
+            *([f"Only trials with {subset}."] if subset else []),
+        ),
+    )
+
+
+def _line(effect: Effect, unit: Unit) -> Line:
+    pair = f" ({effect.levels[0]} → {effect.levels[1]})" if effect.levels else ""
+    bounds = [unit.number(value, signed=True) for value in (effect.ci_low, effect.ci_high)]
+    known = not math.isnan(effect.ci_low)
+    return Line(
+        effect.name + pair,
+        (
+            str(effect.df),
+            MISSING if math.isnan(effect.f) else f"{effect.f:.2f}",
+            p_text(effect.p_value),
+            p_text(effect.p_corrected),
+            _share(effect.partial_eta_squared),
+            unit.number(effect.difference, signed=True),
+            f"[{', '.join(bounds)}]" if known else MISSING,
+        ),
+    )
+
+
+def _share(value: float) -> str:
+    return MISSING if math.isnan(value) else f"{value:.3f}"
+
+
+def _caption(reading: PhaseReading, metric: str, found: FactorialAnalysis) -> str:
+    error = unit_of(metric).number(found.residual_sd)
+    return (
+        f"Analysis of variance of {metric_title(metric)} on {measured_on(reading, metric)}: "
+        f"{found.trials} trials, seeds as blocks, type II sums of squares, {found.residual_df} "
+        f"degrees of freedom and sd {error} of the error. F tests speak of new seeds, not of new "
+        "conversations. Differences are from the first level to the second."
+    )
+
+
+def _frame(found: FactorialAnalysis) -> pd.DataFrame:
+    rows = []
+    for effect in found.effects:
+        row = {"effect": effect.name, **asdict(effect)}
+        row |= {key: ", ".join(row[key]) for key in ("factors", "aliases", "levels")}
+        rows.append(row)
+    return pd.DataFrame(rows)
