@@ -5,9 +5,9 @@ from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
-from study.cells import REFERENCE
 from study.comparisons import PhaseReading
 from study.costs import COSTS
+from study.designs.cell import REFERENCE
 from study.levels import level_of
 from study.permutation import smallest_p
 from study.statistics import RESAMPLES

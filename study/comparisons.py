@@ -15,7 +15,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from study.cells import REFERENCE
+from study.designs.cell import REFERENCE
 from study.freshness import comparison_digest
 from study.metrics_from_confusion import METRICS, Metric
 from study.permutation import permutation_tests

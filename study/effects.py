@@ -8,26 +8,13 @@ import pandas as pd
 from sslcl.errors import InputError
 from study.captions import measured_on
 from study.comparisons import PhaseReading
+from study.designed import CROSSED, is_factorial
 from study.factorial import Effect, FactorialAnalysis, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text
 from study.units import MISSING, Unit, unit_of
-from tracking.records import Phase
-from tracking.rows import StudyRow
 
-CROSSED = ("grid", "fractional")
-"""Designs whose factors are varied together."""
 _CORRECTIONS = {"holm": "Holm", "bh": "BH"}
-
-
-def crosses(study: StudyRow) -> bool:
-    """Whether the design of a study's ablation crosses its factors."""
-    return (study.spec.get("ablate") or {}).get("design") in CROSSED
-
-
-def is_factorial(reading: PhaseReading) -> bool:
-    """Whether the phase is an ablation that crosses its factors."""
-    return reading.phase is Phase.ABLATE and crosses(reading.study)
 
 
 def effects_below(

@@ -12,7 +12,7 @@ from tracking import readings
 from tracking.rows import StudyRow, TrialRow
 
 _MODULES = (
-    "cells",
+    "designs/cell",
     "comparisons",
     "metrics_from_confusion",
     "permutation",
@@ -46,6 +46,6 @@ def comparison_digest(
 def _code() -> str:
     """The text of the modules that make comparisons, and the libraries' versions."""
     here = Path(__file__)
-    files = [here.with_name(f"{name}.py") for name in _MODULES] + [Path(readings.__file__)]
+    files = [here.parent / f"{name}.py" for name in _MODULES] + [Path(readings.__file__)]
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
     return ",".join([*texts, *map(version, _LIBRARIES)])

@@ -6,7 +6,7 @@ from sslcl.errors import InputError
 from study.captions import measured_on
 from study.comparisons import PhaseReading
 from study.crossing import Crossing, Mean, cross
-from study.effects import is_factorial
+from study.designed import is_factorial
 from study.factorial import Effect, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text

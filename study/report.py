@@ -19,11 +19,7 @@ from study.comparisons import (
 )
 from study.console import person_console
 from study.costs import COSTS, cost_rows, known_metric
-from study.effects import crosses, effects_below, effects_sheet
-from study.figures import forest_plot
-from study.pivots import pivot_sheet
-from study.rank_diagram import rank_diagram
-from study.rankings import rank_levels, ranks_sheet, title_of
+from study.designed import crosses, searches
 from study.report_options import DEFAULT_METRIC, opened, parse
 from study.selection import Conditions
 from study.sheets import Sheet, render_sheet
@@ -127,15 +123,14 @@ def report_table(
 
 
 def show_report(ledger: Ledger, study: str, console: Console) -> None:
-    """Print the table, and the effects of crossed factors, or say that there is none yet."""
+    """Print the tables that the study's design asks for, or say that there is none yet."""
     try:
         console.print(as_rich(report_table(ledger, study)))
     except NothingFinished as error:
         console.print(str(error))
         return
-    if crosses(ledger.study(study)):
-        for sheet in effects_below(reading_of(ledger, study), DEFAULT_METRIC):
-            console.print(sheet)
+    for sheet in _below(ledger, study, DEFAULT_METRIC):
+        console.print(sheet)
 
 
 def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
@@ -148,6 +143,8 @@ def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
         table = report_table(ledger, study)
     except NothingFinished:
         return []
+    # Matplotlib takes longer to import than a table that is known takes to print.
+    from study.figures import forest_plot
 
     folder = home / "reports" / study
     folder.mkdir(parents=True, exist_ok=True)
@@ -199,6 +196,9 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
 
         return [importance_sheet(ledger, study)]
     if options.effects or options.pivot is not None:
+        from study.effects import effects_sheet
+        from study.pivots import pivot_sheet
+
         reading = reading_of(ledger, study, options.phase, options.where)
         known_metric(metric, reading.study.label_names)
         words = Conditions.parse(options.where).words
@@ -216,21 +216,43 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
         smallest_difference=options.smallest_difference,
         correction=options.correction,
     )
-    return [table.sheet(), *_effects_below(ledger, options)]
+    # One file of CSV holds one table.
+    below = options.form != "csv"
+    where, correction = options.where, options.correction
+    more = _below(ledger, study, metric, options.phase, where, correction) if below else []
+    return [table.sheet(), *more]
 
 
-def _effects_below(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
-    """The effects of a factorial design; one file of CSV holds one table, without them."""
-    study = options.studies[0]
-    if options.form == "csv" or not crosses(ledger.study(study)):
-        return []
-    reading = reading_of(ledger, study, options.phase, options.where)
-    words = Conditions.parse(options.where).words
-    return effects_below(reading, options.metric, options.correction, words)
+def _below(
+    ledger: Ledger,
+    study: str,
+    metric: str,
+    phase: Phase | None = None,
+    where: Sequence[str] = (),
+    correction: str | None = None,
+) -> list[Sheet]:
+    """What the design shows below the comparisons: effects, or what mattered in the search."""
+    row = ledger.study(study)
+    if crosses(row):
+        from study.effects import effects_below
+
+        reading = reading_of(ledger, study, phase, where)
+        return effects_below(reading, metric, correction, Conditions.parse(where).words)
+    if searches(row):
+        from study.important import importance_sheet
+
+        try:
+            return [importance_sheet(ledger, study)]
+        except InputError:
+            return []  # Too few trials to tell: the table stands by itself.
+    return []
 
 
 def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:
     """The table of ranks; draws the diagram beside it."""
+    from study.rank_diagram import rank_diagram
+    from study.rankings import rank_levels, ranks_sheet, title_of
+
     readings = [reading_of(ledger, study, options.phase) for study in options.studies]
     ranking, scores, said = rank_levels(readings, options.metric, options.ranks)
     folder = options.home / "reports"

@@ -4,9 +4,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,6 +14,9 @@ from rich.text import Text
 
 from sslcl.errors import unknown
 from study.console import PLAIN_WIDTH
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS = ("terminal", "markdown", "latex", "csv")
 LOOKS = {"better": "green", "worse": "red", "equivalent": "cyan", "best": "bold"}
@@ -107,7 +109,7 @@ class Sheet:
     label: str
     heading: tuple[str, ...]
     sections: tuple[Section, ...]
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     caption: str
     notes: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()

@@ -38,13 +38,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The metrics that are computed from here on."""
     seen: list[str] = []
-    compute = comparisons._compare
+    compute = comparisons.compared
 
     def watched(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
         seen.append(metric)
         return compute(reading, metric, rules)
 
-    monkeypatch.setattr(comparisons, "_compare", watched)
+    monkeypatch.setattr(comparisons, "compared", watched)
     return seen
 
 
