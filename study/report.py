@@ -151,7 +151,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(reversed(REPORTED)),
         help="default: ablate, or confirm where there is no ablation yet",
     )
-    parser.add_argument("--format", choices=FORMATS, default="terminal", dest="form")
+    forms = (*FORMATS, "html")
+    parser.add_argument("--format", choices=forms, default="terminal", dest="form")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
     return parser
 
@@ -175,6 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         with _opened(options.home) as ledger:
+            if options.form == "html":
+                return _write_page(ledger, options)
             table = report_table(
                 ledger, options.study, phase=options.phase, metric=options.metric, by=options.by
             )
@@ -187,6 +190,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+def _write_page(ledger: Ledger, options: argparse.Namespace) -> int:
+    """The HTML report, which is about all of a study, to ``--out`` or to its place in the home."""
+    from study.html import html_report, save_html
+
+    if options.by or options.phase or options.metric != "weighted_f1":
+        raise InputError("--format html shows everything: expected no --by, --metric or --phase")
+    path: Path | None = options.out
+    if path is None:
+        path = save_html(ledger, options.study, options.home)
+    else:
+        _write(path, html_report(ledger, options.study, options.home))
+    print(path)
     return 0
 
 
