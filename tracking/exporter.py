@@ -112,9 +112,7 @@ class Exporter:
         page: where the study's HTML report is, once there is one.
     """
 
-    def __init__(
-        self, ledger: "Ledger", runs: Runs, study: str, page: Path | None = None
-    ) -> None:
+    def __init__(self, ledger: "Ledger", runs: Runs, study: str, page: Path | None = None) -> None:
         self._ledger = ledger
         self._runs = runs
         self._study = study

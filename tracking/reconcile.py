@@ -73,9 +73,7 @@ class Comparison:
     points: int
 
 
-def compare(
-    ledger: Ledger, runs: Runs, study_name: str, page: Path | None = None
-) -> Comparison:
+def compare(ledger: Ledger, runs: Runs, study_name: str, page: Path | None = None) -> Comparison:
     """Compare every run of a study with the ledger, and its HTML report; writes nothing.
 
     Parameters and metric values that the ledger does not know are not differences: they are

@@ -65,7 +65,7 @@ def picture(
     with styled():
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     width = round(figure.get_size_inches()[0] * _PIXELS)
-    return Picture(Markup(_element(stream.getvalue(), name, title)), caption, width, small)  # noqa: S704
+    return Picture(Markup(_element(stream.getvalue(), name, title)), caption, width, small)
 
 
 def _element(svg: str, name: str, title: str) -> str:

@@ -71,7 +71,7 @@ def failures_section(ledger: Ledger, study: StudyRow, counts: Counts) -> Section
     heading = ("Cell", "Seed", "Kind", "Message", "Trial")
     left = total - len(rows)
     notes = [f"{left:,} more failed trials are not listed."] if left > 0 else []
-    words = [f"{total:,} failed and count in no table."]
+    words = [f"{total:,} trial{'' if total == 1 else 's'} failed; no table counts such trials."]
     grid = Grid("Failed trials", heading, rows, texts=5)
     return Section("failures", title, words, grids=[grid], notes=notes)
 

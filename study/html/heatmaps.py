@@ -94,7 +94,7 @@ def gains_section(reading: PhaseReading, cells: Sequence[str]) -> Section:
     limit = max(1.0, float(np.abs(matrix).max()))
     drawn = _heat(
         matrix, list(shown), reading.study.label_names,
-        lambda i, j: f"{matrix[i, j]:+.1f}".replace("-", "−"),
+        lambda i, j: _signed(matrix[i, j]),
         "gains", "RdBu", (-limit, limit), size=(0.62, 0.27),
         title="Gain in F1 of each class over the reference, in percent points",
         caption="F1 of each class - the reference's, percent points, mean over the common seeds; "
@@ -104,6 +104,11 @@ def gains_section(reading: PhaseReading, cells: Sequence[str]) -> Section:
     notes = [f"{left} more configurations are not drawn."] if left else []
     words = ["Single numbers here are not tested: they show where a difference comes from."]
     return Section("gains", title, words, [drawn], notes=notes)
+
+
+def _signed(value: float) -> str:
+    shown = f"{value:+.1f}".replace("-", "−")
+    return "0.0" if shown[1:] == "0.0" else shown
 
 
 def similarity_section(ledger: Ledger, reading: PhaseReading) -> Section:
@@ -162,8 +167,17 @@ def _heat(
         for spine in axes.spines.values():
             spine.set_visible(False)
         for i, j in np.ndindex(*matrix.shape):
-            bright = float(shades[i, j, :3] @ (0.2126, 0.7152, 0.0722))
-            color = "#000000" if bright > 0.45 else "#ffffff"
+            color = readable_on(shades[i, j])
             place = (j + 0.5, i + 0.5)
             axes.text(*place, words(i, j), ha="center", va="center", color=color, size=8.5)
     return picture(figure, name, title, caption)
+
+
+def readable_on(shade: Sequence[float] | Matrix) -> str:
+    """Black or white, whichever has the greater contrast with an sRGB colour in [0, 1].
+
+    Source: relative luminance and contrast ratio as in WCAG 2.2, which are equal for both at 0.179.
+    """
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade[:3]]
+    light = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    return "#000000" if light > 0.179 else "#ffffff"

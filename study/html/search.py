@@ -39,13 +39,14 @@ def importance_section(ledger: Ledger, study: StudyRow) -> Section | None:
     if len(sample) < total:
         notes.append(f"Told from an even sample of {len(own):,} of {total:,} finished trials.")
     rows = tuple(
-        (f.factor, Cell(f"{f.importance:.2f}", bar=f.importance), f"{f.read_by:,}", f.region)
+        (f.factor, f.region, Cell(f"{f.importance:.2f}", bar=f.importance), f"{f.read_by:,}")
         for f in found.factors
     )
     grid = Grid(
         "Factors, the most important first",
-        ("Factor", "Importance", "Trials", "Among the best"),
+        ("Factor", "Among the best", "Importance", "Trials"),
         rows,
+        texts=2,
     )
     return Section("importance", title, words, grids=[grid], notes=notes)
 

@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -15,7 +16,7 @@ from study.comparisons import PhaseReading
 from study.html import html_report, save_html
 from study.html.contents import Section
 from study.html.curves import MOST_CURVES, curve_of, curves_section
-from study.html.heatmaps import class_gains
+from study.html.heatmaps import class_gains, readable_on
 from study.html.page import comparison_grid
 from study.html.pareto import front
 from study.html.words import verdicts
@@ -179,7 +180,9 @@ def test_summary_names_what_was_shown(rich: Ledger, page: Page) -> None:
     assert rows["similarity=dot"].verdict == "worse"
     lost = percent(rows["similarity=dot"].difference, signed=True)
     said = page.words["summary"]
-    assert f"One of 3 changes makes the reference worse beyond doubt: similarity=dot ({lost})" in said
+    assert (
+        f"One of 3 changes makes the reference worse beyond doubt: similarity=dot ({lost})" in said
+    )
     assert rows["batch_size=8"].verdict == "equivalent"
     assert "equivalent to it within 1 point: batch_size=8" in said
     assert "The data are generated" in said
@@ -239,6 +242,15 @@ def test_similarity_is_the_mean_over_seeds(text: str) -> None:
         assert f">{mean:.2f}</text>".replace("-", "−") in drawn
 
 
+def test_numbers_on_a_colour_have_the_contrast_that_wcag_asks_for() -> None:
+    for palette in ("Blues", "RdBu"):
+        for shade in matplotlib.colormaps[palette](np.linspace(0, 1, 101))[:, :3]:
+            linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
+            light = float(linear @ (0.2126, 0.7152, 0.0722))
+            ratios = {"#000000": (light + 0.05) / 0.05, "#ffffff": 1.05 / (light + 0.05)}
+            assert ratios[readable_on(shade)] >= 4.5
+
+
 def row(cell: str, seconds: float, mean: float, **more: Any) -> ComparisonRow:
     values = {"metric": "accuracy", "factor": "a", "level": cell, "is_reference": False, "n": 1}
     return ComparisonRow(
@@ -272,7 +284,9 @@ def test_verdicts_in_words() -> None:
         row("untested", 1, 0.5),
     ]
     worse, better, same, open_ = verdicts(rows)
-    assert worse.startswith("Seven of 10 changes make the reference worse beyond doubt: w6 (−16.00)")
+    assert worse.startswith(
+        "Seven of 10 changes make the reference worse beyond doubt: w6 (−16.00)"
+    )
     assert worse.endswith("; and 2 more.")
     assert better == "One of 10 changes makes the reference better beyond doubt: b (+10.00)."
     assert same == "One is equivalent to it within 0.5 points: e."
@@ -304,9 +318,9 @@ def test_words_from_the_data_stay_words(empty: Ledger, tmp_path: Path) -> None:
     assert text.count("<script") == 1
     assert not [tag for tag, _, _ in page.attributes if tag in ("b", "img")]
     assert_needs_nothing_else(text)
-    assert {r[0] for r in page.tables["The reference by class; F1 is the mean over seeds"][1:]} == set(
-        labels
-    )
+    assert {
+        r[0] for r in page.tables["The reference by class; F1 is the mean over seeds"][1:]
+    } == set(labels)
     assert "<img src=x" in text.replace("&lt;", "<")
 
 
