@@ -177,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         with _opened(options.home) as ledger:
             if options.form == "html":
-                return _write_page(ledger, options)
+                print(_page(ledger, options))
+                return 0
             table = report_table(
                 ledger, options.study, phase=options.phase, metric=options.metric, by=options.by
             )
@@ -193,19 +194,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write_page(ledger: Ledger, options: argparse.Namespace) -> int:
-    """The HTML report, which is about all of a study, to ``--out`` or to its place in the home."""
+def _page(ledger: Ledger, options: argparse.Namespace) -> Path:
+    """The HTML report, which shows all of a study, in ``--out`` or at its place in the home."""
     from study.html import html_report, save_html
 
     if options.by or options.phase or options.metric != "weighted_f1":
         raise InputError("--format html shows everything: expected no --by, --metric or --phase")
-    path: Path | None = options.out
-    if path is None:
-        path = save_html(ledger, options.study, options.home)
-    else:
-        _write(path, html_report(ledger, options.study, options.home))
-    print(path)
-    return 0
+    if options.out is None:
+        return save_html(ledger, options.study, options.home)
+    _write(options.out, html_report(ledger, options.study, options.home))
+    return Path(options.out)
 
 
 def _write(path: Path, text: str) -> None:
