@@ -205,7 +205,7 @@ def test_facts_and_methods_are_told(page: Page) -> None:
     assert facts["training code fingerprint (SHA-256)"] == "c" * 64
     assert (facts["commit"], facts["python"]) == ("0123abcd", "3.11")
     said = page.words["methods"]
-    for words in ("validation", "Holm", "paired by seed", "within 1 point", "14 trials"):
+    for words in ("validation split", "Holm", "paired by seed", "conversations"):
         assert words in said
 
 
