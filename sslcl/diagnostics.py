@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -41,7 +42,9 @@ def diagnose(
         class_f1: validation F1 of each class by name.
     """
     vectors = trainer.model.objective.label_vectors()
-    findings = [] if vectors is None else label_geometry(vectors, label_names)
+    findings: list[Finding] = []
+    if vectors is not None:
+        findings += label_geometry(vectors, label_names) + label_cosines(vectors, label_names)
     findings += _training_signs(trainer.best_metrics, trainer.config.gradient_clip)
     return findings + class_gains(class_f1, trainer.class_prior)
 
@@ -77,6 +80,25 @@ def label_geometry(vectors: Tensor, label_names: Sequence[str]) -> list[Finding]
             flat if len(vectors) > 3 and rank < SMALLEST_RANK else None,
         ),
     ]
+
+
+def label_cosines(vectors: Tensor, label_names: Sequence[str]) -> list[Finding]:
+    """Cosine of every two label embeddings, in [-1, 1], as ``label_cosine:<a>|<b>``.
+
+    ``a`` comes before ``b`` among the classes. None of them warns: what is too close is told by
+    the smallest distance.
+    """
+    vectors = torch.nn.functional.normalize(vectors.detach().double(), dim=-1)
+    cosines = (vectors @ vectors.T).clamp(-1.0, 1.0).tolist()
+    return [
+        Finding(cosine_name(label_names[i], label_names[j]), cosines[i][j])
+        for i, j in combinations(range(len(label_names)), 2)
+    ]
+
+
+def cosine_name(first: str, second: str) -> str:
+    """Name of the finding about two classes, the one that comes first among them first."""
+    return f"label_cosine:{first}|{second}"
 
 
 def _training_signs(metrics: Mapping[str, float], clip: float) -> list[Finding]:

@@ -5,7 +5,7 @@ import statistics
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import optuna
@@ -23,15 +23,17 @@ from search_spaces.schema import Study
 from sslcl.errors import InputError, unknown
 from study.sources import suggest
 from study.tuning import search_of
-from study.winner import search_rows
 from tracking.ledger import Ledger
 from tracking.records import Status
 from tracking.rows import TrialRow
+from tracking.summaries import scored_search_trials
 
 Method = Literal["ped-anova", "fanova"]
 BEST = 0.1
 """The best of the trials: this share of them, but no fewer than :data:`FEWEST_BEST`."""
 FEWEST_BEST = 5
+MOST_TRIALS = 1500
+"""Trials that importance is told from; of more, an even sample."""
 _FEWEST = 2 * FEWEST_BEST
 _ROUGH = 50
 _SCORED = (Status.COMPLETE, Status.CACHED)
@@ -80,13 +82,22 @@ def search_importance(
 ) -> SearchImportance:
     """:func:`importances` of the present search space of a study in the ledger.
 
+    Told from an even sample where there are more than :data:`MOST_TRIALS`, and a note says so.
+
     Raises:
         InputError: for an unknown study, or what :func:`importances` raises.
     """
     spec = Study.model_validate(ledger.study(study).spec)
     if spec.search is None:
         raise InputError(f"study '{study}' has no search: expected one to explain")
-    return importances(spec, search_rows(ledger, spec), method=method)
+    sample, total = scored_search_trials(ledger.engine, study, MOST_TRIALS)
+    search = search_of(spec)
+    own = [row for row in sample if row.id == search.id(row.number or 0)]
+    found = importances(spec, own, method=method)
+    if len(sample) == total:
+        return found
+    note = f"told from an even sample of {len(own):,} of {total:,} finished trials"
+    return replace(found, notes=(*found.notes, note))
 
 
 def importances(

@@ -274,6 +274,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parse(arguments)
         with opened(options.home) as ledger:
+            if options.form == "html":
+                print(_page(ledger, options))
+                return 0
             sheets = _sheets(ledger, options)
         if options.out is None and options.form == "terminal" and sys.stdout.isatty():
             for sheet in sheets:
@@ -288,6 +291,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _page(ledger: Ledger, options: argparse.Namespace) -> Path:
+    """The HTML report, which shows all of a study, in ``--out`` or at its place in the home."""
+    from study.html import html_report, save_html
+
+    study = options.studies[0]
+    if options.out is None:
+        return save_html(ledger, study, options.home)
+    _write(options.out, html_report(ledger, study, options.home))
+    return Path(options.out)
 
 
 def _write(path: Path, text: str) -> None:

@@ -51,6 +51,11 @@ def add_home(parser: argparse.ArgumentParser) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options; an :class:`~sslcl.errors.InputError` for any that do not go together."""
     options = _parser().parse_args(arguments)
+    own = ("by", "where", "phase", "correction", "smallest_difference", *_ALONE)
+    if options.form == "html" and (
+        options.metric != DEFAULT_METRIC or any(getattr(options, name) for name in own)
+    ):
+        raise InputError("--format html shows everything: expected no --by, --metric or --phase")
     if options.ranks is None and len(options.studies) > 1:
         raise InputError("several studies go with --ranks FACTOR only")
     asked = next((name for name in _ALONE if getattr(options, name)), None)
@@ -112,7 +117,7 @@ def _parser() -> OneLineParser:
         help="below it cells are equivalent; 0.01 is one point",
     )
     parser.add_argument("--correction", choices=CORRECTIONS, help="of the p-values of a table")
-    parser.add_argument("--format", choices=FORMATS, default="terminal", dest="form")
+    parser.add_argument("--format", choices=(*FORMATS, "html"), default="terminal", dest="form")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
     return parser
 

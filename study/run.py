@@ -21,6 +21,7 @@ from study.campaign import Campaign
 from study.command import OneLineCommand
 from study.console import person_console
 from study.environment import environment
+from study.html import save_html
 from study.lock import only_driver
 from study.preview import show_plan
 from study.report import save_report, show_report, write_comparisons
@@ -136,7 +137,7 @@ def run_study(
             stopped = halt()
             set_status(ledger, spec.name, "STOPPED" if stopped else "COMPLETE")
             write_comparisons(ledger, spec.name)
-            files = save_report(ledger, spec.name, home)
+            files = [*save_report(ledger, spec.name, home), save_html(ledger, spec.name, home)]
             if not stopped:
                 tracking.log_winner(spec, dataset)
         show_report(ledger, spec.name, console)
@@ -257,9 +258,8 @@ def where_next(
         ("search", f"optuna-dashboard sqlite:///{home}/optuna.db"),
         ("tables", f"python -m study.report {name}{at} --format latex"),
     ]
-    pictures = [str(path) for path in files if path.suffix == ".png"]
-    if pictures:
-        rows.insert(1, ("picture", pictures[0]))
+    for label, suffix in (("picture", ".png"), ("report", ".html")):
+        rows[1:1] = [(label, str(path)) for path in files if path.suffix == suffix][:1]
     for label, command in rows:
         console.print(f"  {label:<8} {command}", soft_wrap=True)
 

@@ -15,6 +15,7 @@ from study.winner import NothingToCompare, winner_of_confirmation
 from study.worker import model_path
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
+from tracking.mlflow_runs import report_page
 from tracking.server import Server, serve
 from tracking.winner import log_model
 
@@ -52,7 +53,8 @@ class TrackingSession:
         if self._mirror is not None:
             return
         self._server = serve(self._home)
-        self._mirror = Mirror(self._ledger.url, self._study, self._server.uri)
+        page = report_page(self._home, self._study)
+        self._mirror = Mirror(self._ledger.url, self._study, self._server.uri, page=page)
         self._mirror.start()
         self._console.print(f"MLflow: {self._server.uri}")
 

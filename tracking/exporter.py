@@ -1,7 +1,9 @@
 """Writing ledger rows to MLflow, exactly one run per trial however often and wherever we died."""
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracking.figures import classification_report, confusion_figure
@@ -9,6 +11,8 @@ from tracking.mlflow_client import FoundRun, Runs
 from tracking.mlflow_runs import (
     KIND_TAG,
     MATRIX_FILE,
+    PAGE_FILE,
+    PAGE_TAG,
     PARENT_TAG,
     REPORT_FILE,
     STUDY_FILE,
@@ -73,6 +77,14 @@ def data_of(row: "TrialRow", study: "StudyRow") -> str:
     return row.data_fingerprint or study.data_fingerprint
 
 
+def page_digest(page: Path | None) -> str:
+    """SHA-256 of a study's HTML report; empty where there is none to deliver."""
+    try:
+        return hashlib.sha256(page.read_bytes()).hexdigest() if page else ""
+    except OSError:
+        return ""
+
+
 def contents_of(ledger: "Ledger", row: "TrialRow", study: "StudyRow", parent: str) -> RunContents:
     """The run of a trial, from the ledger."""
     found = ((split, ledger.evaluation(row.id, split)) for split in SPLITS)
@@ -97,12 +109,15 @@ class Exporter:
         ledger: where rows come from and where delivery is recorded.
         runs: the MLflow server.
         study: name of the study, and of the experiment.
+        page: where the study's HTML report is, once there is one.
     """
 
-    def __init__(self, ledger: "Ledger", runs: Runs, study: str) -> None:
+    def __init__(self, ledger: "Ledger", runs: Runs, study: str, page: Path | None = None) -> None:
         self._ledger = ledger
         self._runs = runs
         self._study = study
+        self._page = page
+        self._delivered = ""  # digest of the report that the parent run has
         self._index: RunIndex | None = None
         self._parent: str | None = None
         self._sent: dict[str, _Sent] = {}
@@ -112,6 +127,7 @@ class Exporter:
         """Trust nothing known of the server any more: read it again on the next push."""
         self._index = None
         self._parent = None
+        self._delivered = ""
         self._sent.clear()
         self._fresh.clear()
 
@@ -135,6 +151,27 @@ class Exporter:
         self._runs.set_status(parent, contents.status, contents.end)
         self._ledger.set_mirror_study(self._study, index.experiment, parent, study.revision)
         return True
+
+    def push_page(self, again: bool = False) -> str:
+        """Store the HTML report with the parent run, unless it has this one.
+
+        Args:
+            again: store it even where it is recorded as delivered.
+
+        Returns:
+            Its digest, as :func:`page_digest` gives it.
+        """
+        digest = page_digest(self._page)
+        if not digest or self._page is None:
+            return digest
+        study = self._ledger.study(self._study)
+        _, recorded, _ = self._ledger.mirror_study(self._study)
+        parent = self._parent_run(study, recorded)
+        if again or digest != self._delivered:
+            self._runs.text(parent, self._page.read_text(encoding="utf-8"), PAGE_FILE)
+            self._runs.log(parent, {}, {PAGE_TAG: digest}, ())
+            self._delivered = digest
+        return digest
 
     def push(self, row: "TrialRow") -> None:
         """Bring the run of a trial up to ``row``, and record that it is."""
@@ -176,6 +213,7 @@ class Exporter:
                 if twin is not kept:
                     self._runs.delete(twin.id)
             contents = study_contents(study)
+            self._delivered = kept.tags.get(PAGE_TAG, "") if kept else ""
             self._parent = kept.id if kept else self._create(contents)
         return self._parent
 

@@ -8,9 +8,10 @@ marked in the ledger and is delivered later, by this mirror, the next run's, or
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
-from tracking.exporter import Exporter
+from tracking.exporter import Exporter, page_digest
 from tracking.ledger import Ledger
 from tracking.mlflow_client import MlflowRuns, Runs
 
@@ -28,6 +29,7 @@ class Mirror:
         tracking_uri: address of the MLflow server, or a function that gives it once it is known.
         interval: seconds between looks at the ledger.
         connect: makes the connection to a server from its address.
+        page: where the study's HTML report is, once there is one.
 
     Example:
         >>> with Mirror("sqlite:///runs/results.db", "quickstart", server.uri) as mirror:
@@ -42,12 +44,15 @@ class Mirror:
         tracking_uri: str | Callable[[], str | None],
         interval: float = 2.0,
         connect: Callable[[str], Runs] = MlflowRuns,
+        page: Path | None = None,
     ) -> None:
         self._ledger = Ledger(ledger_url)
         self._study = study
         self._uri = tracking_uri if callable(tracking_uri) else lambda: tracking_uri
         self._interval = interval
         self._connect = connect
+        self._page = page
+        self._page_delivered = ""
         self._exporter: Exporter | None = None
         self._exporter_uri = ""
         self._wake = threading.Event()
@@ -98,7 +103,11 @@ class Mirror:
 
     def _in_step(self) -> bool:
         _, _, mirrored = self._ledger.mirror_study(self._study)
-        return mirrored >= self._ledger.study(self._study).revision and self.behind() == 0
+        return (
+            mirrored >= self._ledger.study(self._study).revision
+            and self.behind() == 0
+            and page_digest(self._page) in ("", self._page_delivered)
+        )
 
     def _work(self) -> None:
         wait = self._interval
@@ -137,13 +146,15 @@ class Mirror:
                     break
         if failures:
             raise failures[0]
+        self._page_delivered = exporter.push_page()
 
     def _connected(self) -> Exporter | None:
         uri = self._uri()
         if not uri:
             return None
         if self._exporter is None or uri != self._exporter_uri:
-            self._exporter = Exporter(self._ledger, self._connect(uri), self._study)
+            runs = self._connect(uri)
+            self._exporter = Exporter(self._ledger, runs, self._study, self._page)
             self._exporter_uri = uri
         return self._exporter
 

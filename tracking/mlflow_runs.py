@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracking.records import Diagnostic, Evaluation, Phase, Status
@@ -23,6 +24,8 @@ PARENT_TAG = "mlflow.parentRunId"
 MATRIX_FILE = "confusion_matrix.png"
 REPORT_FILE = "classification_report.txt"
 STUDY_FILE = "study.json"
+PAGE_FILE = "report.html"
+PAGE_TAG = "report_sha256"
 
 DIGEST_LENGTH = 36
 PARAMETER_LENGTH = 6000
@@ -91,6 +94,11 @@ class RunContents:
     params: Mapping[str, str]
     points: tuple[Point, ...] = ()
     evaluation: Evaluation | None = None
+
+
+def report_page(home: Path, study: str) -> Path:
+    """Where a study's HTML report is kept: ``home/reports/<study>/report.html``."""
+    return home / "reports" / study / PAGE_FILE
 
 
 def text_of(value: object) -> str:

@@ -11,16 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from sslcl.errors import InputError
-from tracking.exporter import Exporter, RunIndex, contents_of, data_of, kept_of
+from tracking.exporter import Exporter, RunIndex, contents_of, data_of, kept_of, page_digest
 from tracking.ledger import Ledger
 from tracking.mlflow_client import FoundRun, MlflowRuns, Runs
 from tracking.mlflow_runs import (
     DIGEST_LENGTH,
     MATRIX_FILE,
+    PAGE_FILE,
+    PAGE_TAG,
     REPORT_FILE,
     STUDY_FILE,
     Point,
     RunContents,
+    report_page,
     study_contents,
 )
 from tracking.records import Status
@@ -70,8 +73,8 @@ class Comparison:
     points: int
 
 
-def compare(ledger: Ledger, runs: Runs, study_name: str) -> Comparison:
-    """Compare every run of a study with the ledger; writes nothing.
+def compare(ledger: Ledger, runs: Runs, study_name: str, page: Path | None = None) -> Comparison:
+    """Compare every run of a study with the ledger, and its HTML report; writes nothing.
 
     Parameters and metric values that the ledger does not know are not differences: they are
     somebody's own. Values under a name that the ledger has must be the ledger's, all of them.
@@ -81,7 +84,7 @@ def compare(ledger: Ledger, runs: Runs, study_name: str) -> Comparison:
     index = RunIndex.read(runs, experiment) if experiment is not None else RunIndex("")
     _, recorded, _ = ledger.mirror_study(study_name)
     parent = kept_of(index.parents, recorded)
-    differences = list(_study_differences(runs, study, index, parent))
+    differences = list(_study_differences(runs, study, index, parent, page))
     rows = {row.id: row for row in ledger.trials(study_name, current=None)}
     expected: dict[str, RunContents] = {}
     kept: dict[str, FoundRun] = {}
@@ -107,12 +110,19 @@ def compare(ledger: Ledger, runs: Runs, study_name: str) -> Comparison:
     return Comparison(tuple(differences), len(expected), points)
 
 
-def repair(ledger: Ledger, runs: Runs, study: str, differences: Sequence[Difference]) -> None:
+def repair(
+    ledger: Ledger,
+    runs: Runs,
+    study: str,
+    differences: Sequence[Difference],
+    page: Path | None = None,
+) -> None:
     """Mend ``differences`` from the ledger: the fewest deletions, then every trial pushed once."""
     for run in {item.run for item in differences if item.repair is not Repair.PUSH and item.run}:
         runs.delete(run)
-    exporter = Exporter(ledger, runs, study)
+    exporter = Exporter(ledger, runs, study, page)
     exporter.push_study(again=True)
+    exporter.push_page(again=True)
     for trial in dict.fromkeys(item.trial for item in differences if item.trial is not None):
         exporter.push(ledger.trial(trial))
 
@@ -136,7 +146,7 @@ def _surplus(run: FoundRun, why: str) -> Difference:
 
 
 def _study_differences(
-    runs: Runs, study: StudyRow, index: RunIndex, parent: FoundRun | None
+    runs: Runs, study: StudyRow, index: RunIndex, parent: FoundRun | None, page: Path | None
 ) -> Iterator[Difference]:
     contents = study_contents(study)
     if parent is None:
@@ -147,8 +157,12 @@ def _study_differences(
     given = {"status": parent.status, **{f"tag {k}": v for k, v in parent.tags.items()}}
     wanted["dataset"] = study.data_fingerprint[:DIGEST_LENGTH]
     given["dataset"] = wanted["dataset"] if wanted["dataset"] in parent.digests else "none"
-    if STUDY_FILE not in runs.artifacts(parent.id):
-        wanted[STUDY_FILE], given[STUDY_FILE] = "stored", "none"
+    files = {STUDY_FILE}
+    if digest := page_digest(page):
+        wanted[f"tag {PAGE_TAG}"] = digest
+        files.add(PAGE_FILE)
+    for file in sorted(files - runs.artifacts(parent.id)):
+        wanted[file], given[file] = "stored", "none"
     for what, value in wanted.items():
         if given.get(what) != value:
             yield Difference(study.name, what, value, given.get(what, "none"), Repair.PUSH)
@@ -207,17 +221,27 @@ def show(comparison: Comparison, study: str, console: Console) -> None:
 
 
 def reconcile(
-    ledger: Ledger, runs: Runs, studies: Sequence[str], check: bool, console: Console
+    ledger: Ledger,
+    runs: Runs,
+    studies: Sequence[str],
+    check: bool,
+    console: Console,
+    home: Path | None = None,
 ) -> bool:
-    """Compare, print, repair unless ``check``, and compare again; whether all is equal at last."""
+    """Compare, print, repair unless ``check``, and compare again; whether all is equal at last.
+
+    Args:
+        home: where the studies' HTML reports are; they are left out where it is not given.
+    """
     equal, trials, points = True, 0, 0
     for study in studies:
-        comparison = compare(ledger, runs, study)
+        page = report_page(home, study) if home else None
+        comparison = compare(ledger, runs, study, page)
         if comparison.differences:
             show(comparison, study, console)
             if not check:
-                repair(ledger, runs, study, comparison.differences)
-                comparison = compare(ledger, runs, study)
+                repair(ledger, runs, study, comparison.differences, page)
+                comparison = compare(ledger, runs, study, page)
                 if comparison.differences:
                     console.print("left after the repair:")
                     show(comparison, study, console)
@@ -254,17 +278,17 @@ def _run(home: Path, study: str | None, check: bool) -> int:
         with serve(home) as server:
             if not server.wait_ready():
                 raise ServerError(f"no MLflow server answers at {server.uri}")
-            return _compared(ledger, server.uri, names, check)
+            return _compared(ledger, server.uri, names, check, home)
     finally:
         ledger.close()
 
 
-def _compared(ledger: Ledger, uri: str, names: Sequence[str], check: bool) -> int:
+def _compared(ledger: Ledger, uri: str, names: Sequence[str], check: bool, home: Path) -> int:
     runs = MlflowRuns(uri)
     from mlflow.exceptions import MlflowException
 
     try:
-        return 0 if reconcile(ledger, runs, names, check, Console()) else 1
+        return 0 if reconcile(ledger, runs, names, check, Console(), home) else 1
     except MlflowException as error:
         reason = str(error).splitlines()[0]
         raise ServerError(f"the MLflow server at {uri} failed: {reason}") from None

@@ -1,6 +1,7 @@
 """The failure signatures are measured as defined, and their warnings fire where they should."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
-from sslcl.diagnostics import Finding, class_gains, diagnose, label_geometry
+from sslcl.diagnostics import Finding, class_gains, diagnose, label_cosines, label_geometry
 from sslcl.training import Trainer
 
 DISTANCE = "label_embedding_distance_min"
@@ -103,6 +104,21 @@ def test_distance_and_rank_are_as_defined(classes, width, seed, scale):
     assert found[RANK].value <= classes - 1 + 1e-6
 
 
+@settings(deadline=None)
+@given(st.integers(2, 6), st.integers(2, 8), st.integers(0, 2**20), st.floats(1e-3, 1e3))
+def test_cosines_are_as_defined(classes, width, seed, scale):
+    vectors = torch.randn(classes, width, generator=torch.Generator().manual_seed(seed)).double()
+    found = by_name(label_cosines(vectors * scale, names(classes)))
+    expected = {}
+    for i in range(classes):
+        for j in range(i + 1, classes):
+            a, b = vectors[i].numpy(), vectors[j].numpy()
+            cosine = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+            expected[f"label_cosine:class{i}|class{j}"] = pytest.approx(cosine, abs=1e-9)
+    assert {name: finding.value for name, finding in found.items()} == expected
+    assert warned(found) == set()
+
+
 # ---- gain of each class ----
 
 
@@ -157,6 +173,9 @@ SIGNS = {"logit_std", "gradient_norm"}
 )
 def test_a_run_has_every_signature_that_applies(changes, expected, data):
     found = findings_of(trained(data, **changes), data)
+    if DISTANCE in expected:
+        pairs = combinations(data.label_names, 2)
+        expected = expected | {f"label_cosine:{a}|{b}" for a, b in pairs}
     assert set(found) == expected | {f"class_gain:{name}" for name in data.label_names}
     assert all(math.isfinite(finding.value) for finding in found.values())
 
@@ -167,6 +186,8 @@ def test_measurements_are_those_of_the_best_epoch(trainer, data):
         assert found[name].value == trainer.best_metrics[name]
     vectors = trainer.model.objective.label_vectors()
     assert found[DISTANCE] == geometry(vectors)[DISTANCE]
+    cosines = label_cosines(vectors, data.label_names)
+    assert [found[cosine.name] for cosine in cosines] == cosines
     f1 = trainer.validation().metrics
     for name in data.label_names:
         gain = f1[f"f1:{name}"] - trainer.class_prior[name]

@@ -1,5 +1,6 @@
 """The mirror against a server in memory: one run per trial, however often and wherever it dies."""
 
+import hashlib
 import math
 import threading
 import time
@@ -592,3 +593,79 @@ def test_the_confusion_matrix_has_the_true_class_in_rows() -> None:
     (axes,) = confusion_figure(shown, LABELS).axes
     assert [text.get_text() for text in axes.texts] == [str(n) for n in matrix.ravel()]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+
+
+def push_page(ledger: Ledger, runs: MemoryRuns, page: Path) -> Exporter:
+    exporter = Exporter(ledger, runs, STUDY, page)
+    exporter.push_study()
+    exporter.push_page()
+    return exporter
+
+
+def parent_of(runs: MemoryRuns) -> dict[str, Any]:
+    (parent,) = [r for r in runs.stored.values() if r["tags"].get("kind") == "study"]
+    return parent
+
+
+def test_the_report_goes_to_the_parent_run_whenever_it_is_new(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    page, runs = tmp_path / "report.html", MemoryRuns()
+    exporter = push_page(ledger, runs, page)
+    assert parent_of(runs)["artifacts"] == {"study.json"}
+    for text in ("first", "second"):
+        page.write_text(text)
+        exporter.push_page()
+        digest = parent_of(runs)["tags"]["report_sha256"]
+        assert digest == hashlib.sha256(text.encode()).hexdigest()
+        assert "report.html" in parent_of(runs)["artifacts"]
+        written = runs.writes
+        exporter.push_page()
+        push_page(ledger, runs, page)
+        assert runs.writes == written
+
+
+def test_the_report_is_delivered_at_least_once(ledger: Ledger, tmp_path: Path) -> None:
+    """The connection breaks at every call in turn, before or after it took effect."""
+    page = tmp_path / "report.html"
+    page.write_text("<p>found</p>")
+    for fatal in range(12):
+        runs, calls = MemoryRuns(), iter(range(100))
+
+        def strike(moment: str, calls: Iterator[int] = calls, fatal: int = fatal) -> None:
+            if next(calls) == fatal:
+                raise ConnectionError(moment)
+
+        runs.strike = strike
+        ledger.set_mirror_study(STUDY, None, None, 0)
+        for _ in range(2):
+            with suppress(ConnectionError):
+                push_page(ledger, runs, page)
+        assert "report.html" in parent_of(runs)["artifacts"]
+        assert parent_of(runs)["tags"]["report_sha256"]
+
+
+def test_drain_waits_for_the_report(ledger: Ledger, tmp_path: Path) -> None:
+    page, runs = tmp_path / "report.html", MemoryRuns()
+    with Mirror(ledger.url, STUDY, "memory", 0.02, lambda uri: runs, page) as mirror:
+        assert mirror.drain(10.0)
+        page.write_text("<p>found</p>")
+        assert mirror.drain(10.0)
+        assert "report.html" in parent_of(runs)["artifacts"]
+
+
+def test_reconcile_brings_a_lost_report_back(ledger: Ledger, tmp_path: Path) -> None:
+    page, runs = tmp_path / "report.html", MemoryRuns()
+    page.write_text("<p>found</p>")
+    push_page(ledger, runs, page)
+    assert compare(ledger, runs, STUDY, page).differences == ()
+    parent_of(runs)["artifacts"].discard("report.html")
+    (lost,) = compare(ledger, runs, STUDY, page).differences
+    assert (lost.what, lost.mlflow) == ("report.html", "none")
+    repair(ledger, runs, STUDY, [lost], page)
+    assert compare(ledger, runs, STUDY, page).differences == ()
+    page.write_text("<p>newer</p>")
+    (stale,) = compare(ledger, runs, STUDY, page).differences
+    assert stale.what == "tag report_sha256"
+    repair(ledger, runs, STUDY, [stale], page)
+    assert compare(ledger, runs, STUDY, page).differences == ()
