@@ -17,7 +17,17 @@ from search_spaces.factors import (
     parse_factor,
     refuse_repeats,
 )
-from search_spaces.schema import Ablate, Assignment, Budget, Confirm, Resources, Search, Study
+from search_spaces.schema import (
+    COMPONENTS,
+    Ablate,
+    Assignment,
+    Budget,
+    Confirm,
+    Report,
+    Resources,
+    Search,
+    Study,
+)
 from sslcl.config import Scalar, TrialConfig
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
@@ -26,6 +36,7 @@ _SECTIONS = {
     "search": Search,
     "confirm": Confirm,
     "ablate": Ablate,
+    "report": Report,
     "resources": Resources,
     "budget": Budget,
 }
@@ -63,6 +74,7 @@ def parse_study(values: Mapping[str, Any], where: str) -> Study:
         if key in raw
     }
     study = _study({**raw, **sections, "factors": _parents_first(factors, where)}, where)
+    _check_not_empty(study, where)
     _check_dataset(study, where)
     study = _check_levels(study, where)
     _check_phases(study, where)
@@ -99,14 +111,18 @@ def _check_base(base: object, where: str) -> None:
 
 
 def _factors(raw: object, where: str) -> dict[str, Factor]:
-    if not raw:
-        raise InputError(f"{where}: factors: the space is empty: expected at least one factor")
     place = f"{where}: factors"
-    found = {str(k): parse_factor(str(k), v, where) for k, v in _section(raw, place).items()}
+    found = {str(k): parse_factor(str(k), v, where) for k, v in _section(raw or {}, place).items()}
     for name, factor in found.items():
         for parent, levels in factor.when.items():
             _check_condition(found, parent, levels, f"{place}.{name}.when")
     return found
+
+
+def _check_not_empty(study: Study, where: str) -> None:
+    alone = study.ablate and not study.ablate.needs_factors and not study.search
+    if not study.factors and not alone:
+        raise InputError(f"{where}: factors: the space is empty: expected at least one factor")
 
 
 def _check_condition(
@@ -142,14 +158,10 @@ def _parents_first(factors: dict[str, Factor], where: str) -> dict[str, Factor]:
 
 def _check_dataset(study: Study, where: str) -> None:
     source = CATALOG.get(study.dataset, f"{where}: dataset")
-    prefix = "dataset_options."
-    varied = {k.removeprefix(prefix): f for k, f in study.factors.items() if k.startswith(prefix)}
-    changes = [{}, *({key: probe} for key, factor in varied.items() for probe in factor.probes())]
-    for change in changes:
-        try:
-            source.check_options({**study.dataset_options, **change})
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
+    try:
+        source.check_options(study.dataset_options)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _check_levels(study: Study, where: str) -> Study:
@@ -229,6 +241,9 @@ def _check_search(study: Study, search: Search, where: str) -> None:
 
 def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
     place = f"{where}: ablate"
+    if ablate.needs_factors and not ablate.factors:
+        raise InputError(f"{place}.factors is empty: design {ablate.design} needs at least one")
+    _check_components(ablate, f"{place}.components")
     refuse_repeats(ablate.factors, f"{place}.factors")
     for name in ablate.factors:
         if name not in study.factors:
@@ -242,12 +257,42 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
         refuse_repeats(levels, f"{place}.levels.{name}")
         for level in levels:
             _check_level(study, name, level, f"{place}.levels")
+    if not ablate.has_cells and not (study.search or study.confirm):
+        raise InputError(f"{place}.design is search, but nothing is searched: add a search phase")
+    if ablate.design == "tuned":
+        _check_tuned(study, ablate, place)
     if ablate.reference == "winner":
         if not (study.search or study.confirm):
             hint = "add a search phase, or give levels as in {objective: sslcl}"
             raise InputError(f"{place}.reference is winner, but nothing is searched: {hint}")
         return
     _check_assignment(study, ablate.reference, f"{place}.reference")
+
+
+def _check_components(ablate: Ablate, place: str) -> None:
+    if not ablate.components:
+        raise InputError(f"{place} is empty: expected at least one of {', '.join(COMPONENTS)}")
+    refuse_repeats(ablate.components, place)
+    for name in ablate.components:
+        if name not in COMPONENTS:
+            raise unknown("component", name, COMPONENTS, place)
+
+
+def _check_tuned(study: Study, ablate: Ablate, place: str) -> None:
+    held = {*ablate.factors, *(study.search.fixed if study.search else ())}
+    if held >= set(study.factors):
+        raise InputError(
+            f"{place}.design is tuned, but no factor is left to tune: expected one that is neither "
+            "in ablate.factors nor in search.fixed"
+        )
+    if ablate.reference == "winner":
+        return
+    for name in ablate.reference:
+        if name in study.factors and name not in ablate.factors:
+            raise InputError(
+                f"{place}.reference.{name}: the design tuned searches {name} in every cell: "
+                "expected only factors of ablate.factors"
+            )
 
 
 def _check_assignment(study: Study, assignment: Assignment, place: str) -> None:

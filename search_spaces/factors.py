@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sslcl.config import Scalar, TrialConfig
 from sslcl.errors import InputError, did_you_mean, unknown
 
-OPTION_FIELDS = ("backbone_options", "dataset_options")
+OPTION_FIELDS = ("backbone_options",)
 """Configuration fields whose entries are factors of their own, written with a dot."""
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -136,10 +136,14 @@ def check_factor_name(name: str, where: str) -> None:
     reasons = {
         "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
         "dataset": "a study has one dataset: run it again with --data NAME to compare",
+        "dataset_options": "a study has one dataset: fix its options with "
+        "--set dataset_options.NAME=VALUE, and compare two studies",
+        "test_modalities": "no search can judge it, the test split is sealed: see "
+        "ablate.design leave_one_out",
         **{field: f"name one option: {field}.<option>" for field in OPTION_FIELDS},
     }
-    if name in reasons:
-        raise InputError(f"{where}: factors.{name}: not a factor: {reasons[name]}")
+    if field in reasons:
+        raise InputError(f"{where}: factors.{name}: not a factor: {reasons[field]}")
     if name not in TrialConfig.model_fields:
         valid = set(TrialConfig.model_fields) - set(reasons)
         raise unknown("factor", name, valid, f"{where}: factors")
@@ -177,6 +181,9 @@ def one_line(error: ValidationError, where: str, path: str) -> str:
     cause = problem.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return f"{where}: {place}: {cause}"
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        valid = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
+        return f"{where}: {place} is '{problem['input']}': {did_you_mean(problem['input'], valid)}"
     if problem["type"] == "missing":
         return f"{where}: {place} is missing"
     got = repr(problem["input"])

@@ -23,9 +23,6 @@ def use_dataset(values: Content, name_or_path: str) -> Content:
     if name_or_path not in CATALOG.names() and Path(name_or_path).expanduser().exists():
         where = str(Path(name_or_path).expanduser().resolve())
         values |= {"dataset": "path", "dataset_options": {"path": where}}
-    for factor in list(_factors(values)):
-        if str(factor).startswith("dataset_options."):
-            values = _without(values, str(factor))
     return values
 
 

@@ -3,17 +3,19 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
 from sslcl.config import Scalar, TrialConfig
-from sslcl.errors import unknown
+from sslcl.errors import InputError, unknown
 
 __all__ = [
+    "COMPONENTS",
     "FIRST_FRESH_SEED",
+    "TUNED_TRIALS",
     "Ablate",
     "Assignment",
     "Budget",
@@ -22,6 +24,7 @@ __all__ = [
     "Factor",
     "Float",
     "Integer",
+    "Report",
     "Resources",
     "Search",
     "Study",
@@ -31,9 +34,25 @@ __all__ = [
 FIRST_FRESH_SEED = 1001
 """Seeds of confirmation and ablation count up from here; those of search stay below."""
 
+TUNED_TRIALS = 8
+"""Search trials of every cell of the design ``tuned`` that does not say how many."""
+
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
 _Seeds = Annotated[int, Field(ge=1)]
+Design = Literal["search", "grid", "fractional", "one_factor", "leave_one_out", "tuned"]
+COMPONENTS = (
+    "label_label_term",
+    "class_weights",
+    "focusing",
+    "view",
+    "augmentation",
+    "cross_entropy_term",
+    "context",
+    "train_modality",
+    "test_modality",
+)
+"""What ``leave_one_out`` removes from the reference; each view and modality in its turn."""
 
 
 class Search(Section):
@@ -60,15 +79,48 @@ class Confirm(Section):
 
 
 class Ablate(Section):
-    """The phase that varies factors around a reference with fresh seeds."""
+    """The phase that goes around a reference with fresh seeds; its design says which cells."""
 
-    factors: Annotated[tuple[str, ...], Field(min_length=1)]
-    design: Literal["one_factor", "grid"] = "one_factor"
+    factors: tuple[str, ...] = ()
+    """What varies; ``search`` and ``leave_one_out`` do without."""
+    design: Design = "one_factor"
     seeds: _Seeds = 5
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
     """The search's winner, or a level for some factors; the others are as in the base."""
     levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
-    """Levels to try of factors that the search draws from a range."""
+    """Levels to try instead of a factor's own; needed for one that is a range."""
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """Search trials of every cell; the design ``tuned`` alone reads it."""
+    components: tuple[str, ...] = COMPONENTS
+    """What ``leave_one_out`` removes."""
+    resolution: Literal[3, 4] = 4
+    """Of the ``fractional`` design: 4 keeps main effects clear of two-way interactions, 3 does
+    with about half the runs and does not."""
+
+    @property
+    def needs_factors(self) -> bool:
+        """Whether the design varies factors."""
+        return self.design not in ("search", "leave_one_out")
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether there is anything to train: ``search`` ends with the confirmation."""
+        return self.design != "search"
+
+    @property
+    def tuning_trials(self) -> int:
+        """The search budget of every cell of the design ``tuned``."""
+        return self.trials or TUNED_TRIALS
+
+
+class Report(Section):
+    """How results are judged; it changes no trial."""
+
+    smallest_difference: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
+    """The smallest difference of interest, in the metric's units: 0.01 is a point of F1."""
+    correction: Literal["holm", "bh"] = "holm"
+    """Of p-values within a table: Holm's for any error at all, Benjamini and Hochberg's for the
+    share of false discoveries."""
 
 
 class Resources(Section):
@@ -78,6 +130,17 @@ class Resources(Section):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    exclusive: bool = False
+    """Whether trials run one at a time, so that none slows another while its cost is measured."""
+
+    @model_validator(mode="after")
+    def _exclusive_is_one_at_a_time(self) -> Self:
+        if self.exclusive and (self.workers or 1) > 1:
+            raise InputError(
+                f"workers is {self.workers} and exclusive is true: expected one of them, since "
+                "exclusive trials run one at a time"
+            )
+        return self
 
 
 class Budget(Section):
@@ -96,11 +159,12 @@ class Study(Section):
     modalities: tuple[str, ...] | None = None
     base: dict[str, Any] = Field(default_factory=dict)
     """Configuration fields that do not vary, and what inactive factors fall back to."""
-    factors: dict[str, Factor]
-    """By name, each one after those it is conditional on."""
+    factors: dict[str, Factor] = Field(default_factory=dict)
+    """By name, each one after those it is conditional on; none where nothing varies."""
     search: Search | None = None
     confirm: Confirm | None = None
     ablate: Ablate | None = None
+    report: Report = Report()
     resources: Resources = Resources()
     budget: Budget = Budget()
 

@@ -64,6 +64,9 @@ class TrialConfig(BaseModel):
     """Which utterances carry loss and score: all (``natural``), as many of each class
     (``balanced``), or at most this ratio of the largest class to the smallest. The others remain
     as context."""
+    test_modalities: tuple[str, ...] | None = None
+    """The modalities given to the trained model on the test split, for what a missing one costs;
+    all of ``modalities`` when left out. Training and the choice of the epoch do not read it."""
 
     backbone: str = "recurrent"
     """Architecture that turns a conversation into one feature per utterance."""
@@ -107,7 +110,8 @@ class TrialConfig(BaseModel):
     """Dropout on the label embeddings."""
 
     augmentation: str = "text_plus_one"
-    """Which masked-modality views give extra positives."""
+    """Which masked-modality views give extra positives: a named set, less any views written after
+    it as in ``text_plus_one-text+audio``."""
 
     learning_rate: Positive = 1e-3
     """Peak learning rate of AdamW."""
@@ -143,8 +147,12 @@ class TrialConfig(BaseModel):
         SIMILARITIES.get(self.similarity)
         check_augmentation(self.augmentation)
         OBJECTIVES.get(self.objective).check(self)
+        for field in ("modalities", "test_modalities"):
+            _check_modalities(field, getattr(self, field))
         if self.modalities is not None:
-            _check_modalities(self.modalities)
+            for name in self.test_modalities or ():
+                if name not in self.modalities:
+                    raise unknown("modality", name, self.modalities, "test_modalities")
         return self
 
     @classmethod
@@ -166,6 +174,7 @@ class TrialConfig(BaseModel):
         Fields that the objective does not read are left out, and so are options at their default,
         so that configurations which can only differ in name are one trial.
         """
+        from sslcl.augmentation import canonical_augmentation
         from sslcl.backbones import BACKBONES
         from sslcl.data import CATALOG
         from sslcl.objectives import OBJECTIVES
@@ -178,8 +187,12 @@ class TrialConfig(BaseModel):
         values["dataset_options"] = source.check_options(self.dataset_options).model_dump(
             mode="json", exclude_defaults=True, exclude=set(source.locations)
         )
-        if values.get("modalities") is not None:
-            values["modalities"] = sorted(values["modalities"])
+        for key in ("modalities", "test_modalities"):
+            values[key] = values[key] and sorted(values[key])
+        if values["test_modalities"] in (None, values["modalities"]):
+            del values["test_modalities"]
+        if "augmentation" in values:
+            values["augmentation"] = canonical_augmentation(self.augmentation)
         return {key: values[key] for key in sorted(values)}
 
     def digest(self) -> str:
@@ -188,12 +201,14 @@ class TrialConfig(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_modalities(names: tuple[str, ...]) -> None:
+def _check_modalities(field: str, names: tuple[str, ...] | None) -> None:
+    if names is None:
+        return
     if not names:
-        raise InputError("modalities is empty: expected at least one modality name")
+        raise InputError(f"{field} is empty: expected at least one modality name")
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"modalities names '{name}' twice: expected each once")
+            raise InputError(f"{field} names '{name}' twice: expected each once")
 
 
 def validated(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:

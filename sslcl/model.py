@@ -70,6 +70,7 @@ class SSLCLModel(nn.Module):
         self.objective = OBJECTIVES.get(config.objective)(config, shape)
         self.input_dropout = nn.Dropout(config.input_dropout)
         self.full_view: View = frozenset(self.modalities)
+        self.test_view: View = frozenset(config.test_modalities or self.modalities)
 
     def loss(self, batch: Batch) -> Loss:
         """The objective on one batch, over all the views it asks for.
@@ -86,9 +87,9 @@ class SSLCLModel(nn.Module):
         loss: Loss = self.objective(features, labels)
         return loss
 
-    def scores(self, batch: Batch) -> Tensor:
-        """``(N, C)`` class scores of the batch's utterances from all modalities."""
-        features = self.backbone.features(self._standardised(batch), self.full_view)
+    def scores(self, batch: Batch, view: View | None = None) -> Tensor:
+        """``(N, C)`` class scores of the batch's utterances, from all modalities or a view."""
+        features = self.backbone.features(self._standardised(batch), view or self.full_view)
         return self.objective.scores(features)
 
     def _standardised(self, batch: Batch) -> Batch:
@@ -137,9 +138,9 @@ def chosen_modalities(config: TrialConfig, dataset: Dataset) -> tuple[str, ...]:
     Raises:
         InputError: when the dataset lacks one that the configuration names.
     """
-    if config.modalities is None:
-        return tuple(dataset.modalities)
-    for name in config.modalities:
+    for name in (*(config.modalities or ()), *(config.test_modalities or ())):
         if name not in dataset.modalities:
             raise unknown("modality", name, dataset.modalities, f"dataset '{dataset.name}'")
+    if config.modalities is None:
+        return tuple(dataset.modalities)
     return tuple(name for name in dataset.modalities if name in config.modalities)

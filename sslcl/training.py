@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from sslcl.backbones import View
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
 from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split
@@ -160,8 +161,8 @@ class Trainer:
             chosen = [split[i] for i in order[start : start + size]]
             yield Batch.of(chosen).to(self.device)
 
-    def evaluate(self, split: Split) -> Predictions:
-        """Predict ``split`` with the model as it stands.
+    def evaluate(self, split: Split, view: View | None = None) -> Predictions:
+        """Predict ``split`` with the model as it stands, from all modalities or from a view.
 
         Raises:
             Diverged: when a class score is not finite, so that its prediction would mean nothing.
@@ -170,7 +171,7 @@ class Trainer:
         predicted: list[Tensor] = []
         with torch.no_grad(), self._precision():
             for batch in self._batches(split, _EVALUATION_BATCH, shuffle=False):
-                found = self.model.scores(batch)
+                found = self.model.scores(batch, view)
                 if not found.isfinite().all():
                     raise Diverged(self.epoch, "class_scores")
                 predicted.append(found.argmax(dim=-1).cpu())
@@ -189,13 +190,13 @@ class Trainer:
             metrics=scores(confusion, self._label_names),
         )
 
-    def test(self, split: Split) -> Predictions:
-        """Predict the test split, of which the same share of classes carries a score."""
-        return self.evaluate(select(split, self.config.balance))
-
     def validation(self) -> Predictions:
         """Predict the validation split."""
         return self.evaluate(self._validation)
+
+    def test(self, split: Split) -> Predictions:
+        """Predict the test split, from the modalities and in the balance of the configuration."""
+        return self.evaluate(select(split, self.config.balance), self.model.test_view)
 
     def restore_best(self) -> None:
         """Put back the model of the best epoch."""

@@ -11,11 +11,13 @@ from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
 from sslcl.identity import trial_identity
-from study.plan import ablation_trials, confirm_trials
+from study.cells import ablation_cells
+from study.plan import ablation_trials, confirm_trials, tuned_trials
 from study.progress import PhaseProgress
 from study.resources import Halt, Resources
 from study.sources import ListSource, OptunaSource, Source
-from study.winner import best_of_search, winner_of_confirmation
+from study.tuning import Tuning, search_of, tuned_cells
+from study.winner import best_of_search, winner_of_confirmation, winners_of_tuning
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 RETRIED = (FailureKind.NODE, FailureKind.OUT_OF_MEMORY)
-"""Failures for want of a machine: tried again by the next run, outside of search."""
+"""Failures for want of a machine: tried again by the next run, outside of search and tuning."""
 
 
 class Campaign:
@@ -73,7 +75,7 @@ class Campaign:
         return trial_identity(config, self._dataset.fingerprint)
 
     def run(self) -> None:
-        """Search, confirm and ablate, as far as the study asks and nothing stops it.
+        """Search, confirm, tune and ablate, as far as the study asks and nothing stops it.
 
         Raises:
             NothingToCompare: when a phase ended without a single finished trial.
@@ -81,7 +83,7 @@ class Campaign:
         self._ledger.release_running(self._study.name)
         try:
             with ExitStack() as stack:
-                for phase in (self._search, self._confirm, self._ablate):
+                for phase in (self._search, self._confirm, self._tune, self._ablate):
                     if not self._halt():
                         phase(stack)
         finally:
@@ -91,9 +93,12 @@ class Campaign:
     def _search(self, stack: ExitStack) -> None:
         if self._study.search is None:
             return
+        self._draw(stack, Phase.SEARCH, [search_of(self._study)])
+
+    def _draw(self, stack: ExitStack, phase: Phase, tunings: Sequence[Tuning]) -> None:
         storage = f"sqlite:///{(self._home / 'optuna.db').resolve()}"
-        source = OptunaSource(self._study, self._ledger, storage, self.identify)
-        self._fit(stack, Phase.SEARCH, source, source.remaining, self._dataset.sealed())
+        source = OptunaSource(tunings, self._ledger, storage, self.identify)
+        self._fit(stack, phase, source, source.remaining, self._dataset.sealed())
 
     def _confirm(self, stack: ExitStack) -> None:
         if self._study.confirm is None:
@@ -101,12 +106,33 @@ class Campaign:
         best = best_of_search(self._ledger, self._study, self._study.confirm.top)
         self._train(stack, Phase.CONFIRM, confirm_trials(self._study, best, self.identify))
 
+    def _tune(self, stack: ExitStack) -> None:
+        if self._study.ablate is None or self._study.ablate.design != "tuned":
+            return
+        cells, notes = tuned_cells(self._study, self._reference(), self.identify)
+        for note in notes:
+            self._console.print(f"{Phase.TUNE.value}: {note}")
+        self._draw(stack, Phase.TUNE, [cell.tuning for cell in cells])
+
     def _ablate(self, stack: ExitStack) -> None:
         if self._study.ablate is None:
             return
         reference = self._reference()
+        if self._study.ablate.design == "tuned":
+            cells, _ = tuned_cells(self._study, reference, self.identify)
+            winners, without = winners_of_tuning(self._ledger, cells)
+            for name in without:
+                self._console.print(f"[red]{name}: left out, no trial of its search finished[/red]")
+            reference = winners[0].assignment
+            trials = tuned_trials(self._study, winners, self.identify)
+        else:
+            modalities = tuple(self._dataset.modalities)
+            found = ablation_cells(self._study, reference, self.identify, modalities)
+            for note in found.notes:
+                self._console.print(f"{Phase.ABLATE.value}: {note}")
+            trials = ablation_trials(self._study, reference, self.identify, modalities)
         self._ledger.set_reference(self._study.name, dict(reference))
-        self._train(stack, Phase.ABLATE, ablation_trials(self._study, reference, self.identify))
+        self._train(stack, Phase.ABLATE, trials)
 
     def _reference(self) -> Mapping[str, Any]:
         ablate = self._study.ablate

@@ -1,65 +1,53 @@
 """The cells of an ablation: named configurations around a reference."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Callable, Sequence
 
-from search_spaces.factors import level_name
 from search_spaces.schema import Ablate, Assignment, Categorical, Study
 from sslcl.config import Scalar, TrialConfig
+from sslcl.errors import InputError
+from study.designs.cell import REFERENCE, Cell, Cells
+from study.designs.fractional import fractional
+from study.designs.grid import grid
+from study.designs.leave_one_out import leave_one_out
+from study.designs.one_factor import one_factor
 
-REFERENCE = "reference"
-"""Name of the cell that the others of an ablation are compared with."""
+__all__ = ["REFERENCE", "Cell", "Cells", "ablation_cells", "placeholder"]
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One configuration, whatever its seed.
-
-    Args:
-        name: unique within its phase; ``reference``, ``similarity=dot``, or several such joined.
-        assignment: factor to level; what is inactive under it has no effect.
-        changed: what its name says: the factors it is about and their levels.
-    """
-
-    name: str
-    assignment: Assignment
-    changed: Mapping[str, Scalar] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The cells of a phase, and what was left out of them and why."""
-
-    cells: tuple[Cell, ...]
-    notes: tuple[str, ...] = ()
+_VARYING = {"one_factor": one_factor, "grid": grid, "fractional": fractional}
 
 
 def ablation_cells(
-    study: Study, reference: Assignment, identify: Callable[[TrialConfig], str]
+    study: Study,
+    reference: Assignment,
+    identify: Callable[[TrialConfig], str],
+    modalities: Sequence[str] = (),
 ) -> Cells:
-    """The cells of the study's ablation, the reference first.
+    """The cells of the study's ablation by its design, the reference first.
 
-    ``one_factor``: the reference, and one cell for every other level of every factor that is
-    active under it. ``grid``: all combinations of the factors' levels, the other factors as in the
-    reference; the combination that is the reference bears that name. Cells that compute the
-    same thing appear once.
+    ``one_factor``: one cell for every other level of every factor. ``grid``: all combinations of
+    the factors' levels. ``fractional``: a few of the combinations of two levels of each.
+    ``leave_one_out``: the reference without each component in turn. ``search``: none at all.
+    Cells that compute the same thing appear once, under the name of the first.
 
     Args:
         study: with an ablate phase.
         reference: factor to level; factors left out are as in the base.
         identify: from a configuration to the content hash of its trial.
+        modalities: those of the dataset, in its order; ``leave_one_out`` needs them.
     """
     if study.ablate is None:
         raise ValueError(f"study '{study.name}' has no ablate phase")
-    make = _one_factor if study.ablate.design == "one_factor" else _grid
-    found = make(study, study.ablate, reference)
+    if not study.ablate.has_cells:
+        return Cells(())
+    found = _designed(study, study.ablate, reference, modalities)
     first: dict[str, Cell] = {}
     notes = list(found.notes)
     for cell in (Cell(REFERENCE, reference), *found.cells):
-        config = study.config(cell.assignment, 0)
+        config = cell.config(study, 0)
         same = first.setdefault(identify(config), cell)
-        if same is not cell and study.config(same.assignment, 0) != config:
+        # A row of a design that is the reference needs no word.
+        itself = same.name == REFERENCE and same.config(study, 0) == config
+        if same is not cell and not itself:
             notes.append(f"{cell.name}: left out, it trains the same as {same.name}")
     return Cells(tuple(first.values()), tuple(notes))
 
@@ -79,33 +67,11 @@ def placeholder(study: Study) -> dict[str, Scalar]:
     return found
 
 
-def _one_factor(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
-    cells: list[Cell] = []
-    notes: list[str] = []
-    for name in ablate.factors:
-        if not study.active(name, reference):
-            unmet = ", ".join(
-                f"{parent}={'|'.join(map(level_name, levels))}"
-                for parent, levels in study.factors[name].when.items()
-            )
-            notes.append(f"{name}: skipped, the reference does not read it (it needs {unmet})")
-            continue
-        cells += [
-            Cell(_name({name: level}), {**reference, name: level}, {name: level})
-            for level in study.ablation_levels(name)
-        ]
-    return Cells(tuple(cells), tuple(notes))
-
-
-def _grid(study: Study, ablate: Ablate, reference: Assignment) -> Cells:
-    cells: dict[str, Cell] = {}
-    for levels in product(*(study.ablation_levels(name) for name in ablate.factors)):
-        changed = dict(zip(ablate.factors, levels, strict=True))
-        assignment = {**reference, **changed}
-        read = {k: level for k, level in changed.items() if study.active(k, assignment)}
-        cells.setdefault(_name(read), Cell(_name(read), assignment, read))
-    return Cells(tuple(cells.values()))
-
-
-def _name(levels: Mapping[str, Scalar]) -> str:
-    return ", ".join(f"{name}={level_name(level)}" for name, level in levels.items())
+def _designed(
+    study: Study, ablate: Ablate, reference: Assignment, modalities: Sequence[str]
+) -> Cells:
+    if ablate.design == "leave_one_out":
+        return leave_one_out(study, ablate, reference, modalities)
+    if ablate.design not in _VARYING:
+        raise InputError(f"ablate.design {ablate.design} has no cells of its own")
+    return _VARYING[ablate.design](study, ablate, reference)

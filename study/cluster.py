@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from study.worker import TrialWorker, quiet_ray
 
@@ -13,9 +14,10 @@ quiet_ray()
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
+from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
 
-from search_spaces.schema import Study  # noqa: E402
+from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.data.types import Dataset  # noqa: E402
 from study.resources import Resources  # noqa: E402
 from study.sources import Source  # noqa: E402
@@ -102,7 +104,7 @@ class Cluster:
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=stream,
-                scheduler=_scheduler(study) if phase is Phase.SEARCH else FIFOScheduler(),
+                scheduler=ByGroup(study) if phase.searches else FIFOScheduler(),
                 num_samples=-1,
                 reuse_actors=True,
             ),
@@ -124,9 +126,48 @@ class Cluster:
             tuner.fit()
 
 
+class ByGroup(FIFOScheduler):  # type: ignore[misc]
+    """The study's scheduler once for every group of trials: cells do not compete for epochs.
+
+    Args:
+        study: says how trials are pruned.
+    """
+
+    def __init__(self, study: Study) -> None:
+        super().__init__()
+        self._study = study
+        self._groups: dict[str, TrialScheduler] = {}
+
+    def _of(self, trial: Trial) -> TrialScheduler:
+        group = trial.config["order"].group
+        if group not in self._groups:
+            self._groups[group] = _scheduler(self._study)
+        return self._groups[group]
+
+    def on_trial_add(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook, passed on like those below."""
+        self._of(trial).on_trial_add(controller, trial)
+
+    def on_trial_error(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook for a trial that has failed."""
+        self._of(trial).on_trial_error(controller, trial)
+
+    def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Ray's hook: whether the trial goes on."""
+        return str(self._of(trial).on_trial_result(controller, trial, result))
+
+    def on_trial_complete(self, controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Ray's hook for a trial that has ended."""
+        self._of(trial).on_trial_complete(controller, trial, result)
+
+    def on_trial_remove(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook for a trial that was stopped before it ended."""
+        self._of(trial).on_trial_remove(controller, trial)
+
+
 def _scheduler(study: Study) -> TrialScheduler:
-    search = study.search
-    if search is None or search.scheduler == "none":
+    search = study.search or Search(trials=TUNED_TRIALS)
+    if search.scheduler == "none":
         return FIFOScheduler()
     epochs = study.base_config(seed=0).epochs
     return AsyncHyperBandScheduler(

@@ -8,23 +8,28 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Any
 
-from study.cells import REFERENCE
+from threadpoolctl import threadpool_limits
+
+from study.designs.cell import REFERENCE
+from study.freshness import comparison_digest
 from study.metrics_from_confusion import METRICS, Metric
 from study.permutation import permutation_tests
 from study.statistics import SMALLEST_DIFFERENCE, Comparison, Sample, compare
 from study.verdicts import correct, verdict
 from tracking.ledger import Ledger
-from tracking.readings import Confusions, confusions
+from tracking.readings import Confusions, Scored, confusions, scored
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
 REPORTED = (Phase.ABLATE, Phase.CONFIRM)
 """The phases that are tested, the more telling one first."""
+CROSSED = ("grid", "fractional")
+"""Designs whose factors are varied together."""
 _DONE = (Status.COMPLETE, Status.CACHED)
 
 
@@ -36,26 +41,35 @@ class PhaseReading:
         study: its row.
         phase: the phase read.
         trials: its current trials, in plan order.
-        tested: test predictions of the finished ones.
+        ledger: where test predictions are read when they are first asked for.
     """
 
     study: StudyRow
     phase: Phase
     trials: tuple[TrialRow, ...]
-    tested: Confusions
+    ledger: Ledger
 
     @classmethod
     def of(cls, ledger: Ledger, study: str, phase: Phase) -> "PhaseReading":
         """Read the phase; an unknown study is an :class:`~sslcl.errors.InputError`."""
         row = ledger.study(study)
-        trials = tuple(ledger.trials(study, phase=phase))
-        classes = len(row.label_names)
-        return cls(row, phase, trials, confusions(ledger.engine, study, phase, "test", classes))
+        return cls(row, phase, tuple(ledger.trials(study, phase=phase)), ledger)
+
+    @cached_property
+    def tested(self) -> Confusions:
+        """Test predictions of the finished trials."""
+        classes = len(self.study.label_names)
+        return confusions(self.ledger.engine, self.study.name, self.phase, "test", classes)
+
+    @cached_property
+    def scored(self) -> Scored:
+        """Which trials have test predictions, and of how much."""
+        return scored(self.ledger.engine, self.study.name, self.phase, "test")
 
     @cached_property
     def cells(self) -> dict[str, list[TrialRow]]:
         """Finished and tested trials by cell, in plan order."""
-        tested = set(self.tested.trials)
+        tested = self.scored.trials
         cells: dict[str, list[TrialRow]] = defaultdict(list)
         for trial in self.trials:
             if trial.status in _DONE and trial.id in tested:
@@ -168,24 +182,32 @@ def refresh(
 ) -> list[ComparisonRow]:
     """The rows of one table, stored when they are news: reading it again writes nothing.
 
+    Nothing is computed where the stored rows follow from the same trials, rules and code.
+
     The arguments are those of :func:`ablation_rows`.
     """
-    rows = compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+    rules = Rules.of(reading.study, smallest_difference, correction)
+    digest = comparison_digest(reading.study, reading.trials, metric, asdict(rules))
     where = (reading.study.name, reading.phase, metric)
-    if ledger.comparisons(*where) != rows:
-        ledger.put_comparisons(*where, rows)
+    if ledger.comparisons_digest(*where) == digest:
+        return ledger.comparisons(*where)
+    rows = compared(reading, metric, rules)
+    if rows or ledger.comparisons(*where):
+        ledger.put_comparisons(*where, rows, digest)
     return rows
 
 
 def compared(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
     """The rows of a table of scores, as :func:`ablation_rows` gives them; nothing is stored."""
-    scored = Metric.named(metric, reading.study.label_names)
+    measure = Metric.named(metric, reading.study.label_names)
     if not reading.cells:
         return []
     samples, reference = reading.samples, reading.reference
     margin = rules.smallest_difference
-    found = compare(samples, reference, scored, smallest_difference=margin)
-    exchanged = permutation_tests(samples, reference, scored)
+    # The products are many and small: threads would spend longer waiting for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = compare(samples, reference, measure, smallest_difference=margin)
+        exchanged = permutation_tests(samples, reference, measure)
     return judged(rows_of(reading, metric, found, exchanged), rules)
 
 
@@ -267,13 +289,22 @@ def _row(
     )
 
 
+def crosses(study: StudyRow) -> bool:
+    """Whether the design of a study's ablation varies its factors together."""
+    return (study.spec.get("ablate") or {}).get("design") in CROSSED
+
+
 def split_cell(cell: str) -> tuple[str, str]:
     """Factor and level of a cell's name; those of several factors are joined by ``, ``.
 
     Example:
         >>> split_cell("similarity=dot"), split_cell("a=1, b=2"), split_cell("winner")
         (('similarity', 'dot'), ('a, b', '1, 2'), ('configuration', 'winner'))
+        >>> split_cell("without view text+audio")
+        ('without', 'view text+audio')
     """
+    if cell.startswith("without "):
+        return "without", cell.removeprefix("without ")
     parts = [part.partition("=") for part in re.split(r", (?=[\w.]+=)", cell)]
     if not all(equals for _, equals, _ in parts):
         return "configuration", cell

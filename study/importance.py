@@ -22,6 +22,7 @@ from search_spaces.factors import Categorical, level_name
 from search_spaces.schema import Study
 from sslcl.errors import InputError, unknown
 from study.sources import suggest
+from study.tuning import search_of
 from study.winner import search_rows
 from tracking.ledger import Ledger
 from tracking.records import Status
@@ -166,7 +167,7 @@ def _score(trial: TrialRow) -> float:
 def _frozen(study: Study, trial: TrialRow) -> FrozenTrial:
     """The trial as Optuna knew it: what was drawn, and from which distribution."""
     drawn = FixedTrial(study.assignment(trial.config))
-    suggest(study, drawn)
+    suggest(search_of(study), drawn)
     return create_trial(params=drawn.params, distributions=drawn.distributions, value=trial.score)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
 from sslcl.errors import Diverged
+from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
@@ -32,6 +32,7 @@ def train(
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
 ) -> tuple[Trainer, Outcome]:
     """Train ``config`` from the first epoch to the last, here and now."""
+    reset_peak_memory()
     trainer = Trainer(config, dataset, pick_device())
     while not trainer.finished:
         metrics = trainer.fit_epoch()
@@ -44,15 +45,18 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
     trainer.restore_best()
     validation = trainer.validation()
     evaluations = [_evaluation("validation", validation)]
+    spent = cost(trainer, dataset.train)
     if dataset.test is not None:
         evaluations.append(_evaluation("test", trainer.test(dataset.test)))
+        # Inference is not measured in a search, which it would slow down.
+        spent |= profile(trainer, dataset.test)
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
     findings = diagnose(trainer, dataset.label_names, class_f1)
     return Outcome(
         best_epoch=trainer.best_epoch,
         epochs=trainer.epoch,
         score=trainer.best_score,
-        cost=cost(trainer, dataset.train),
+        cost=spent,
         evaluations=tuple(evaluations),
         diagnostics=tuple(Diagnostic(f.name, f.value, f.warning) for f in findings),
         worker=worker_name(trainer.device),
@@ -71,22 +75,10 @@ def unfinished(trainer: Trainer, dataset: Dataset) -> Outcome:
 
 
 def cost(trainer: Trainer, split: Split) -> dict[str, float]:
-    """Seconds of training, parameters, peak memory in MB and training utterances per second.
-
-    Peak memory is the device's on a GPU, else the resident size of the process, which includes
-    the libraries.
-    """
-    if trainer.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated(trainer.device)
-    else:
-        memory = psutil.Process().memory_info().rss
+    """What :func:`~sslcl.profiling.training_cost` tells, and training utterances per second."""
     utterances = sum(len(c) for c in split) * trainer.epoch
-    return {
-        "seconds": trainer.seconds,
-        "parameters": float(sum(p.numel() for p in trainer.model.parameters())),
-        "peak_memory_mb": memory / 2**20,
-        "utterances_per_second": utterances / max(trainer.seconds, 1e-9),
-    }
+    speed = utterances / max(trainer.seconds, 1e-9)
+    return {**training_cost(trainer), "utterances_per_second": speed}
 
 
 def worker_name(device: torch.device) -> str:

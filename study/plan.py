@@ -1,56 +1,22 @@
 """Which trials a study needs: a pure function of the study, the winner and nothing else."""
 
-import hashlib
-import json
-import math
+import heapq
 from collections.abc import Callable, Collection, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from search_spaces.schema import FIRST_FRESH_SEED, Assignment, Study
+from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Study
 from sslcl.config import TrialConfig
 from study.cells import REFERENCE, Cell, Cells, ablation_cells, placeholder
+from study.tuning import Identify, Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
 
-Identify = Callable[[TrialConfig], str]
-"""From a configuration to the content hash of its trial."""
-
-
-def search_seed(study: Study) -> int:
-    """The seed that every search trial is trained with."""
-    return study.search.seed if study.search else 0
+Seconds = Callable[[Phase, TrialConfig], float]
+"""How long a trial of a phase takes, from its configuration or one like it."""
 
 
 def fresh_seeds(count: int) -> tuple[int, ...]:
     """The seeds of confirmation and ablation: the same for every cell, none of them searched."""
     return tuple(range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + count))
-
-
-def search_id(study: Study, number: int) -> str:
-    """The id of the search trial with this number; a changed space gives other ids."""
-    return _hash(study.name, Phase.SEARCH, study.space_digest(), str(number))
-
-
-def search_trial(
-    study: Study, number: int, assignment: Assignment, identify: Identify
-) -> PlannedTrial:
-    """The trial of one suggestion of the sampler, with the levels that the search keeps fixed.
-
-    Args:
-        study: the study.
-        number: the sampler's number of the suggestion.
-        assignment: the suggestion, factor to level.
-        identify: from a configuration to the content hash of its trial.
-    """
-    fixed = study.search.fixed if study.search else {}
-    config = study.config({**assignment, **fixed}, search_seed(study))
-    return PlannedTrial(
-        id=search_id(study, number),
-        phase=Phase.SEARCH,
-        cell=f"trial{number}",
-        identity=identify(config),
-        config=config,
-        number=number,
-    )
 
 
 def confirm_trials(
@@ -63,14 +29,23 @@ def confirm_trials(
     return _trials(study, Phase.CONFIRM, cells, study.confirm.seeds, identify)
 
 
-def ablation_trials(study: Study, reference: Assignment, identify: Identify) -> list[PlannedTrial]:
+def tuned_trials(study: Study, winners: Sequence[Cell], identify: Identify) -> list[PlannedTrial]:
+    """The winner of every cell's own search with the same fresh seeds, the reference first."""
+    if study.ablate is None:
+        raise ValueError(f"study '{study.name}' has no ablate phase")
+    return _trials(study, Phase.ABLATE, winners, study.ablate.seeds, identify)
+
+
+def ablation_trials(
+    study: Study, reference: Assignment, identify: Identify, modalities: Sequence[str] = ()
+) -> list[PlannedTrial]:
     """Every cell around ``reference`` with the same fresh seeds, the reference first.
 
     :func:`study.cells.ablation_cells` says which cells there are.
     """
     if study.ablate is None:
         raise ValueError(f"study '{study.name}' has no ablate phase")
-    cells = ablation_cells(study, reference, identify).cells
+    cells = ablation_cells(study, reference, identify, modalities).cells
     return _trials(study, Phase.ABLATE, cells, study.ablate.seeds, identify)
 
 
@@ -82,11 +57,13 @@ class Slot:
         cell: name of its cell.
         key: the trial's identity, or a stand-in where that is not known yet; slots with the
             same key are trained once.
+        config: the trial's configuration, or one like it where that is not known yet.
         id: the trial's id, where it is known.
     """
 
     cell: str
     key: str
+    config: TrialConfig
     id: str | None = None
 
 
@@ -132,6 +109,7 @@ class PhaseSummary:
         shared: trained by an earlier phase of this plan.
         to_train: the rest.
         seconds: time that the rest takes, where a trial's time is known.
+        work: seconds of training in that time, over all workers.
         provisional: whether the count depends on an earlier phase.
     """
 
@@ -143,6 +121,7 @@ class PhaseSummary:
     shared: int
     to_train: int
     seconds: float | None
+    work: float | None
     provisional: bool
 
 
@@ -151,6 +130,8 @@ def plan(
     identify: Identify,
     reference: Assignment | None = None,
     winners: Sequence[Assignment] = (),
+    modalities: Sequence[str] = (),
+    tuned: Sequence[Cell] = (),
 ) -> Plan:
     """What the study will need.
 
@@ -161,39 +142,40 @@ def plan(
             go around the base as a stand-in, which gives the same number of cells unless
             conditional factors differ.
         winners: the assignments to confirm, best first, where they are known.
+        modalities: those of the dataset, in its order; ``leave_one_out`` needs them.
+        tuned: the winners of the cells' own searches in the design ``tuned``, once known.
     """
     phases: list[PhasePlan] = []
     if study.search:
-        slots = tuple(
-            Slot(f"trial{number}", f"search {number}", search_id(study, number))
-            for number in range(study.search.trials)
-        )
-        phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), slots))
+        search = search_of(study)
+        phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), _drawn(search)))
     if study.confirm:
         phases.append(_confirm_plan(study, identify, winners))
-    if study.ablate:
-        phases.append(_ablation_plan(study, identify, reference))
+    if study.ablate and study.ablate.design == "tuned":
+        phases += _tuned_plans(study, identify, reference, tuned)
+    elif study.ablate and study.ablate.has_cells:
+        phases.append(_ablation_plan(study, identify, reference, modalities))
     return Plan(study.name, tuple(phases))
 
 
 def summary(
-    plan: Plan, finished: Set[str], seconds_per_trial: float | None = None, workers: int = 1
+    plan: Plan, finished: Set[str], seconds: Seconds | None = None, workers: int = 1
 ) -> list[PhaseSummary]:
     """The plan in numbers.
 
     Args:
         plan: what the study will need.
         finished: ids and identities of finished trials.
-        seconds_per_trial: how long one trial takes, if known.
+        seconds: how long the trial of a slot takes, where that is known.
         workers: trials at a time.
     """
     planned: set[str] = set()
     rows: list[PhaseSummary] = []
     for phase in plan.phases:
         left = [slot for slot in phase.slots if not {slot.key, slot.id} & finished]
-        fresh = {slot.key for slot in left} - planned
-        planned |= fresh
-        seconds = seconds_per_trial and seconds_per_trial * math.ceil(len(fresh) / workers)
+        fresh = list({slot.key: slot for slot in left if slot.key not in planned}.values())
+        planned |= {slot.key for slot in fresh}
+        times = [seconds(phase.phase, slot.config) for slot in fresh] if seconds else None
         rows.append(
             PhaseSummary(
                 phase=phase.phase,
@@ -203,35 +185,20 @@ def summary(
                 finished=len(phase.slots) - len(left),
                 shared=len(left) - len(fresh),
                 to_train=len(fresh),
-                seconds=seconds,
+                seconds=None if times is None else elapsed(times, workers),
+                work=None if times is None else sum(times),
                 provisional=phase.provisional,
             )
         )
     return rows
 
 
-def detectable_difference(seeds: int, sd: float) -> float:
-    """The smallest true difference that a paired t-test shows with a probability of 80 %.
-
-    The d with P(|T| > t) = 0.8, where T is noncentral t with ``seeds`` - 1 degrees of freedom and
-    noncentrality d / ``sd`` * sqrt(``seeds``), and t the two-sided critical value at 5 %, before
-    any correction.
-
-    Args:
-        seeds: pairs; infinity is returned for fewer than two.
-        sd: standard deviation of the paired differences, in the metric's units.
-    """
-    if seeds < 2:
-        return math.inf
-    # Takes more than a second to import, which only this needs.
-    from statsmodels.stats.power import TTestPower
-
-    effect = TTestPower().solve_power(nobs=seeds, alpha=0.05, power=0.8)
-    return float(effect) * sd
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+def elapsed(seconds: Sequence[float], workers: int) -> float:
+    """Time that trials of these lengths take, each given to the worker that is free first."""
+    free = [0.0] * workers
+    for length in seconds:
+        heapq.heapreplace(free, free[0] + length)
+    return max(free)
 
 
 def _trials(
@@ -241,15 +208,25 @@ def _trials(
     trials: list[PlannedTrial] = []
     for seed in fresh_seeds(seeds):
         for cell in cells:
-            config = study.config(cell.assignment, seed)
+            config = cell.config(study, seed)
             identity = identify(config)
-            trial_id = _hash(study.name, phase, cell.name, identity)
+            trial_id = digest_of(study.name, phase, cell.name, identity)
             trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config))
     return trials
 
 
 def _slots(trials: Sequence[PlannedTrial]) -> tuple[Slot, ...]:
-    return tuple(Slot(trial.cell, trial.identity, trial.id) for trial in trials)
+    return tuple(Slot(trial.cell, trial.identity, trial.config, trial.id) for trial in trials)
+
+
+def _drawn(tuning: Tuning) -> tuple[Slot, ...]:
+    """Room for the trials of a search."""
+    like = tuning.study.config(tuning.held, tuning.settings.seed)
+    cell = tuning.cell or "trial"
+    return tuple(
+        Slot(cell, f"{tuning.phase} {cell} {number}", like, tuning.id(number))
+        for number in range(tuning.settings.trials)
+    )
 
 
 def _stand_in(rank: int, seed: int) -> str:
@@ -266,29 +243,64 @@ def _confirm_plan(study: Study, identify: Identify, winners: Sequence[Assignment
         cells = tuple(dict.fromkeys(trial.cell for trial in trials))
         return PhasePlan(Phase.CONFIRM, cells, seeds, _slots(trials))
     ranks = range(1, study.confirm.top + 1)
-    slots = tuple(Slot(f"rank{rank}", _stand_in(rank, seed)) for seed in seeds for rank in ranks)
+    like = study.config(placeholder(study), 0)
+    slots = tuple(
+        Slot(f"rank{rank}", _stand_in(rank, seed), like) for seed in seeds for rank in ranks
+    )
     cells = tuple(f"rank{rank}" for rank in ranks)
     return PhasePlan(Phase.CONFIRM, cells, seeds, slots, provisional=True)
 
 
-def _ablation_plan(study: Study, identify: Identify, reference: Assignment | None) -> PhasePlan:
+def _ablation_plan(
+    study: Study, identify: Identify, reference: Assignment | None, modalities: Sequence[str]
+) -> PhasePlan:
     if study.ablate is None:
         raise ValueError(f"study '{study.name}' has no ablate phase")
-    if study.ablate.reference != "winner":
-        reference = study.ablate.reference
-    elif reference is None and not study.search:
-        reference = {}
-    provisional = reference is None
-    around = placeholder(study) if reference is None else reference
-    found: Cells = ablation_cells(study, around, identify)
-    trials = ablation_trials(study, around, identify)
+    around, provisional = _around(study, study.ablate, reference)
+    found: Cells = ablation_cells(study, around, identify, modalities)
+    trials = ablation_trials(study, around, identify, modalities)
     slots = _slots(trials)
     if provisional:
         # The reference will be one of the confirmed configurations, trained there already.
         slots = tuple(
-            Slot(trial.cell, _stand_in(1, trial.config.seed)) if trial.cell == REFERENCE else slot
+            replace(slot, key=_stand_in(1, trial.config.seed), id=None)
+            if trial.cell == REFERENCE
+            else slot
             for slot, trial in zip(slots, trials, strict=True)
         )
     cells = tuple(cell.name for cell in found.cells)
     seeds = fresh_seeds(study.ablate.seeds)
     return PhasePlan(Phase.ABLATE, cells, seeds, slots, provisional, found.notes)
+
+
+def _tuned_plans(
+    study: Study, identify: Identify, reference: Assignment | None, tuned: Sequence[Cell]
+) -> list[PhasePlan]:
+    if study.ablate is None:
+        raise ValueError(f"study '{study.name}' has no ablate phase")
+    around, provisional = _around(study, study.ablate, reference)
+    cells, notes = tuned_cells(study, around, identify)
+    budgets = tuple(slot for cell in cells for slot in _drawn(cell.tuning))
+    names = tuple(str(cell.tuning.cell) for cell in cells)
+    seed = (cells[0].tuning.settings.seed,)
+    tune = PhasePlan(Phase.TUNE, names, seed, budgets, provisional, notes)
+    seeds = fresh_seeds(study.ablate.seeds)
+    if tuned:
+        slots = _slots(tuned_trials(study, tuned, identify))
+        return [tune, PhasePlan(Phase.ABLATE, tuple(c.name for c in tuned), seeds, slots)]
+    slots = tuple(
+        Slot(cell.name, f"winner of {cell.name} {seed}", study.config(cell.tuning.held, seed))
+        for seed in seeds
+        for cell in cells
+    )
+    rows = tuple(cell.name for cell in cells)
+    return [tune, PhasePlan(Phase.ABLATE, rows, seeds, slots, provisional=True)]
+
+
+def _around(study: Study, ablate: Ablate, reference: Assignment | None) -> tuple[Assignment, bool]:
+    """What the ablation goes around, and whether that only stands for a winner not yet known."""
+    if ablate.reference != "winner":
+        return ablate.reference, False
+    if reference is None and not study.search:
+        return {}, False
+    return (placeholder(study), True) if reference is None else (reference, False)

@@ -2,12 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean, median
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -15,28 +12,50 @@ from search_spaces.schema import Assignment, Study
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
 from sslcl.identity import trial_identity
-from sslcl.training import Trainer
 from study.campaign import RETRIED
-from study.outcome import pick_device
-from study.plan import (
-    Identify,
-    PhasePlan,
-    Plan,
-    confirm_trials,
-    detectable_difference,
-    plan,
-    search_id,
-    summary,
-)
+from study.cells import Cell
+from study.comparisons import PhaseReading
+from study.estimate import Estimate
+from study.metrics_from_confusion import Metric
+from study.plan import PhasePlan, PhaseSummary, Plan, confirm_trials, plan, summary
+from study.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from study.progress import duration
 from study.resources import Resources
-from study.winner import NothingToCompare, best_of_search, search_rows, winner_of_confirmation
+from study.tuning import Identify, TunedCell, Tuning, search_of, tuned_cells
+from study.winner import (
+    NothingToCompare,
+    best_of_search,
+    tuning_rows,
+    winner_of_confirmation,
+    winners_of_tuning,
+)
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
-SUPPOSED_SD = 0.01
-"""Standard deviation of paired differences, in weighted F1, supposed where nothing is known."""
+METRIC = "weighted_f1"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the results database says of the study.
+
+    Args:
+        rows: the trials of all studies, since one may have trained what another needs.
+        done: ids and identities of the trials that a run would not train.
+        reference: what the ablation goes around.
+        winners: the configurations to confirm, best first.
+        sure: whether the reference is; before the confirmation has ended it is the best of the
+            search.
+        tuned: the winners of the cells' own searches, once all of these have ended.
+    """
+
+    rows: Sequence[TrialRow] = ()
+    done: Set[str] = frozenset()
+    reference: Assignment | None = None
+    winners: Sequence[Assignment] = ()
+    sure: bool = True
+    tuned: Sequence[Cell] = ()
 
 
 def show_plan(
@@ -52,23 +71,32 @@ def show_plan(
 
     ledger = Ledger.at(home) if (home / "results.db").is_file() else None
     try:
-        rows = _rows(ledger)
-        done = _settled(ledger, study, rows)
-        reference, winners, sure = _known_winners(ledger, study, identify, done)
+        known = _known(ledger, study, identify)
+        deviations, source = _deviations(ledger, study, dataset)
     finally:
         if ledger is not None:
             ledger.close()
-    planned = plan(study, identify, reference, winners)
-    if not sure:
+    planned = plan(
+        study,
+        identify,
+        known.reference,
+        known.winners,
+        modalities=tuple(dataset.modalities),
+        tuned=known.tuned,
+    )
+    if not known.sure:
         planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
-    seconds, source = _seconds_per_trial(study, dataset, rows)
     workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
-    console.print(_table(planned, done, seconds, workers))
+    estimate = Estimate(known.rows, dataset)
+    lines = summary(planned, known.done, estimate.seconds, workers)
+    console.print(_table(study.name, lines))
     for phase in planned.phases:
         for note in phase.notes:
             console.print(f"{phase.phase.value}: {note}")
-    console.print(f"a trial takes about {seconds:.1f} s ({source}); {workers} at a time")
-    console.print(_power(study, rows))
+    if budget := _budget(planned):
+        console.print(budget)
+    console.print(_cost(lines, estimate.source, resources, workers))
+    console.print(_power(planned, len(dataset.test or ()), deviations, source))
 
 
 def _rows(ledger: Ledger | None) -> list[TrialRow]:
@@ -78,19 +106,52 @@ def _rows(ledger: Ledger | None) -> list[TrialRow]:
     return [row for study in ledger.studies() for row in ledger.trials(study.name, current=None)]
 
 
-def _settled(ledger: Ledger | None, study: Study, rows: Sequence[TrialRow]) -> set[str]:
-    """Ids and identities of the trials that a run would not train."""
-    complete = {row.identity for row in rows if row.status is Status.COMPLETE}
-    if ledger is None or study.name not in {row.study for row in rows}:
-        return complete
-    fixed = {
+def _known(ledger: Ledger | None, study: Study, identify: Identify) -> Known:
+    rows = _rows(ledger)
+    done = _settled(rows)
+    if study.name not in {row.study for row in rows}:
+        ledger = None
+    if ledger is not None and study.search is not None:
+        done |= _drawn(ledger, search_of(study))
+    reference, winners, sure = _known_winners(ledger, study, identify, done)
+    tuned: Sequence[Cell] = ()
+    if ledger is not None and reference is not None and _is_tuned(study):
+        cells, _ = tuned_cells(study, reference, identify)
+        for cell in cells:
+            done |= _drawn(ledger, cell.tuning)
+        tuned = _tuned(ledger, cells, done) if sure else ()
+    return Known(rows, done, reference, winners, sure, tuned)
+
+
+def _is_tuned(study: Study) -> bool:
+    return study.ablate is not None and study.ablate.design == "tuned"
+
+
+def _settled(rows: Sequence[TrialRow]) -> set[str]:
+    """Ids and identities of the trials that a run would not train, but for those of searches."""
+    return {row.identity for row in rows if row.status is Status.COMPLETE} | {
         row.id
         for row in rows
-        if row.phase is not Phase.SEARCH and row.status.final and row.failure not in RETRIED
+        if not row.phase.searches and row.status.final and row.failure not in RETRIED
     }
-    searched = sum(row.status.final for row in search_rows(ledger, study))
+
+
+def _drawn(ledger: Ledger, tuning: Tuning) -> set[str]:
+    """As many ids of a search as it has trials that have ended."""
+    ended = sum(row.status.final for row in tuning_rows(ledger, tuning))
     # The sampler's numbers may have gaps; the plan counts from 0.
-    return complete | fixed | {search_id(study, number) for number in range(searched)}
+    return {tuning.id(number) for number in range(ended)}
+
+
+def _tuned(ledger: Ledger, cells: Sequence[TunedCell], done: Set[str]) -> Sequence[Cell]:
+    """The winners of the cells' searches, once all of these have ended."""
+    wanted = {c.tuning.id(n) for c in cells for n in range(c.tuning.settings.trials)}
+    if not wanted <= done:
+        return ()
+    try:
+        return winners_of_tuning(ledger, cells)[0]
+    except NothingToCompare:
+        return ()
 
 
 def _known_winners(
@@ -106,7 +167,8 @@ def _known_winners(
         given = study.ablate.reference
     winners: list[Assignment] = [{}]
     if study.search is not None:
-        searched = {search_id(study, number) for number in range(study.search.trials)}
+        search = search_of(study)
+        searched = {search.id(number) for number in range(study.search.trials)}
         if ledger is None or not searched <= done:
             return given, (), True
         try:
@@ -125,34 +187,15 @@ def _known_winners(
 
 
 def _provisional(phase: PhasePlan) -> PhasePlan:
-    return replace(phase, provisional=phase.provisional or phase.phase is Phase.ABLATE)
+    return replace(
+        phase, provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE)
+    )
 
 
-def _seconds_per_trial(
-    study: Study, dataset: Dataset, rows: Sequence[TrialRow]
-) -> tuple[float, str]:
-    """Seconds of one trial: from finished trials like it, else from one epoch of the base."""
-    base = study.base_config(seed=0)
-    like = [
-        row.seconds / row.epochs_run
-        for row in rows
-        if row.status in (Status.COMPLETE, Status.PRUNED)
-        and row.seconds
-        and row.epochs_run
-        and row.config.dataset == study.dataset
-    ]
-    if like:
-        return fmean(like) * base.epochs, f"from {len(like)} finished trials on this data"
-    trainer = Trainer(base.replace(epochs=1), dataset.sealed(), pick_device())
-    trainer.fit_epoch()
-    return trainer.seconds * base.epochs, "from one epoch of the base configuration"
-
-
-def _table(planned: Plan, done: set[str], seconds: float, workers: int) -> Table:
-    table = Table(title=f"plan of {planned.study}: nothing has been started")
+def _table(study: str, rows: Sequence[PhaseSummary]) -> Table:
+    table = Table(title=f"plan of {study}: nothing has been started")
     for heading in ("phase", "cells", "seeds", "trials", "in the ledger", "to train", "time"):
         table.add_column(heading, justify="left" if heading == "phase" else "right")
-    rows = summary(planned, done, seconds, workers)
     for row in rows:
         table.add_row(
             row.phase.value + (" *" if row.provisional else ""),
@@ -173,7 +216,7 @@ def _table(planned: Plan, done: set[str], seconds: float, workers: int) -> Table
     return table
 
 
-def _counts(rows: Sequence[Any]) -> tuple[list[int], list[int], list[int]]:
+def _counts(rows: Sequence[PhaseSummary]) -> tuple[list[int], list[int], list[int]]:
     return (
         [row.trials for row in rows],
         [row.finished + row.shared for row in rows],
@@ -181,28 +224,62 @@ def _counts(rows: Sequence[Any]) -> tuple[list[int], list[int], list[int]]:
     )
 
 
-def _power(study: Study, rows: Sequence[TrialRow]) -> str:
+def _budget(planned: Plan) -> str | None:
+    """What each cell is given in the design ``tuned``."""
+    for phase in planned.phases:
+        if phase.phase is Phase.TUNE:
+            trials = len(phase.slots) // len(phase.cells)
+            cells = "; ".join(phase.cells)
+            return f"every cell is tuned by {trials} trials of its own: {cells}"
+    return None
+
+
+def _cost(rows: Sequence[PhaseSummary], source: str, resources: Resources, workers: int) -> str:
+    """One sentence on time: of a trial, and of the devices that are held meanwhile."""
+    trials = sum(row.to_train for row in rows)
+    if not trials:
+        return "nothing is left to train"
+    each = sum(row.work or 0.0 for row in rows) / trials
+    hours = sum(row.seconds or 0.0 for row in rows) / 3600 * workers
+    held = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    devices = " and ".join(
+        f"{hours * share:.3g} {device}-hours" for device, share in held.items() if share
+    )
+    return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
+
+
+def _power(planned: Plan, conversations: int, deviations: Deviations, source: str) -> str:
     """One sentence on what the ablation could show."""
-    if study.ablate is None:
+    ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
+    if ablation is None:
         return "no ablation is planned"
-    seeds = study.ablate.seeds
+    seeds, comparisons = len(ablation.seeds), len(ablation.cells) - 1
     if seeds < 2:
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
-    sd, source = _spread(study, rows)
-    found = 100 * detectable_difference(seeds, sd)
+
+    def points(count: int) -> str:
+        found = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        return f"{100 * found:.2f} points"
+
+    corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
     return (
-        f"with {seeds} seeds per cell, differences from {found:.2f} points of weighted F1 on "
-        f"would be found 4 times in 5 (seeds only, before correction; sd {100 * sd:.2f}, {source})"
+        f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
+        f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
+        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}"
     )
 
 
-def _spread(study: Study, rows: Sequence[TrialRow]) -> tuple[float, str]:
-    """Standard deviation of paired differences: from earlier ablation cells, else supposed."""
-    scores: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        if row.phase is Phase.ABLATE and row.study == study.name and row.score is not None:
-            scores.setdefault((row.study, row.cell), []).append(row.score)
-    spreads = [float(np.std(s, ddof=1)) for s in scores.values() if len(s) > 1]
-    if spreads:
-        return 2**0.5 * median(spreads), "from the validation scores of finished cells"
-    return SUPPOSED_SD, "supposed"
+def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
+    """How paired differences vary: in ablations on this data, this study's first, else supposed."""
+    metric = Metric.named(METRIC, dataset.label_names)
+    for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
+        if ledger is None or row.data_fingerprint != dataset.fingerprint:
+            continue
+        reading = PhaseReading.of(ledger, row.name, Phase.ABLATE)
+        if not reading.cells:
+            continue
+        found = observed_deviations(reading.samples, reading.reference, metric)
+        if found is not None:
+            return found, f"as in the finished cells of {row.name}"
+    return SUPPOSED, "as is supposed"

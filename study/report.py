@@ -1,4 +1,8 @@
-"""``python -m study.report``: what a study found, as tables, pictures and files."""
+"""``python -m study.report``: what a study found, as tables, pictures and files.
+
+Modules that bring in a heavy library are imported where a table needs them: the table of
+comparisons that are stored already needs none.
+"""
 
 import argparse
 import sys
@@ -8,22 +12,19 @@ from pathlib import Path
 from rich.console import Console
 
 from sslcl.errors import InputError, unknown
-from study.captions import caption, methods_paragraph, notes, reference_levels
+from study.captions import caption, notes, reference_levels
 from study.comparisons import (
     PhaseReading,
     Rules,
     ablation_rows,
     compared,
+    crosses,
     refresh,
     write_comparisons,
 )
 from study.console import person_console
 from study.costs import COSTS, cost_rows, known_metric
-from study.effects import crosses, effects_below, effects_sheet
-from study.figures import forest_plot
-from study.pivots import pivot_sheet
-from study.rank_diagram import rank_diagram
-from study.rankings import rank_levels, ranks_sheet, title_of
+from study.methods import methods_paragraph
 from study.report_options import DEFAULT_METRIC, opened, parse
 from study.selection import Conditions
 from study.sheets import Sheet, render_sheet
@@ -134,6 +135,8 @@ def show_report(ledger: Ledger, study: str, console: Console) -> None:
         console.print(str(error))
         return
     if crosses(ledger.study(study)):
+        from study.effects import effects_below
+
         for sheet in effects_below(reading_of(ledger, study), DEFAULT_METRIC):
             console.print(sheet)
 
@@ -148,6 +151,8 @@ def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
         table = report_table(ledger, study)
     except NothingFinished:
         return []
+    from study.figures import forest_plot  # not where a table is only printed
+
     folder = home / "reports" / study
     folder.mkdir(parents=True, exist_ok=True)
     picture = folder / "ablation.png"
@@ -193,7 +198,6 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     if options.ranks is not None:
         return [_ranks(ledger, options)]
     if options.importance:
-        # Brings in Optuna, which takes most of a second to import and only this needs.
         from study.important import importance_sheet
 
         return [importance_sheet(ledger, study)]
@@ -202,7 +206,11 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
         known_metric(metric, reading.study.label_names)
         words = Conditions.parse(options.where).words
         if not options.pivot:
+            from study.effects import effects_sheet
+
             return [effects_sheet(reading, metric, options.correction, words)]
+        from study.pivots import pivot_sheet
+
         row, column = options.pivot
         return [pivot_sheet(reading, metric, row, column, words)]
     table = report_table(
@@ -223,6 +231,8 @@ def _effects_below(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     study = options.studies[0]
     if options.form == "csv" or not crosses(ledger.study(study)):
         return []
+    from study.effects import effects_below
+
     reading = reading_of(ledger, study, options.phase, options.where)
     words = Conditions.parse(options.where).words
     return effects_below(reading, options.metric, options.correction, words)
@@ -230,6 +240,9 @@ def _effects_below(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
 
 def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:
     """The table of ranks; draws the diagram beside it."""
+    from study.rank_diagram import rank_diagram
+    from study.rankings import rank_levels, ranks_sheet, title_of
+
     readings = [reading_of(ledger, study, options.phase) for study in options.studies]
     ranking, scores, said = rank_levels(readings, options.metric, options.ranks)
     folder = options.home / "reports"

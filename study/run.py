@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from search_spaces.loader import load_study
 from search_spaces.schema import Study
+from sslcl.augmentation import views_of
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
@@ -51,6 +53,12 @@ INTERRUPTED = 130
     metavar="KEY=VALUE",
     help="Change the study: a key such as search.trials=4, or a field such as batch_size=8.",
 )
+@click.option(
+    "--design",
+    metavar="NAME",
+    help="Which ablation: search, grid, fractional, one_factor, leave_one_out or tuned; "
+    "short for --set ablate.design=NAME.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Trials at a time.")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs each trial holds.")
 @click.option("--address", metavar="RAY", help="An existing Ray cluster [env: RAY_ADDRESS].")
@@ -67,6 +75,7 @@ def main(
     data: str | None,
     data_dir: Path | None,
     overrides: Sequence[str],
+    design: str | None,
     workers: int | None,
     gpus_per_trial: float | None,
     address: str | None,
@@ -79,11 +88,12 @@ def main(
     """
     console = person_console()
     try:
-        spec = load_study(study, overrides, data)
+        chosen = [f"ablate.design={design}"] if design else []
+        spec = load_study(study, [*overrides, *chosen], data)
         dataset = load_dataset(spec.dataset, spec.dataset_options, data_dir)
         check_modalities(spec, dataset)
         resources = Resources(
-            workers=workers or spec.resources.workers,
+            workers=trials_at_a_time(spec, workers),
             cpus_per_trial=spec.resources.cpus_per_trial,
             gpus_per_trial=(
                 spec.resources.gpus_per_trial if gpus_per_trial is None else gpus_per_trial
@@ -139,16 +149,35 @@ def run_study(
     return 1 if failed else 0
 
 
-def check_modalities(spec: Study, dataset: Dataset) -> None:
-    """Refuse a study that names a modality which the dataset lacks.
+def trials_at_a_time(spec: Study, workers: int | None) -> int | None:
+    """What ``--workers`` says, else the study file; 1 where trials are timed one by one.
 
     Raises:
-        InputError: naming the modality.
+        InputError: when more are asked for of a study whose trials run one at a time.
     """
-    factor = spec.factors.get("modalities")
-    for level in factor.probes() if factor else ():
-        chosen_modalities(spec.config({"modalities": level}, seed=0), dataset)
-    chosen_modalities(spec.base_config(seed=0), dataset)
+    if not spec.resources.exclusive:
+        return workers or spec.resources.workers
+    if workers is not None and workers > 1:
+        raise InputError(
+            f"--workers is {workers}: expected 1, since study '{spec.name}' says resources: "
+            "{exclusive: true}, which runs trials one at a time"
+        )
+    return 1
+
+
+def check_modalities(spec: Study, dataset: Dataset) -> None:
+    """Refuse a study that names a modality, or a view of some, which the dataset lacks.
+
+    Raises:
+        InputError: naming it.
+    """
+    base = spec.base_config(seed=0)
+    levels = {name: factor.probes() for name, factor in spec.factors.items()}
+    configs = [spec.config({"modalities": level}, 0) for level in levels.get("modalities", ())]
+    for config, augmentation in product(
+        [base, *configs], [base.augmentation, *levels.get("augmentation", ())]
+    ):
+        views_of(str(augmentation), chosen_modalities(config, dataset))
 
 
 def describe(spec: Study, dataset: Dataset, console: Console) -> None:

@@ -2,18 +2,18 @@
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 import optuna
 from optuna.trial import TrialState
 
-from search_spaces.schema import Categorical, Float, Integer, Study
-from sslcl.config import TrialConfig
-from study.plan import search_trial
-from study.winner import search_rows
+from search_spaces.schema import Categorical, Float, Integer
+from study.tuning import Identify, Tuning
+from study.winner import tuning_rows
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, Phase, PlannedTrial, Status
+from tracking.records import FailureKind, PlannedTrial, Status
 from tracking.rows import TrialRow
 
 _TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
@@ -54,6 +54,63 @@ class ListSource:
 
 
 class OptunaSource:
+    """Trials suggested by Optuna for one search, or for several that take turns.
+
+    Each search has an Optuna study of its own that survives its driver. They take turns, so that
+    workers are busy to the end and every search hears early of its own results.
+
+    Trials of an earlier search space stay in the ledger but are no longer current.
+
+    Args:
+        tunings: the searches, of one study and one phase.
+        ledger: where every suggestion is written before it runs.
+        storage: Optuna storage URL, such as ``sqlite:///runs/optuna.db``.
+        identify: from a configuration to its content hash.
+    """
+
+    def __init__(
+        self,
+        tunings: Sequence[Tuning],
+        ledger: Ledger,
+        storage: str,
+        identify: Identify,
+    ) -> None:
+        opened = _storage(storage)
+        rows = [tuning_rows(ledger, tuning) for tuning in tunings]
+        _make_current(ledger, tunings, rows)
+        self._searches = [
+            OptunaSearch(tuning, own, ledger, opened, identify)
+            for tuning, own in zip(tunings, rows, strict=True)
+        ]
+        self._turns = deque(self._searches)
+
+    @property
+    def remaining(self) -> int:
+        """Trials still to train, or to take from the ledger."""
+        return sum(search.remaining for search in self._searches)
+
+    def next(self) -> PlannedTrial | None:
+        """A trial of the search whose turn it is."""
+        while self._turns:
+            search = self._turns.popleft()
+            trial = search.next()
+            if trial is not None:
+                self._turns.append(search)
+                return trial
+        return None
+
+    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
+        """Pass it on to the search that the trial is of."""
+        for search in self._searches:
+            search.epoch(trial, epoch, score)
+
+    def ended(self, row: TrialRow) -> None:
+        """Pass it on to the search that the trial is of."""
+        for search in self._searches:
+            search.ended(row)
+
+
+class OptunaSearch:
     """Trials suggested by an Optuna study that survives its driver.
 
     The ledger is the truth and Optuna follows it. When a driver dies between two writes, the
@@ -70,45 +127,44 @@ class OptunaSource:
     anything                  no such trial           given back: Optuna's file was lost
     ========================  ======================  ==================================
 
-    Trials of an earlier search space stay in the ledger but are no longer current.
+    It hears of the trials of other searches too, and leaves them alone.
 
     Args:
-        study: the study file.
+        tuning: space and budget.
+        rows: the ledger's trials of it, all of them current.
         ledger: where every suggestion is written before it runs.
-        storage: Optuna storage URL, such as ``sqlite:///runs/optuna.db``.
+        storage: Optuna's storage.
         identify: from a configuration to its content hash.
     """
 
     def __init__(
         self,
-        study: Study,
+        tuning: Tuning,
+        rows: Sequence[TrialRow],
         ledger: Ledger,
-        storage: str,
-        identify: Callable[[TrialConfig], str],
+        storage: optuna.storages.BaseStorage,
+        identify: Identify,
     ) -> None:
-        if study.search is None:
-            raise ValueError(f"study '{study.name}' has no search phase")
-        self._study = study
+        self._tuning = tuning
         self._ledger = ledger
         self._identify = identify
-        self._wanted = study.search.trials
-        self._optuna = open_optuna(study, storage)
+        self._optuna = open_optuna(tuning, storage)
         self._live: dict[str, optuna.trial.Trial] = {}
         self._reported: dict[str, int] = {}
         self._waiting: deque[PlannedTrial] = deque()
-        self._planned = 0
-        self._reap()
+        self._planned = len(rows)
+        self._reap({row.number or 0: row for row in rows})
 
     @property
     def remaining(self) -> int:
         """Trials still to train, or to take from the ledger."""
-        return len(self._waiting) + max(self._wanted - self._planned, 0)
+        return len(self._waiting) + max(self._tuning.settings.trials - self._planned, 0)
 
     def next(self) -> PlannedTrial | None:
         """A trial left over from a dead driver, else a new suggestion."""
         if self._waiting:
             return self._waiting.popleft()
-        return self._ask() if self._planned < self._wanted else None
+        return self._ask() if self._planned < self._tuning.settings.trials else None
 
     def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
         """Report an intermediate score, once an epoch: a resumed trial may repeat some."""
@@ -131,18 +187,14 @@ class OptunaSource:
 
     def _ask(self) -> PlannedTrial:
         trial = self._optuna.ask()
-        assignment = suggest(self._study, trial)
-        planned = search_trial(self._study, trial.number, assignment, self._identify)
-        self._ledger.plan(self._study.name, Phase.SEARCH, [planned], replace=False)
+        assignment = suggest(self._tuning, trial)
+        planned = self._tuning.trial(trial.number, assignment, self._identify)
+        self._ledger.plan(self._tuning.study.name, planned.phase, [planned], replace=False)
         self._live[planned.id] = trial
         self._planned += 1
         return planned
 
-    def _reap(self) -> None:
-        rows = {row.number or 0: row for row in search_rows(self._ledger, self._study)}
-        self._planned = len(rows)
-        present = [_planned(row) for row in rows.values()]
-        self._ledger.plan(self._study.name, Phase.SEARCH, present, replace=True)
+    def _reap(self, rows: Mapping[int, TrialRow]) -> None:
         self._give_back(rows)
         for frozen in self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             row = rows.get(frozen.number)
@@ -172,9 +224,10 @@ class OptunaSource:
         suggested = max(rows, default=-1) + 1
         for number in range(known, suggested):
             row = rows.get(number)
-            drawn = optuna.trial.FixedTrial(self._study.assignment(row.config) if row else {})
+            levels = self._tuning.study.assignment(row.config) if row else {}
+            drawn = optuna.trial.FixedTrial(levels)
             if row is not None:
-                suggest(self._study, drawn)
+                suggest(self._tuning, drawn)
             self._optuna.add_trial(
                 optuna.trial.create_trial(
                     state=TrialState.RUNNING,
@@ -183,51 +236,56 @@ class OptunaSource:
                 )
             )
         if suggested > known:
-            self._optuna.sampler = _sampler(self._study, suggested)
+            self._optuna.sampler = _sampler(self._tuning, suggested)
 
 
 def _planned(row: TrialRow) -> PlannedTrial:
     return PlannedTrial(row.id, row.phase, row.cell, row.identity, row.config, row.number)
 
 
-def open_optuna(study: Study, storage: str) -> optuna.Study:
+def _make_current(
+    ledger: Ledger, tunings: Sequence[Tuning], rows: Sequence[Sequence[TrialRow]]
+) -> None:
+    """Trials of these searches are what the phase asks for, in the order they were drawn in."""
+    present = sorted(chain(*rows), key=lambda row: row.number or 0)
+    (study,) = {tuning.study.name for tuning in tunings}
+    (phase,) = {tuning.phase for tuning in tunings}
+    ledger.plan(study, phase, [_planned(row) for row in present], replace=True)
+
+
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def open_optuna(tuning: Tuning, storage: optuna.storages.BaseStorage) -> optuna.Study:
     """The Optuna study of a search space, made if it is not there.
 
     A changed space is a new Optuna study, because a sampler must not mix the two.
     """
-    if study.search is None:
-        raise ValueError(f"study '{study.name}' has no search phase")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    name = f"{study.name}/{study.space_digest()}"
     found = optuna.create_study(
-        storage=optuna.storages.RDBStorage(
-            storage, engine_kwargs={"connect_args": {"timeout": 60}}
-        ),
-        study_name=name,
-        direction="maximize",
-        load_if_exists=True,
+        storage=storage, study_name=tuning.name, direction="maximize", load_if_exists=True
     )
-    found.sampler = _sampler(study, len(found.get_trials(deepcopy=False)))
+    found.sampler = _sampler(tuning, len(found.get_trials(deepcopy=False)))
     return found
 
 
-def _sampler(study: Study, told: int) -> optuna.samplers.BaseSampler:
-    """The study's sampler when Optuna knows of ``told`` trials."""
-    if study.search is None:
-        raise ValueError(f"study '{study.name}' has no search phase")
+def _sampler(tuning: Tuning, told: int) -> optuna.samplers.BaseSampler:
+    """The sampler of a search when Optuna knows of ``told`` trials."""
     # Seeded by what is known, so that a resumed search does not repeat its first guesses.
-    seed = study.search.seed + 7919 * told
-    if study.search.sampler == "random":
+    seed = tuning.settings.seed + 7919 * told
+    if tuning.settings.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     return optuna.samplers.TPESampler(
         seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=8
     )
 
 
-def suggest(study: Study, trial: optuna.trial.BaseTrial) -> Mapping[str, Any]:
-    """Draw a level for every factor that is not fixed and is active given those before it."""
-    assignment: dict[str, Any] = dict(study.search.fixed) if study.search else {}
+def suggest(tuning: Tuning, trial: optuna.trial.BaseTrial) -> Mapping[str, Any]:
+    """Draw a level for every factor that is not held and is active given those before it."""
+    study = tuning.study
+    assignment: dict[str, Any] = dict(tuning.held)
     for name in study.factor_names:
         if name in assignment or not study.active(name, assignment):
             continue

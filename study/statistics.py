@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 from sslcl.errors import InputError, unknown
 from study.metrics_from_confusion import Floats, Metric, margins
@@ -153,11 +152,7 @@ def compare(
     if reference not in cells:
         raise unknown("cell", reference, cells)
     conversations = same_conversations(cells)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(
-        conversations, np.full(conversations, 1.0 / conversations), size=resamples
-    ).astype(np.float64)
-    scored = {name: _score(sample, metric, draws) for name, sample in cells.items()}
+    scored = redrawn(cells, metric, resamples, seed)
     base = cells[reference]
     found: dict[str, Comparison] = {}
     for name, sample in cells.items():
@@ -184,17 +179,29 @@ def standardised(differences: Floats) -> float:
     sd = float(differences.std(ddof=1))
     if sd < _NO_WIDTH:
         return np.nan
+    from scipy import special  # takes as long to import as a whole report from stored rows
+
     freedom = (len(differences) - 1) / 2
     log_j = special.gammaln(freedom) - special.gammaln(freedom - 0.5) - np.log(freedom) / 2
     return float(np.exp(log_j) * differences.mean() / sd)
 
 
 @dataclass(frozen=True)
-class _Scored:
+class Scored:
     """Scores of one cell: ``(S,)`` on the split as it is, ``(B, S)`` on each draw."""
 
     whole: Floats
     drawn: Floats
+
+
+def redrawn(
+    cells: Mapping[str, Sample], metric: Metric, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Scored]:
+    """Scores of all cells when the conversations are drawn anew, the same draws for all."""
+    count = same_conversations(cells)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
+    return {name: _score(sample, metric, draws) for name, sample in cells.items()}
 
 
 def same_conversations(cells: Mapping[str, Sample]) -> int:
@@ -208,12 +215,12 @@ def same_conversations(cells: Mapping[str, Sample]) -> int:
     return count
 
 
-def _score(sample: Sample, metric: Metric, draws: Floats) -> _Scored:
+def _score(sample: Sample, metric: Metric, draws: Floats) -> Scored:
     counts = margins(sample.confusion)
     seeds, conversations, rows, classes = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(conversations, -1)
     drawn = (draws @ flat).reshape(len(draws), seeds, rows, classes)
-    return _Scored(metric.score(counts.sum(1)), metric.score(drawn))
+    return Scored(metric.score(counts.sum(1)), metric.score(drawn))
 
 
 def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
@@ -278,6 +285,8 @@ class Spread:
 
     def half_width(self, level: float) -> float:
         """Half the width of the interval that misses with probability ``level``."""
+        from scipy import special
+
         conversation_t = special.stdtrit(self.conversations - 1, level / 2) ** 2
         least = conversation_t * self.by_conversation
         if self.pairs < 2:
@@ -288,6 +297,8 @@ class Spread:
 
     def level_reaching(self, distance: float) -> float:
         """The level at which the half width is ``distance``: the two-sided p-value."""
+        from scipy import optimize
+
         lowest = -300.0
         if self.half_width(1 - CONFIDENCE) < _NO_WIDTH:
             return 1.0 if distance < _NO_WIDTH else 0.0

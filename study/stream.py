@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 from study.sources import Source
 from study.worker import Order, checkpoint_path
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, PlannedTrial
+from tracking.records import FailureKind, Phase, PlannedTrial
 from tracking.rows import TrialRow
 
 Listener = Callable[[TrialRow], None]
@@ -71,7 +71,9 @@ class TrialStream(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         self._live[trial_id] = planned
         self._ledger.start(planned.id)
-        return {"order": Order(planned.id, planned.identity, planned.config, self._keep_models)}
+        group = planned.cell if planned.phase is Phase.TUNE else ""
+        order = Order(planned.id, planned.identity, planned.config, self._keep_models, group)
+        return {"order": order}
 
     def _next(self) -> PlannedTrial | None:
         """The next trial that has never been trained; the others are taken from the ledger."""

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from study import sheets
 from study.console import PLAIN_WIDTH
@@ -31,6 +30,10 @@ __all__ = [
     "render",
     "terminal",
 ]
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 _EFFECT, _COST = "Effect", "s/trial"
 _CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
@@ -96,7 +99,7 @@ class Table:
             label=self.label,
             heading=self.heading,
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
-            frame=as_frame(self.rows),
+            records=_records(self.rows),
             caption=self.caption,
             notes=self.notes,
             spare=(_COST, _EFFECT),
@@ -174,9 +177,15 @@ def render(table: Table, form: str) -> str:
     return render_sheet(table.sheet(), form)
 
 
-def as_frame(rows: Sequence[ComparisonRow]) -> pd.DataFrame:
+def as_frame(rows: Sequence[ComparisonRow]) -> "pd.DataFrame":
     """One line per row, all columns of the results database, scores in [0, 1]."""
-    return pd.DataFrame([asdict(row) for row in rows])
+    import pandas as pd
+
+    return pd.DataFrame(_records(rows))
+
+
+def _records(rows: Sequence[ComparisonRow]) -> list[dict[str, object]]:
+    return [asdict(row) for row in rows]
 
 
 def terminal(table: Table, width: int = PLAIN_WIDTH) -> str:

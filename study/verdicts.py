@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from sslcl.errors import unknown
 from study.metrics_from_confusion import Floats
@@ -34,7 +33,7 @@ def correct(p_values: Sequence[float], correction: str = "holm") -> list[float]:
     corrected = np.full(values.shape, np.nan)
     known = ~np.isnan(values)
     if known.any():
-        method = _holm if correction == "holm" else false_discovery_control
+        method = _holm if correction == "holm" else _benjamini_hochberg
         corrected[known] = method(values[known])
     return [float(p) for p in corrected]
 
@@ -48,6 +47,13 @@ def _holm(p_values: Floats) -> Floats:
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     corrected = np.empty_like(p_values)
     corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def _benjamini_hochberg(p_values: Floats) -> Floats:
+    from scipy.stats import false_discovery_control  # slow to import, and seldom asked for
+
+    corrected: Floats = false_discovery_control(p_values)
     return corrected
 
 

@@ -6,7 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from search_spaces.schema import Study
-from study.plan import search_id
+from study.cells import Cell
+from study.tuning import TunedCell, Tuning, search_of
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
@@ -42,11 +43,45 @@ def best_of_search(ledger: Ledger, study: Study, top: int) -> list[Mapping[str, 
     """
     if study.search is None:
         return [{}]
-    rows = _scored(search_rows(ledger, study), study, Phase.SEARCH)
+    return best_of(ledger, search_of(study), top)
+
+
+def best_of(ledger: Ledger, tuning: Tuning, top: int) -> list[Mapping[str, Any]]:
+    """The same of one search; of equals, the one that was suggested first.
+
+    In a cell only the first trials count, as many as its budget: a cell that was searched for
+    longer under an earlier study file must not gain by it.
+
+    Raises:
+        NothingToCompare: when none of its trials finished.
+    """
+    drawn = sorted(tuning_rows(ledger, tuning), key=lambda row: row.number or 0)
+    counted = drawn if tuning.cell is None else drawn[: tuning.settings.trials]
+    rows = _scored(counted, tuning.study, tuning.phase, tuning.cell)
     best: dict[str, TrialRow] = {}
     for row in sorted(rows, key=lambda r: (-(r.score or 0.0), r.number or 0)):
         best.setdefault(row.identity, row)
-    return [study.assignment(row.config) for row in list(best.values())[:top]]
+    return [tuning.study.assignment(row.config) for row in list(best.values())[:top]]
+
+
+def winners_of_tuning(
+    ledger: Ledger, cells: Sequence[TunedCell]
+) -> tuple[list[Cell], tuple[str, ...]]:
+    """The winner of each cell's own search, and the names of other cells that have none.
+
+    Raises:
+        NothingToCompare: when the first one, the reference, has none.
+    """
+    won: list[Cell] = []
+    without: list[str] = []
+    for index, cell in enumerate(cells):
+        try:
+            won.append(cell.won(best_of(ledger, cell.tuning, 1)[0]))
+        except NothingToCompare:
+            if index == 0:
+                raise
+            without.append(cell.name)
+    return won, tuple(without)
 
 
 def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
@@ -66,15 +101,23 @@ def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
 
 def search_rows(ledger: Ledger, study: Study) -> list[TrialRow]:
     """The trials of the study's present search space; those of an earlier one are left out."""
-    rows = ledger.trials(study.name, phase=Phase.SEARCH, current=None)
-    return [row for row in rows if row.id == search_id(study, row.number or 0)]
+    return tuning_rows(ledger, search_of(study))
 
 
-def _scored(trials: Sequence[TrialRow], study: Study, phase: Phase) -> list[TrialRow]:
+def tuning_rows(ledger: Ledger, tuning: Tuning) -> list[TrialRow]:
+    """The same of any search."""
+    rows = ledger.trials(tuning.study.name, phase=tuning.phase, current=None)
+    return [row for row in rows if row.id == tuning.id(row.number or 0)]
+
+
+def _scored(
+    trials: Sequence[TrialRow], study: Study, phase: Phase, cell: str | None = None
+) -> list[TrialRow]:
     rows = [row for row in trials if row.status in _SCORED]
     if not rows:
+        which = f" with {cell}" if cell else ""
         raise NothingToCompare(
-            f"no trial of the {phase.value} phase of '{study.name}' finished: see "
+            f"no trial of the {phase.value} phase{which} of '{study.name}' finished: see "
             f"'select failure, message from trials where study = \"{study.name}\"'"
         )
     return rows

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
+from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.outcome import (
     conclude,
@@ -33,12 +33,14 @@ class Order:
         identity: content hash, the checkpoint's name.
         config: the configuration.
         keep_model: whether the best model is kept under ``models/``.
+        group: a scheduler compares the trial with those of its group alone.
     """
 
     trial: str
     identity: str
     config: TrialConfig
     keep_model: bool = False
+    group: str = ""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -63,9 +65,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._order = order
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+        reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
         """One epoch; the last result of a trial carries its outcome or its failure."""

@@ -21,6 +21,7 @@ from sqlalchemy.schema import CreateColumn
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
+from tracking.migrations import bring_up_to_date
 from tracking.schema import META, METADATA, SCHEMA_VERSION, TRIALS, config_columns
 from tracking.views import create_views
 
@@ -100,6 +101,7 @@ def _prepare(engine: Engine, where: str) -> None:
     if engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
     with writing(engine).begin() as connection:
+        bring_up_to_date(connection, _version_before(connection))
         METADATA.create_all(connection)
         _add_what_is_missing(connection)
         _set_version(connection)
@@ -124,6 +126,11 @@ def _check(connection: Connection, where: str) -> None:
 
 def _version(connection: Connection) -> str | None:
     return connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
+
+
+def _version_before(connection: Connection) -> int | None:
+    """The schema version of what is there, under the write lock; ``None`` of a new database."""
+    return int(_version(connection) or 0) if inspect(connection).has_table(META.name) else None
 
 
 def _set_version(connection: Connection) -> None:

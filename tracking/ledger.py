@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import URL
 
 from sslcl.errors import InputError, unknown
@@ -304,7 +304,12 @@ class Ledger(LedgerQueries):
             )
 
     def put_comparisons(
-        self, study: str, phase: Phase, metric: str, rows: Sequence[ComparisonRow]
+        self,
+        study: str,
+        phase: Phase,
+        metric: str,
+        rows: Sequence[ComparisonRow],
+        digest: str | None = None,
     ) -> None:
         """Replace the comparisons of (study, phase, metric); equal ones are left alone.
 
@@ -313,31 +318,29 @@ class Ledger(LedgerQueries):
             phase: the phase that was compared.
             metric: what was scored.
             rows: in the order in which they are to be shown.
+            digest: of what they follow from, to know later whether they still do.
         """
         for row in rows:
             if (row.study, row.phase, row.metric) != (study, phase, metric):
                 raise ValueError(f"the row of cell '{row.cell}' belongs to another comparison")
         columns = COMPARISONS.c
+        table = (
+            columns.study == study,
+            columns.phase == phase.value,
+            columns.metric == metric,
+        )
         clean = [without_nan(row) for row in rows]
         with self._writer.begin() as connection:
             known_study(connection, study)
             if clean == comparison_rows(connection, study, phase, metric):
+                connection.execute(update(COMPARISONS).where(*table).values(digest=digest))
                 return
-            connection.execute(
-                delete(COMPARISONS).where(
-                    columns.study == study,
-                    columns.phase == phase.value,
-                    columns.metric == metric,
-                )
-            )
-            computed = now()
+            connection.execute(delete(COMPARISONS).where(*table))
+            own = {"phase": phase.value, "digest": digest, "computed_at": now()}
             insert_all(
                 connection,
                 COMPARISONS,
-                (
-                    asdict(row) | {"phase": phase.value, "position": i, "computed_at": computed}
-                    for i, row in enumerate(clean)
-                ),
+                (asdict(row) | own | {"position": i} for i, row in enumerate(clean)),
             )
             bump_study(connection, study)
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
@@ -16,16 +16,17 @@ from tracking.schema import COMPARISONS, PREDICTIONS, STUDIES, TRIALS, UTTERANCE
 _DATABASE = "the results database"
 _PLAIN = (
     "id", "study", "cell", "identity", "number", "data_fingerprint", "message", "original",
-    "current", "best_epoch", "epochs_run", "score", "seconds", "parameters", "peak_memory_mb",
-    "utterances_per_second", "worker", "attempts", "planned_at", "started_at", "ended_at",
-    "revision",
+    "current", "best_epoch", "epochs_run", "score", "seconds", "seconds_per_epoch",
+    "utterances_per_second", "parameters", "peak_memory_mb", "device_memory_mb", "latency_p50_ms",
+    "latency_p95_ms", "flops_per_utterance", "worker", "attempts", "planned_at", "started_at",
+    "ended_at", "revision",
 )  # fmt: skip
 _TRIAL_COLUMNS = [TRIALS.c[name] for name in (*_PLAIN, "phase", "status", "failure", "config")]
 _COMPARISON_COLUMNS = [
-    column for column in COMPARISONS.c if column.name not in ("position", "computed_at")
+    column for column in COMPARISONS.c if column.name not in ("position", "digest", "computed_at")
 ]
-# Descending puts search before confirm before ablate.
-PLAN_ORDER = (TRIALS.c.phase.desc(), TRIALS.c.ordinal, TRIALS.c.planned_at, TRIALS.c.id)
+_PHASE_ORDER = case({phase.value: index for index, phase in enumerate(Phase)}, value=TRIALS.c.phase)
+PLAN_ORDER = (_PHASE_ORDER, TRIALS.c.ordinal, TRIALS.c.planned_at, TRIALS.c.id)
 
 
 def number(value: float | None) -> float:
@@ -82,7 +83,7 @@ def trial_rows(connection: Connection, query: Select[Any]) -> list[TrialRow]:
 def _trial_row(row: Mapping[Any, Any], configs: dict[str, TrialConfig]) -> TrialRow:
     text = row["config"]
     if text not in configs:
-        configs[text] = TrialConfig.parse(json.loads(text), f"trial {row['id'][:12]}")
+        configs[text] = stored_config(text)
     failure = row["failure"]
     return TrialRow(
         **{name: row[name] for name in _PLAIN},
@@ -91,6 +92,19 @@ def _trial_row(row: Mapping[Any, Any], configs: dict[str, TrialConfig]) -> Trial
         failure=None if failure is None else FailureKind(failure),
         config=configs[text],
     )
+
+
+def stored_config(text: str) -> TrialConfig:
+    """The configuration that a trial was planned with.
+
+    It was validated before it was written and is not again: that takes long for many trials, needs
+    the components, and would hide results of those that are gone. Fields that did not exist yet
+    have their defaults.
+    """
+    values = json.loads(text)
+    # JSON has no tuples, and a configuration no lists.
+    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return TrialConfig.model_construct(**{**values, **tuples})
 
 
 def study_row(row: Mapping[Any, Any]) -> StudyRow:

@@ -38,7 +38,11 @@ _STATUS = {
     Status.FAILED: "FAILED",
 }
 _STUDY_STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "STOPPED": "KILLED"}
-_COSTS = ("parameters", "peak_memory_mb", "utterances_per_second", "best_epoch", "epochs_run")
+_COSTS = (
+    "seconds_per_epoch", "utterances_per_second", "parameters", "peak_memory_mb",
+    "device_memory_mb", "latency_p50_ms", "latency_p95_ms", "flops_per_utterance",
+    "best_epoch", "epochs_run",
+)  # fmt: skip
 _FORBIDDEN = re.compile(r"[^/\w.\- :]")
 
 
@@ -125,9 +129,11 @@ def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
 
 
 def run_name(row: "TrialRow") -> str:
-    """``search/<number>``, else ``<phase>/<cell>/<seed>``."""
+    """``search/<number>``, ``tune/<cell>/<number>``, else ``<phase>/<cell>/<seed>``."""
     if row.phase == Phase.SEARCH and row.number is not None:
         return f"{row.phase}/{row.number}"
+    if row.phase == Phase.TUNE and row.number is not None:
+        return f"{row.phase}/{row.cell}/{row.number}"
     return f"{row.phase}/{row.cell}/{row.config.seed}"
 
 
@@ -207,7 +213,7 @@ def trial_contents(
         tags=trial_tags(row, factors, warnings),
         params=params,
         points=trial_points(row, epochs, evaluations.values(), diagnostics),
-        evaluation=shown if final and row.phase != Phase.SEARCH else None,
+        evaluation=shown if final and not Phase(row.phase).searches else None,
     )
 
 

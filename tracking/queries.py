@@ -19,9 +19,10 @@ from tracking.loading import (
 from tracking.records import Diagnostic, Evaluation, Phase, Status
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 from tracking.schema import (
-    DIAGNOSTICS,
+    COMPARISONS,
     EPOCH_METRICS,
     EVALUATIONS,
+    FINDINGS,
     MIRROR_RUNS,
     MIRROR_STUDIES,
     STUDIES,
@@ -181,7 +182,7 @@ class LedgerQueries:
 
     def diagnostics(self, trial_id: str) -> list[Diagnostic]:
         """The failure signatures measured on a trial, by name."""
-        columns = DIAGNOSTICS.c
+        columns = FINDINGS.c
         with self._engine.begin() as connection:
             recorder, _ = source(connection, trial_id)
             rows = connection.execute(
@@ -198,6 +199,20 @@ class LedgerQueries:
         with self._engine.begin() as connection:
             known_study(connection, study)
             return comparison_rows(connection, study, phase, metric)
+
+    def comparisons_digest(self, study: str, phase: Phase, metric: str) -> str | None:
+        """What the stored comparisons of (study, phase, metric) were said to follow from."""
+        columns = COMPARISONS.c
+        with self._engine.begin() as connection:
+            return connection.scalar(
+                select(columns.digest)
+                .where(
+                    columns.study == study,
+                    columns.phase == phase.value,
+                    columns.metric == metric,
+                )
+                .limit(1)
+            )
 
     def pending_mirror(self, study: str) -> list[TrialRow]:
         """Trials that have changed since they were mirrored, in the order of the plan.

@@ -12,7 +12,14 @@ class Phase(StrEnum):
 
     SEARCH = "search"
     CONFIRM = "confirm"
+    TUNE = "tune"
+    """The searches of the cells of an ablation, each with the same budget."""
     ABLATE = "ablate"
+
+    @property
+    def searches(self) -> bool:
+        """Whether a sampler chooses the trials, with the test split sealed."""
+        return self in (Phase.SEARCH, Phase.TUNE)
 
 
 class Status(StrEnum):
@@ -45,12 +52,13 @@ class PlannedTrial:
     """One trial that a study needs.
 
     Args:
-        id: SHA-256 of study, phase, cell and identity (search: study and sampler number).
+        id: SHA-256 of study, phase, cell and identity (where a sampler chooses: of study, phase,
+            space and the sampler's number).
         phase: what it is for.
         cell: name of the cell within the phase, e.g. ``reference`` or ``similarity=dot``.
         identity: content hash of configuration, data and training code.
         config: what to train.
-        number: the sampler's trial number, in search only.
+        number: the sampler's trial number, in search and tuning only.
     """
 
     id: str
@@ -107,8 +115,7 @@ class Outcome:
         best_epoch: 1-based epoch chosen on validation.
         epochs: epochs trained.
         score: validation weighted F1 at the best epoch.
-        cost: ``seconds`` of training, ``parameters``, ``peak_memory_mb``,
-            ``utterances_per_second``.
+        cost: what was measured of :data:`tracking.storing.COST_COLUMNS`.
         evaluations: ``validation`` always, ``test`` in confirmation and ablation.
         diagnostics: measured at the best epoch.
         worker: where it ran, e.g. host, process and device.

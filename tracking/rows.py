@@ -53,7 +53,7 @@ class TrialRow:
         identity: content hash of configuration, data and training code.
         config: what is trained.
         status: where it stands.
-        number: the sampler's trial number, in search only.
+        number: the sampler's trial number, in search and tuning only.
         data_fingerprint: SHA-256 of the data it was planned on.
         failure: why it failed.
         message: one line about the failure.
@@ -63,9 +63,14 @@ class TrialRow:
         epochs_run: epochs trained.
         score: validation weighted F1 at the best epoch, in [0, 1].
         seconds: of training.
-        parameters: number of trained parameters.
-        peak_memory_mb: peak memory in MB.
+        seconds_per_epoch: of training, mean.
         utterances_per_second: training throughput.
+        parameters: number of trained parameters.
+        peak_memory_mb: highest resident memory of the process in MB, libraries included.
+        device_memory_mb: highest memory of tensors on the GPU in MB; ``None`` without one.
+        latency_p50_ms: median time of inference on one conversation, in ms.
+        latency_p95_ms: its 95th percentile.
+        flops_per_utterance: floating-point operations of inference.
         worker: where it ran.
         attempts: times it was started.
         planned_at: when it was planned.
@@ -91,9 +96,14 @@ class TrialRow:
     epochs_run: int | None = None
     score: float | None = None
     seconds: float | None = None
+    seconds_per_epoch: float | None = None
+    utterances_per_second: float | None = None
     parameters: int | None = None
     peak_memory_mb: float | None = None
-    utterances_per_second: float | None = None
+    device_memory_mb: float | None = None
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    flops_per_utterance: float | None = None
     worker: str | None = None
     attempts: int = 0
     planned_at: int = 0

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from sslcl.config import TrialConfig
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Row = Mapping[str, Any]
 
@@ -116,8 +116,13 @@ TRIALS = Table(
     Column("score", Float),
     Column("seconds", Float),
     Column("parameters", BigInteger),
-    Column("peak_memory_mb", Float),
+    Column("seconds_per_epoch", Float),
     Column("utterances_per_second", Float),
+    Column("peak_memory_mb", Float),
+    Column("device_memory_mb", Float),
+    Column("latency_p50_ms", Float),
+    Column("latency_p95_ms", Float),
+    Column("flops_per_utterance", Float),
     Column("worker", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("planned_at", BigInteger, nullable=False),
@@ -171,8 +176,8 @@ PREDICTIONS = Table(
     sqlite_with_rowid=False,
 )
 
-DIAGNOSTICS = Table(
-    "diagnostics",
+FINDINGS = Table(
+    "findings",
     METADATA,
     _trial(),
     Column("name", Text, primary_key=True),
@@ -209,6 +214,7 @@ COMPARISONS = Table(
     Column("p_equivalence_corrected", Float),
     Column("verdict", Text),
     Column("correction", Text),
+    Column("digest", Text),
     Column("computed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )

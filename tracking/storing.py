@@ -9,14 +9,17 @@ from sqlalchemy import Connection, Table, insert, select, update
 from sslcl.errors import unknown
 from tracking.records import Diagnostic, Evaluation, Outcome
 from tracking.schema import (
-    DIAGNOSTICS,
     EVALUATIONS,
+    FINDINGS,
     PREDICTIONS,
     TRIALS,
     UTTERANCES,
 )
 
-COST_COLUMNS = ("seconds", "parameters", "peak_memory_mb", "utterances_per_second")
+COST_COLUMNS = (
+    "seconds", "seconds_per_epoch", "utterances_per_second", "parameters", "peak_memory_mb",
+    "device_memory_mb", "latency_p50_ms", "latency_p95_ms", "flops_per_utterance",
+)  # fmt: skip
 
 
 def known(value: float | None) -> float | None:
@@ -40,7 +43,7 @@ def write_outcome(connection: Connection, trial: str, fingerprint: str, outcome:
     connection.execute(update(TRIALS).where(TRIALS.c.id == trial).values(_summary(outcome)))
     for evaluation in outcome.evaluations:
         _write_evaluation(connection, trial, fingerprint, evaluation)
-    insert_all(connection, DIAGNOSTICS, (_diagnostic(trial, d) for d in outcome.diagnostics))
+    insert_all(connection, FINDINGS, (_diagnostic(trial, d) for d in outcome.diagnostics))
 
 
 def insert_all(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from sslcl.data._pickle_machine import NotPlainError, Unfinished, as_key, describe, printable
 
 _DTYPE = re.compile(r"b1|[iu][1248]|f[248]|c8|c16|[SU][1-9]\d{0,5}|O[48]")
+_MAX_SIDES = 8
 _EMPTY_SIDE = 1 << 20
 """No side of an array is longer than this or its number of values: who loops over one must end."""
+_STORAGE_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""How torch begins the content of a tensor in a pickle: its magic number, pickled."""
 _ARRAY, _DTYPE_NAME, _HOOKS = "numpy.ndarray", "numpy.dtype", "collections.OrderedDict"
+
+
+def _shown(value: Any) -> str:
+    """A value in an error; never the text of a container, which may be endless."""
+    return printable(str(value)) if type(value) in (str, int) else describe(value)
 
 
 def _raw(value: Any) -> bytes:
@@ -27,10 +35,9 @@ def _raw(value: Any) -> bytes:
 
 
 def _new_dtype(code: Any, *flags: Any) -> Unfinished:
-    text = code if isinstance(code, str) else ""
-    if not _DTYPE.fullmatch(text):
-        raise NotPlainError(f"asks for an array of type {printable(str(code))}")
-    return Unfinished(_DTYPE_NAME, (text,))
+    if type(code) is not str or not _DTYPE.fullmatch(code):
+        raise NotPlainError(f"asks for an array of type {_shown(code)}")
+    return Unfinished(_DTYPE_NAME, (code,))
 
 
 def _finish_dtype(code: str, state: Any) -> np.dtype[Any]:
@@ -40,13 +47,13 @@ def _finish_dtype(code: str, state: Any) -> np.dtype[Any]:
         raise NotPlainError(f"asks for an array of a composite type '{code}'")
     made: np.dtype[Any] = np.dtype("O" if code[0] == "O" else code).newbyteorder(order)
     if size not in (-1, made.itemsize):
-        raise NotPlainError(f"claims {size} bytes for each value of type '{code}'")
+        raise NotPlainError(f"claims {_shown(size)} bytes for each value of type '{code}'")
     return made
 
 
 def _checked_shape(shape: Any, room: int) -> tuple[int, ...]:
     sizes: tuple[Any, ...] = shape if isinstance(shape, tuple) else (shape,)
-    if any(type(n) is not int or n < 0 for n in sizes):
+    if len(sizes) > _MAX_SIDES or any(type(n) is not int or n < 0 for n in sizes):
         raise NotPlainError("holds an array without a proper shape")
     if math.prod(sizes) != room or max(sizes, default=0) > max(room, _EMPTY_SIDE):
         raise NotPlainError(
@@ -97,7 +104,7 @@ def _scalar(dtype: Any, content: Any) -> Any:
 
 def _encode(text: Any, encoding: Any) -> bytes:
     if type(text) is not str or encoding not in ("latin1", "latin-1"):
-        raise NotPlainError(f"asks for the encoding {printable(str(encoding))}")
+        raise NotPlainError(f"asks for the encoding {_shown(encoding)}")
     return text.encode("latin-1")
 
 
@@ -126,9 +133,9 @@ def _complex(real: Any, imaginary: Any) -> complex:
     return complex(real, imaginary)
 
 
-def _storage(content: Any) -> torch.TypedStorage:
-    if type(content) is not bytes:
-        raise NotPlainError(f"gives a tensor {describe(content)} as its content")
+def _storage(content: Any) -> torch.Tensor:
+    if type(content) is not bytes or not content.startswith(_STORAGE_START):
+        raise NotPlainError("gives a tensor something as its content that torch did not write")
     try:
         found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever torch makes of a stranger's bytes
@@ -136,15 +143,15 @@ def _storage(content: Any) -> torch.TypedStorage:
         raise NotPlainError(f"holds a tensor that torch refuses: {reason}") from None
     if not isinstance(found, torch.TypedStorage):
         raise NotPlainError("holds a tensor whose content is no torch storage")
-    return found
+    return torch.tensor([], dtype=found.dtype).set_(found)
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
-    if not isinstance(storage, torch.TypedStorage):
-        raise NotPlainError(f"gives a tensor {describe(storage)} as its content")
-    flat = torch.tensor([], dtype=storage.dtype).set_(storage)
+def _tensor(flat: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
+    if not isinstance(flat, torch.Tensor) or flat.ndim != 1:
+        raise NotPlainError(f"gives a tensor {describe(flat)} as its content")
     numbers = (offset, *size, *stride)
-    whole = all(type(n) is int and n >= 0 for n in numbers) and len(size) == len(stride)
+    whole = all(type(n) is int and n >= 0 for n in numbers)
+    whole = whole and len(size) == len(stride) <= _MAX_SIDES
     if (
         not whole
         or math.prod(size) > len(flat)

@@ -13,6 +13,7 @@ import torch
 
 from sslcl.data._pickle_arrays import NAMES, finish
 from sslcl.data._pickle_machine import Machine, Name, NotPlainError, Unfinished, describe, printable
+from sslcl.data._pickle_steps import run
 from sslcl.errors import InputError
 
 MAX_BYTES = 16 << 30
@@ -59,8 +60,8 @@ def _load(path: Path) -> Any:
         if data[:4] == b"PK\x03\x04":
             content = _from_torch(path)
         else:
-            machine = Machine(data, NAMES, finish)
-            content = machine.run()
+            machine = Machine(data, _EXPANSION * size + _FREE, NAMES, finish)
+            content = run(machine)
             if machine.position != size:
                 raise NotPlainError(
                     f"goes on for {size - machine.position:,} bytes behind the end of its pickle"
@@ -72,9 +73,12 @@ def _load(path: Path) -> Any:
 def _from_torch(path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
-            packed = [m.filename for m in archive.infolist() if m.compress_type]
+            members = archive.infolist()
+        packed = [member.filename for member in members if member.compress_type]
         if packed:
             raise NotPlainError(f"holds the compressed part {printable(packed[0])}")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise NotPlainError("claims parts that together are larger than the file")
         return torch.load(path, map_location="cpu", weights_only=True)
     except NotPlainError:
         raise

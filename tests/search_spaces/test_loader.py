@@ -104,7 +104,7 @@ def test_kinds_of_factors(load: Any) -> None:
             dropout={"low": 0, "high": 0.5},
             hidden_size=[16, "32"],
             backbone_options__layers={"low": 1, "high": 2},
-            dataset_options__noise={"low": 1, "high": 2, "type": "float"},
+            weight_decay={"low": 1, "high": 2, "type": "float"},
         )
     )
     assert study.factors == {
@@ -113,7 +113,7 @@ def test_kinds_of_factors(load: Any) -> None:
         "dropout": Float(low=0, high=0.5),
         "hidden_size": Categorical(levels=(16, 32)),
         "backbone_options.layers": Integer(low=1, high=2),
-        "dataset_options.noise": Float(low=1, high=2),
+        "weight_decay": Float(low=1, high=2),
     }
 
 
@@ -199,10 +199,20 @@ BAD: dict[str, tuple[object, str, str]] = {
         "dataset_options",
         "'imbalance'",
     ),
-    "unknown level of a dataset option": (
-        with_factors(dataset_options__imbalance=[0, 7]),
-        "dataset_options",
-        "imbalance is 7",
+    "dataset option that varies": (
+        with_factors(dataset_options__imbalance=[0, 1]),
+        "factors.dataset_options.imbalance",
+        "--set dataset_options.NAME=VALUE",
+    ),
+    "dataset options that vary": (
+        with_factors(dataset_options=["a"]),
+        "factors.dataset_options",
+        "compare two studies",
+    ),
+    "test modalities that vary": (
+        with_factors(test_modalities=["text"]),
+        "factors.test_modalities",
+        "leave_one_out",
     ),
     "level out of range": (with_factors(batch_size=[0]), "factors.batch_size", "greater than"),
     "range out of range": (
@@ -313,8 +323,53 @@ BAD: dict[str, tuple[object, str, str]] = {
         "ablate.factors",
         "'backbone'",
     ),
-    "ablation of nothing": (small(ablate={"factors": []}), "ablate.factors", "at least 1"),
-    "ablation without factors": (small(ablate={}), "ablate.factors", "missing"),
+    "ablation of nothing": (small(ablate={"factors": []}), "ablate.factors", "at least one"),
+    "ablation without factors": (small(ablate={}), "ablate.factors", "one_factor needs"),
+    "ablation without components": (
+        small(ablate={"design": "leave_one_out", "components": []}),
+        "ablate.components",
+        "at least one of label_label_term",
+    ),
+    "unknown component": (
+        small(ablate={"design": "leave_one_out", "components": ["contxt"]}),
+        "ablate.components",
+        "did you mean 'context'?",
+    ),
+    "repeated component": (
+        small(ablate={"design": "leave_one_out", "components": ["view", "view"]}),
+        "ablate.components",
+        "view appears twice",
+    ),
+    "unknown resolution": (
+        small(ablate={"factors": ["backbone"], "design": "fractional", "resolution": 5}),
+        "ablate.resolution",
+        "3 or 4",
+    ),
+    "search design without a search": (
+        small(search=None, confirm=None, ablate={"design": "search", "reference": {}}),
+        "ablate.design",
+        "nothing is searched",
+    ),
+    "smallest difference of nothing": (
+        small(report={"smallest_difference": 0}),
+        "report.smallest_difference",
+        "greater than 0",
+    ),
+    "smallest difference in points": (
+        small(report={"smallest_difference": 1}),
+        "report.smallest_difference",
+        "less than 1",
+    ),
+    "unknown correction": (
+        small(report={"correction": "hollm"}),
+        "report.correction",
+        "did you mean 'holm'?",
+    ),
+    "unknown report key": (
+        small(report={"smallest": 0.1}),
+        "report",
+        "did you mean 'smallest_difference'?",
+    ),
     "repeated ablation factor": (
         small(ablate={"factors": ["backbone", "backbone"]}),
         "ablate.factors",
@@ -493,6 +548,42 @@ def test_factors_that_a_fixed_field_switches_off_are_dropped(load: Any) -> None:
     assert study.base_config(0).objective == "cross_entropy"
 
 
+def test_report_settings_change_no_trial(load: Any) -> None:
+    plain = load(SMALL)
+    assert plain.canonical()["report"] == {"smallest_difference": 0.01, "correction": "holm"}
+    strict = load(small(report={"smallest_difference": 0.02, "correction": "bh"}))
+    assert strict.canonical()["report"] == {"smallest_difference": 0.02, "correction": "bh"}
+    assert load(SMALL, "report.smallest_difference=0.02", "report.correction=bh") == strict
+    assert strict.space_digest() == plain.space_digest()
+    assert strict.model_copy(update={"report": plain.report}) == plain
+    assert changes(plain.canonical(), strict.canonical()) == [
+        "report.smallest_difference: 0.01 -> 0.02",
+        "report.correction: holm -> bh",
+    ]
+
+
+def test_a_design_that_varies_nothing_needs_no_factors(load: Any) -> None:
+    alone = {
+        "study": "small",
+        "base": {"epochs": 2},
+        "ablate": {"design": "leave_one_out", "reference": {}, "components": ["view", "context"]},
+    }
+    study = load(alone)
+    assert study.factors == {}
+    assert study.ablate.components == ("view", "context")
+    with pytest.raises(InputError, match=r"ablate\.factors is empty: design grid needs"):
+        load({**alone, "factors": {"batch_size": [4, 8]}}, "ablate.design=grid")
+    with pytest.raises(InputError, match="factors: the space is empty"):
+        load({**alone, "search": {"trials": 3}})
+
+
+@pytest.mark.parametrize("design", ["search", "grid", "fractional", "leave_one_out", "tuned"])
+def test_a_design_can_be_chosen_for_any_file(load: Any, design: str) -> None:
+    study = load(SMALL, f"ablate.design={design}")
+    assert study.ablate.design == design
+    assert study.space_digest() == load(SMALL).space_digest()
+
+
 def test_an_option_can_be_fixed(load: Any) -> None:
     study = load(SMALL, "backbone=transformer", "backbone_options.heads=2")
     assert study.base_config(0).backbone_options == {"heads": 2}
@@ -573,3 +664,52 @@ def test_space_digest_changes_with_the_space_and_not_with_the_effort(load: Any) 
         "objective=sslcl",
     ):
         assert load(SMALL, override).space_digest() != digest
+
+
+TUNED = {"design": "tuned", "factors": ["objective"], "seeds": 3}
+
+
+class TestTuned:
+    @pytest.mark.parametrize(("given", "expected"), [({}, 8), ({"trials": 4}, 4)])
+    def test_the_budget_of_a_cell_has_a_default(self, load: Any, given: Any, expected: int) -> None:
+        study = load(small(ablate={**TUNED, **given}))
+        assert study.ablate is not None
+        assert study.ablate.tuning_trials == expected
+        assert Study.model_validate(study.canonical()) == study
+
+    def test_a_budget_can_be_set_from_the_command_line(self, load: Any) -> None:
+        study = load(SMALL, "ablate.design=tuned", "ablate.trials=3")
+        assert study.ablate is not None
+        assert study.ablate.tuning_trials == 3
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"ablate": {**TUNED, "trials": 0}}, "ablate.trials is 0"),
+            (
+                {"ablate": {**TUNED, "reference": {"objective": "sslcl", "batch_size": 4}}},
+                "ablate.reference.batch_size: the design tuned searches batch_size in every cell",
+            ),
+            (
+                {
+                    "factors": {"objective": ["sslcl", "cross_entropy"]},
+                    "ablate": {**TUNED, "reference": {}},
+                },
+                "ablate.design is tuned, but no factor is left to tune",
+            ),
+            (
+                {
+                    "factors": {"objective": ["sslcl", "cross_entropy"], "batch_size": [4, 8]},
+                    "search": None,
+                    "confirm": None,
+                    "ablate": TUNED,
+                },
+                "ablate.reference is winner, but nothing is searched",
+            ),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, load: Any, changed: Any, said: str) -> None:
+        with pytest.raises(InputError) as told:
+            load(small(**changed))
+        assert said in str(told.value)
+        assert "\n" not in str(told.value)

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sslcl.augmentation import AUGMENTATIONS, check_augmentation, view_weights, views_of
+from sslcl.augmentation import (
+    AUGMENTATIONS,
+    canonical_augmentation,
+    check_augmentation,
+    restricted,
+    view_name,
+    view_weights,
+    views_of,
+)
 from sslcl.errors import InputError
 
 MODALITIES = ("text", "audio", "video")
@@ -60,5 +68,67 @@ def test_one_modality_has_one_view(augmentation: str) -> None:
 
 
 def test_unknown_set_names_the_nearest() -> None:
-    with pytest.raises(InputError, match="did you mean 'all_subsets'"):
-        check_augmentation("all_subset")
+    for name in ("all_subset", "all_subset-text"):
+        with pytest.raises(InputError, match="did you mean 'all_subsets'"):
+            check_augmentation(name)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "expected"),
+    [
+        ("text_plus_one-text+audio", ["t", "tv", "atv"]),
+        ("text_plus_one-audio+text", ["t", "tv", "atv"]),
+        ("text_plus_one-text-text+video", ["at", "atv"]),
+        ("text-text", ["atv"]),
+        ("all_subsets-video-audio", ["t", "at", "tv", "av", "atv"]),
+    ],
+)
+def test_views_may_be_taken_out_of_a_set(augmentation: str, expected: list[str]) -> None:
+    assert names(augmentation) == expected
+
+
+@given(st.data())
+def test_taking_views_out_leaves_the_others_whatever_the_order(data: st.DataObject) -> None:
+    base = data.draw(st.sampled_from(AUGMENTATIONS))
+    before = views_of(base, MODALITIES)
+    removed = data.draw(st.sets(st.sampled_from(before[:-1]))) if len(before) > 1 else set()
+    parts = ["+".join(data.draw(st.permutations(sorted(view)))) for view in removed]
+    written = "-".join([base, *data.draw(st.permutations(parts))])
+    assert views_of(written, MODALITIES) == tuple(v for v in before if v not in removed)
+    canonical = canonical_augmentation(written)
+    assert canonical == canonical_augmentation("-".join([base, *parts]))
+    assert canonical_augmentation(canonical) == canonical
+    assert views_of(canonical, MODALITIES) == views_of(written, MODALITIES)
+
+
+@pytest.mark.parametrize(
+    "name", ["text-", "text-text+", "text-text+text", "text-text-text", "all_subsets-a+b-b+a"]
+)
+def test_views_that_cannot_be_are_refused_when_they_are_read(name: str) -> None:
+    with pytest.raises(InputError, match=r"expected a view once.*joined by \+"):
+        check_augmentation(name)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "said"),
+    [
+        ("text_plus_one-audio", r"unknown view 'audio' in augmentation 'text_plus_one-audio'"),
+        ("text_plus_one-audio+txt", r"did you mean 'text\+audio'\?"),
+        ("all_subsets-text+audio+video", r"unknown view 'text\+audio\+video'"),
+        ("none-text", r"\(there are none\)"),
+    ],
+)
+def test_a_view_that_the_set_lacks_is_refused_by_name(augmentation: str, said: str) -> None:
+    check_augmentation(augmentation)
+    with pytest.raises(InputError, match=said):
+        views_of(augmentation, MODALITIES)
+
+
+def test_on_fewer_modalities_only_what_is_still_there_is_taken_out() -> None:
+    assert restricted("text_plus_one-text+audio", ["text", "audio"]) == "text_plus_one"
+    assert restricted("all_subsets-text-audio+text", ["text", "video"]) == "all_subsets-text"
+    assert restricted("text_plus_one", ["text"]) == "text_plus_one"
+
+
+def test_views_are_named_in_the_datasets_order() -> None:
+    assert view_name(frozenset({"audio", "text"}), MODALITIES) == "text+audio"

@@ -23,6 +23,7 @@ OTHER: dict[str, Any] = {
     "dataset": "mosi",
     "dataset_options": {"noise": 2.0},
     "modalities": ("audio", "video"),
+    "test_modalities": ("text",),
     "backbone": "utterance",
     "hidden_size": 32,
     "dropout": 0.1,
@@ -62,6 +63,9 @@ VALUES = st.fixed_dictionaries(
     optional={
         "dataset_options": st.fixed_dictionaries({}, optional={"noise": st.floats(0.1, 10)}),
         "modalities": st.permutations(["text", "audio", "video"]).map(tuple),
+        "test_modalities": st.permutations(["text", "audio", "video"]).flatmap(
+            lambda names: st.integers(1, 3).map(lambda n: tuple(names[:n]))
+        ),
         "backbone": st.sampled_from(BACKBONES.names()),
         "hidden_size": st.integers(1, 64).map(lambda n: 8 * n),
         "dropout": st.floats(0, 0.9),
@@ -102,7 +106,7 @@ UNREAD: dict[str, set[str]] = {
     "free label vectors": {"label_embedding_width"},
     "released": {"scale"},
     "released cross_entropy": LABEL_EMBEDDING_FIELDS | {"scale"},
-    "one modality": {"augmentation"},
+    "one modality": {"augmentation", "test_modalities"},
 }
 
 
@@ -149,6 +153,19 @@ def test_a_field_changes_the_digest_exactly_when_it_is_read(base, field):
 def test_the_order_of_modalities_does_not_matter():
     one = TrialConfig(modalities=("text", "audio"))
     assert one.digest() == TrialConfig(modalities=("audio", "text")).digest()
+
+
+def test_the_order_of_views_to_take_out_does_not_matter():
+    one = TrialConfig(augmentation="all_subsets-text+audio-video")
+    assert one.digest() == TrialConfig(augmentation="all_subsets-video-audio+text").digest()
+    assert one.digest() != TrialConfig(augmentation="all_subsets-video").digest()
+
+
+def test_testing_from_all_modalities_is_the_default():
+    one = TrialConfig(modalities=("text", "audio"))
+    same = one.replace(test_modalities=("audio", "text"))
+    assert same.digest() == one.digest()
+    assert one.replace(test_modalities=("text",)).digest() != one.digest()
 
 
 @pytest.mark.parametrize("name", BACKBONES.names())
@@ -211,6 +228,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "logit scale": ({"logit_scale": "matchd"}, ["logit_scale is 'matchd'", "'matched'"]),
     "no modality": ({"modalities": ()}, ["modalities", "at least one"]),
     "a modality twice": ({"modalities": ("text", "text")}, ["'text' twice"]),
+    "no modality to test from": ({"test_modalities": ()}, ["test_modalities", "at least one"]),
+    "a modality to test from that is not trained on": (
+        {"modalities": ("text", "audio"), "test_modalities": ("video",)},
+        ["unknown modality 'video' in test_modalities", "audio, text"],
+    ),
+    "a view twice": ({"augmentation": "text-text-text"}, ["'text' after '-'", "a view once"]),
     "dropout of 1": ({"dropout": 1.0}, ["dropout is 1.0", "less than 1"]),
     "dropout below 0": ({"dropout": -0.1}, ["dropout is -0.1"]),
     "learning rate 0": ({"learning_rate": 0}, ["learning_rate is 0", "greater than 0"]),

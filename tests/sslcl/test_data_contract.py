@@ -19,7 +19,7 @@ from sslcl.data.formats.mintrec2 import INTENTS as INTENTS_2
 from sslcl.data.types import PAD_LABEL, Conversation
 from sslcl.errors import InputError
 
-from .data_writers import mintrec, mmsa
+from .data_writers import emorynlp_csv, iemocap_tuple, made_up, mintrec, mmsa
 
 EMBEDDED = {"synthetic"}
 WITH_FREE_FILES: dict[str, dict[str, Scalar]] = {"meld": {"encoder": "none"}, "mosi": {}}
@@ -52,11 +52,24 @@ def write_mintrec2(folder: Path) -> dict[str, Scalar]:
     return {"encoder": "none"}
 
 
+def write_emorynlp(folder: Path) -> dict[str, Scalar]:
+    emorynlp_csv.write(folder, {"train": 30, "validation": 4, "test": 4})
+    return {"encoder": "none"}
+
+
+def write_iemocap(folder: Path) -> dict[str, Scalar]:
+    folder.mkdir(parents=True)
+    made_up.write(folder / "a.pkl", tuple(iemocap_tuple.content(made_up.iemocap())))
+    return {}
+
+
 def write_path(folder: Path) -> dict[str, Scalar]:
     return {"path": str(mmsa.write(folder / "a.pkl", mmsa.content()))}
 
 
 WRITTEN: dict[str, Callable[[Path], dict[str, Scalar]]] = {
+    "emorynlp": write_emorynlp,
+    "iemocap": write_iemocap,
     "mintrec": write_mintrec,
     "mintrec2": write_mintrec2,
     "mosei": write_mmsa("mosei"),

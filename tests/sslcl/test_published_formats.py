@@ -49,19 +49,19 @@ def own(name: str, width: int) -> tuple[tuple[str, ...], int]:
 
 LAYOUTS = {
     **{
-        f"iemocap-tuple {sum(widths)}": Layout(
+        f"iemocap_tuple {sum(widths)}": Layout(
             "iemocap",
             tuple_of(lambda made, widths=widths: iemocap_tuple.content(made, widths)),  # type: ignore[misc]
             {n: own(n, w) for n, w in zip(("text", "audio", "video"), widths, strict=True)},
         )
         for widths in iemocap_tuple.WIDTHS
     },
-    "meld-tuple 9": Layout(
+    "meld_tuple 9": Layout(
         "meld",
         tuple_of(lambda made: meld_tuple.content(made, 9)),
         {"text": own("text", 600), "audio": own("audio", 300)},
     ),
-    "meld-tuple 10": Layout(
+    "meld_tuple 10": Layout(
         "meld",
         tuple_of(meld_tuple.content),
         {"text": own("text", 600), "audio": own("audio", 300), "video": own("video", 342)},
@@ -81,7 +81,7 @@ LAYOUTS = {
         for corpus in made_up.MADE
     },
     **{
-        f"cosmic-labels {corpus}": Layout(corpus, list_of(corpus, False), {}, True)
+        f"cosmic_labels {corpus}": Layout(corpus, list_of(corpus, False), {}, True)
         for corpus in made_up.MADE
     },
     "m3net iemocap": Layout(
@@ -167,7 +167,7 @@ def test_ids_of_a_split_are_in_an_order_that_does_not_depend_on_the_run(
 
 
 def test_iemocap_in_four_classes_keeps_the_others_as_context(tmp_path: Path) -> None:
-    corpus, made = written(tmp_path, "iemocap-tuple 712")
+    corpus, made = written(tmp_path, "iemocap_tuple 712")
     dataset = dataset_of(corpus, "emotion4")
     assert dataset.label_names == ("happy", "sad", "neutral", "angry")
     for conversation in dataset.train:
@@ -177,11 +177,11 @@ def test_iemocap_in_four_classes_keeps_the_others_as_context(tmp_path: Path) -> 
 
 
 def test_iemocap_utterances_keep_their_published_names(tmp_path: Path) -> None:
-    corpus, _ = written(tmp_path, "iemocap-tuple 712")
+    corpus, _ = written(tmp_path, "iemocap_tuple 712")
     assert corpus.table["utterance"].iloc[0] == f"{corpus.table['conversation'].iloc[0]}_000"
 
 
-@pytest.mark.parametrize("name", ["meld-tuple 9", "meld-tuple 10", "sdt 13", "cosmic meld"])
+@pytest.mark.parametrize("name", ["meld_tuple 9", "meld-tuple 10", "sdt 13", "cosmic meld"])
 def test_meld_has_sentiments(tmp_path: Path, name: str) -> None:
     corpus, made = written(tmp_path, name)
     for one, rows in corpus.table.groupby("conversation"):
@@ -346,7 +346,7 @@ def test_two_tuples_in_one_folder_are_told(tmp_path: Path) -> None:
 def test_files_of_two_corpora_in_one_folder_are_told(tmp_path: Path) -> None:
     write(tmp_path / "a.pkl", tuple(iemocap_tuple.content(made_up.iemocap())))
     write(tmp_path / "b.pkl", tuple(meld_tuple.content(made_up.meld())))
-    with pytest.raises(InputError, match=r"could be read as iemocap-tuple \(a.pkl\); meld-tuple"):
+    with pytest.raises(InputError, match=r"could be read as iemocap_tuple \(a.pkl\); meld_tuple"):
         recognise(tmp_path)
 
 

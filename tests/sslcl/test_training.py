@@ -380,6 +380,24 @@ def test_predictions_from_features_that_are_not_finite_are_refused(data):
         trainer.evaluate(tuple(spoilt(c, math.inf) for c in data.validation))
 
 
+@pytest.mark.parametrize("backbone", ["recurrent", "mmgcn"])
+def test_modalities_left_out_at_test_time_change_the_test_alone(backbone, data):
+    config = config_of(backbone=backbone)
+    whole, masked = (
+        Trainer(c, data) for c in (config, config.replace(test_modalities=("audio", "video")))
+    )
+    assert signature(whole, fit(whole)) == signature(masked, fit(masked))
+    assert np.array_equal(whole.test(data.test).predictions, whole.evaluate(data.test).predictions)
+    deaf = masked.test(tuple(without_text(c) for c in data.test))
+    assert np.array_equal(masked.test(data.test).predictions, deaf.predictions)
+    assert not np.array_equal(masked.test(data.test).predictions, whole.test(data.test).predictions)
+
+
+def without_text(c: Conversation) -> Conversation:
+    """The conversation with text features that say nothing, and would harm if they were read."""
+    return replace(c, features={**c.features, "text": torch.full_like(c.features["text"], 1e3)})
+
+
 # ---- awkward data ----
 
 

@@ -199,7 +199,7 @@ EVIL: dict[str, tuple[Callable[[str], Any], str]] = {
     "a command in an array": (lambda p: np.array([touch(p)], dtype=object), "posix.system"),
     "a command in a tensor": (
         lambda p: Calls(torch.storage._load_from_bytes, pickle.dumps(touch(p))),
-        "holds a tensor that torch refuses",
+        "that torch did not write",
     ),
     "an array type": (lambda p: [np.dtype("f4")], "asks for "),
     "a set of a set": (lambda p: {frozenset({1})}, "as a key or in a set"),
@@ -229,6 +229,13 @@ BILLION = b"(lp0\n" + b"".join(
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
 FLOATS = b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
 
+COPIES = b"(lp0\n%b(I1\n(I125000\nt%bp2\nI00\nS'%b'\np3\ntba%b." % (
+    ARRAY,
+    FLOATS,
+    b"a" * 1_000_000,
+    (ARRAY + b"(I1\n(I125000\ntg2\nI00\ng3\ntba") * 100,
+)
+
 RAW: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty, not a pickle"),
     "text": (b"Dialogue_ID,Utterance\n0,hello\n", "is not a pickle"),
@@ -242,7 +249,7 @@ RAW: dict[str, tuple[bytes, str]] = {
     "a buffer": (b"\x97.", "a buffer outside the file"),
     "copyreg": (b"ccopy_reg\n_reconstructor\n(c__main__\nA\nNtR.", "asks for copy_reg"),
     "a name from memory": (b"Vos\np0\nVsystem\np1\n0g0\ng1\n\x93.", "asks for os.system"),
-    "a name that is no text": (b"K\x01K\x02\x93.", "asks for 1.2"),
+    "a name that is no text": (b"K\x01K\x02\x93.", "whose name is no text"),
     "a dotted name": (b"Vnumpy\nVndarray.dump\n\x93.", "asks for numpy.ndarray.dump"),
     "a call of text": (b"S'os.system'\n(S'x'\ntR.", "asks for a call of a str"),
     "state for a list": (b"(l(dS'a'\nI1\nsb.", "asks for a change of a list"),
@@ -278,6 +285,13 @@ RAW: dict[str, tuple[bytes, str]] = {
     "a container as key": (b"(d(I1\n(ttI1\ns.", "uses a tuple as a key"),
     "a bomb of shared lists": (BILLION, "would take more memory than its size allows"),
     "a list of itself": (b"(lp0\ng0\na.", "contains itself"),
+    "copies of an array": (COPIES, "far more memory"),
+    "copies of a set": (b"(lp0\n(l" + b"".join(b"I%d\na" % n for n in range(20_000)) + b"p1\na"
+                        + b"c__builtin__\nset\n(g1\ntRa" * 1000 + b".", "far more memory"),
+    "empty sets": (b"]" + b"\x8fa" * 500_000 + b".", "far more memory"),
+    "marks": (b"(" * 2000, "begins more than 1,000 containers"),
+    "a long key": (b"}(" + b"N" * 100 + b"tNs.", "uses a tuple of 100 parts as a key"),
+    "a type that is a bomb": (b"cnumpy\ndtype\n(" + BILLION[:-1] + b"tR.", "array of type a list"),
     "two pickles": (b"I1\n.I2\n.", "goes on for 4 bytes behind the end"),
     "no start": (b".", "is a damaged pickle"),
     "an unknown place": (b"g7\n.", "is a damaged pickle"),
@@ -301,6 +315,21 @@ def test_bytes_that_no_honest_writer_makes_are_refused(
 def test_deep_and_long_pickles_do_not_exhaust_the_interpreter(tmp_path: Path) -> None:
     assert "levels deep" in refusal(tmp_path, b"]" * 300_000 + b"a" * 299_999 + b".")
     assert "as a key" in refusal(tmp_path, b"}" + b")" + b"\x85" * 300_000 + b"Ns.")
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_tensor_with_foreign_content_is_refused(tmp_path: Path) -> None:
+    _, (honest,) = torch.arange(4.0)._typed_storage().__reduce__()
+    for old, new in [
+        (b"FloatStorage", b"system"),
+        (b"ctorch\n", b"cposix\n"),
+        (b"K\x04N", b"J\xff\xff\xff\x7fN"),
+        (b"K\x04N", b"\x8a\x07" + b"\xff" * 6 + b"\x7fN"),
+    ]:
+        assert old in honest
+        evil = Calls(torch.storage._load_from_bytes, honest.replace(old, new))
+        call = Calls(torch._utils._rebuild_tensor_v2, evil, 0, (4,), (1,), False, None)
+        assert "torch refuses" in refusal(tmp_path, pickle.dumps(call))
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
@@ -393,6 +422,7 @@ def _other_ways(tree: ast.AST) -> list[str]:
                 modules = [f"{node.module}.{a.name}" for a in node.names] + [node.module or ""]
             found += [m for m in modules if m.split(".")[0] in banned]
             found += [m for m in modules if m.startswith("pickle.")]
+            found += [m for m in modules if m in ("torch.load", "pandas.read_pickle", "numpy.load")]
         elif isinstance(node, ast.Attribute):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
             if owner == "pickle" and not node.attr.isupper():
@@ -409,6 +439,8 @@ def _unsafe_call(node: ast.Call) -> list[str]:
     given = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
     if given.get("allow_pickle", False) is not False:
         return [f"{name}(allow_pickle)"]
+    if name in ("np.load", "numpy.load") and len(node.args) > 1:
+        return [f"{name} with allow_pickle by position"]
     if name == "torch.load" and given.get("weights_only") is not True:
         return ["torch.load without weights_only=True"]
     return []
@@ -439,6 +471,8 @@ def test_no_other_code_loads_a_pickle() -> None:
         "import pandas as pd\npd.read_pickle(p)",
         "np.load(p, allow_pickle=True)",
         "np.load(p, allow_pickle=flag)",
+        "np.load(p, None, True)",
+        "from torch import load",
         "torch.load(p)",
         "torch.load(p, weights_only=False)",
         "import shelve",

@@ -25,6 +25,7 @@ from study.campaign import Campaign
 from study.resources import Resources
 from study.sources import OptunaSource, Source
 from study.stream import TrialStream
+from study.tuning import Tuning, search_of
 from study.worker import Order, checkpoint_path
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome, Phase, Status
@@ -140,7 +141,8 @@ def fates(seed: int, share: float) -> Fate:
     """For a ``share`` of all configurations some failure, always the same one."""
 
     def fate(config: TrialConfig, epoch: int) -> str | None:
-        draw = random.Random(f"{seed} {config.digest()}")
+        # Of what is not at its default, so that a new field of the configuration changes no fate.
+        draw = random.Random(f"{seed} {config.model_dump(exclude_defaults=True)}")
         if draw.random() >= share or epoch != draw.randint(1, config.epochs):
             return None
         return draw.choice([*FAILURES, "node"])
@@ -227,7 +229,7 @@ class FakeRay:
         self._random = random.Random(self.seed)
         self._clock: list[tuple[float, str]] = []
         self._running: dict[str, _Running] = {}
-        self._rungs: dict[int, list[float]] = defaultdict(list)
+        self._rungs: dict[tuple[str, int], list[float]] = defaultdict(list)
         self._time, self._finished = 0.0, False
         while True:
             self._fill()
@@ -269,7 +271,7 @@ class FakeRay:
             self._end(ray_id, {"failure": fate, "message": FAILURES[fate], "done": True})
             return
         found = result(config, trial.epoch, test=self.test)
-        if found["done"] or self._stopped(trial.epoch, found["score"]):
+        if found["done"] or self._stopped(trial, found["score"]):
             self._end(ray_id, found)
             return
         self.stream.on_trial_result(ray_id, found)
@@ -291,10 +293,10 @@ class FakeRay:
         else:
             self._wait(ray_id)
 
-    def _stopped(self, epoch: int, score: float) -> bool:
+    def _stopped(self, trial: _Running, score: float) -> bool:
         if self.reduction is None:
             return False
-        rung = self._rungs[epoch]
+        rung = self._rungs[trial.order.group, trial.epoch]
         rung.append(score)
         kept = max(len(rung) // self.reduction, 1)
         return score < sorted(rung, reverse=True)[kept - 1]
@@ -354,7 +356,7 @@ class World:
         with self.driver(left) as (ledger, fuse):
             try:
                 ledger.release_running(self.study.name)
-                source = OptunaSource(self.study, ledger, self.url, self.identify)
+                source = OptunaSource([search_of(self.study)], ledger, self.url, self.identify)
                 self.ray(source).run()
             except Died:
                 return False, fuse.written
@@ -406,22 +408,21 @@ class World:
         """The trials that the present plan asks for."""
         return self.ledger.trials(self.study.name, phase=phase)
 
-    def told(self, study: Study | None = None) -> dict[int, optuna.trial.FrozenTrial]:
-        """Optuna's trials by number."""
-        study = study or self.study
-        name = f"{study.name}/{study.space_digest()}"
+    def told(self, tuning: Tuning | None = None) -> dict[int, optuna.trial.FrozenTrial]:
+        """Optuna's trials by number, those of the study's own search unless told otherwise."""
         if self.storage is not None:
             self.storage.fuse = Fuse()  # type: ignore[attr-defined]
+        name = (tuning or search_of(self.study)).name
         found = optuna.load_study(study_name=name, storage=self.storage or self.url)
         return {trial.number: trial for trial in found.get_trials()}
 
-    def check(self) -> None:
-        """Every search trial once and final; Optuna says of each what the ledger says."""
-        search = self.study.search
-        assert search is not None
-        rows, told = self.rows(), self.told()
-        assert len(rows) == search.trials
-        assert len({row.number for row in rows}) == search.trials
+    def check(self, tuning: Tuning | None = None) -> None:
+        """Every trial of a search once and final; Optuna says of each what the ledger says."""
+        tuning = tuning or search_of(self.study)
+        told = self.told(tuning)
+        rows = [row for row in self.rows(tuning.phase) if tuning.cell in (None, row.cell)]
+        assert len(rows) == tuning.settings.trials
+        assert len({row.number for row in rows}) == tuning.settings.trials
         for row in rows:
             assert row.status.final, row.status
             trial = told.pop(row.number)  # type: ignore[arg-type]
@@ -462,6 +463,6 @@ class FakeCluster:
             on_end=on_end,
         )
         ray.halt = halt
-        if phase is not Phase.SEARCH:
+        if not phase.searches:
             ray.reduction = None
         ray.run()

@@ -50,7 +50,7 @@ def test_methods_follow_the_rules_in_force(ledger: Ledger) -> None:
 
 
 def test_methods_of_a_tuned_design_tell_the_equal_budget(ledger: Ledger) -> None:
-    spec = {"ablate": {"factors": ["similarity"], "design": "tuned", "tuning_trials": 12}}
+    spec = {"ablate": {"factors": ["similarity"], "design": "tuned", "trials": 12}}
     put_study(ledger, spec=spec)
     assert "an equal budget of 12 search trials of its own" in report_table(ledger, "demo").methods
 

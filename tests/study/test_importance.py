@@ -13,8 +13,8 @@ import pytest
 from search_spaces.schema import Study
 from sslcl.errors import InputError
 from study.importance import SearchImportance, importances, search_importance
-from study.plan import search_trial
 from study.sources import suggest
+from study.tuning import search_of
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
@@ -29,8 +29,8 @@ def searched(study: Study, score: Score, count: int = 120, noise: float = 0.05) 
     sampler = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=81))
     rows = []
     for number in range(count):
-        assignment = dict(suggest(study, sampler.ask()))
-        planned = search_trial(study, number, assignment, identify)
+        assignment = dict(suggest(search_of(study), sampler.ask()))
+        planned = search_of(study).trial(number, assignment, identify)
         value = score(assignment) + rng.normal(0, noise)
         rows.append(
             TrialRow(
@@ -176,7 +176,8 @@ def test_search_in_the_ledger(tmp_path: Path, study: Study) -> None:
     put_study(ledger, study)
     rows = searched(study, near_one_thousandth, 15)
     planned = [
-        search_trial(study, row.number or 0, study.assignment(row.config), identify) for row in rows
+        search_of(study).trial(row.number or 0, study.assignment(row.config), identify)
+        for row in rows
     ]
     ledger.plan(study.name, Phase.SEARCH, planned, replace=True)
     for trial in planned:

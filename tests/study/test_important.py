@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from study.importance import search_importance
-from study.plan import search_trial
 from study.report import main
 from study.sheets import FORMATS
+from study.tuning import search_of
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "similarity": str(rng.choice(["dot", "cosine"])),
             "learning_rate": float(10 ** rng.uniform(-4, -2)),
         }
-        trials.append(search_trial(study, number, drawn, identify))
+        trials.append(search_of(study).trial(number, drawn, identify))
     ledger.plan(study.name, Phase.SEARCH, trials, replace=True)
     for trial in trials:
         ledger.start(trial.id)

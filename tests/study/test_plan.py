@@ -1,15 +1,12 @@
 """Plans: which trials, how many, and which of them are the same."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import nct, t
 
 from search_spaces import Categorical, Study
 from search_spaces.schema import Ablate, Confirm, Search
@@ -18,14 +15,12 @@ from study.cells import ablation_cells
 from study.plan import (
     ablation_trials,
     confirm_trials,
-    detectable_difference,
+    elapsed,
     fresh_seeds,
     plan,
-    search_id,
-    search_seed,
-    search_trial,
     summary,
 )
+from study.tuning import search_of
 from tracking.records import Phase
 
 few = settings(max_examples=30, deadline=None)
@@ -39,6 +34,11 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "batch_size": (4, 8, 16),
 }
 ONLY_SSLCL = ("similarity", "label_embedding_depth", "augmentation")
+
+
+MODALITIES = ("text", "audio", "video")
+DESIGNS = ("one_factor", "grid", "fractional", "leave_one_out")
+"""Those with cells of their own."""
 
 
 def identify(config: TrialConfig) -> str:
@@ -90,7 +90,7 @@ def spaces(draw: st.DrawFn) -> dict[str, tuple[Any, ...]]:
 def studies(draw: st.DrawFn) -> tuple[Study, dict[str, Any]]:
     """A study and a reference in its space."""
     levels = draw(spaces())
-    design = draw(st.sampled_from(["one_factor", "grid"]))
+    design = draw(st.sampled_from(DESIGNS))
     study = make_study(levels, draw(st.integers(1, 4)), ablate={"design": design})
     return study, {name: draw(st.sampled_from(values)) for name, values in levels.items()}
 
@@ -102,13 +102,13 @@ def test_every_cell_has_one_trial_for_each_of_the_same_fresh_seeds(
 ) -> None:
     study, reference = drawn
     assert study.ablate is not None
-    trials = ablation_trials(study, reference, identify)
+    trials = ablation_trials(study, reference, identify, MODALITIES)
     seeds = fresh_seeds(study.ablate.seeds)
     cells = Counter(trial.cell for trial in trials)
     assert len(trials) == len(cells) * len(seeds)
     for cell in cells:
         assert tuple(t.config.seed for t in trials if t.cell == cell) == seeds
-    assert search_seed(study) not in seeds
+    assert search_of(study).settings.seed not in seeds
     assert len({trial.id for trial in trials}) == len(trials)
     assert len({trial.identity for trial in trials}) == len(trials)
     assert trials[0].cell == "reference"
@@ -126,12 +126,12 @@ def test_ids_do_not_depend_on_the_order_of_keys(drawn: tuple[Study, dict[str, An
         }
     )
     backwards = dict(reversed(reference.items()))
-    assert [trial.id for trial in ablation_trials(turned, backwards, identify)] == [
-        trial.id for trial in ablation_trials(study, reference, identify)
+    assert [trial.id for trial in ablation_trials(turned, backwards, identify, MODALITIES)] == [
+        trial.id for trial in ablation_trials(study, reference, identify, MODALITIES)
     ]
     winners = [reference, {}]
     assert confirm_trials(turned, winners, identify) == confirm_trials(study, winners, identify)
-    assert search_id(turned, 3) == search_id(study, 3)
+    assert search_of(turned).id(3) == search_of(study).id(3)
 
 
 @few
@@ -237,17 +237,17 @@ def test_ablation_of_a_range_uses_its_own_levels() -> None:
 
 def test_search_trials_have_one_seed_and_an_id_by_number_and_space() -> None:
     study = make_study()
-    trials = [search_trial(study, number, REFERENCE, identify) for number in range(2)]
+    trials = [search_of(study).trial(number, REFERENCE, identify) for number in range(2)]
     assert {trial.config.seed for trial in trials} == {0}
     assert len({trial.id for trial in trials}) == 2
     assert len({trial.identity for trial in trials}) == 1
-    assert trials[0].id == search_id(study, 0)
-    assert search_id(make_study({"batch_size": (4,)}), 0) != search_id(study, 0)
+    assert trials[0].id == search_of(study).id(0)
+    assert search_of(make_study({"batch_size": (4,)})).id(0) != search_of(study).id(0)
 
 
 def test_levels_fixed_in_the_search_are_not_the_samplers_to_choose() -> None:
     study = make_study(search=Search(trials=6, fixed={"objective": "cross_entropy"}))
-    assert search_trial(study, 0, REFERENCE, identify).config.objective == "cross_entropy"
+    assert search_of(study).trial(0, REFERENCE, identify).config.objective == "cross_entropy"
     ablation = plan(study, identify).phases[-1]
     assert "objective=sslcl" in ablation.cells
 
@@ -263,8 +263,8 @@ def test_confirmed_winners_are_ranked_and_share_the_identity_of_the_reference() 
 
 
 def test_summary_before_anything_ran() -> None:
-    rows = summary(plan(make_study(), identify), set(), seconds_per_trial=2.0, workers=2)
-    assert [row.phase for row in rows] == list(Phase)
+    rows = summary(plan(make_study(), identify), set(), lambda phase, config: 2.0, workers=2)
+    assert [row.phase for row in rows] == [Phase.SEARCH, Phase.CONFIRM, Phase.ABLATE]
     search, confirm, ablate = rows
     assert (search.trials, search.to_train, search.seconds) == (6, 6, 6.0)
     assert (confirm.cells, confirm.trials, confirm.to_train) == (2, 6, 6)
@@ -277,7 +277,7 @@ def test_summary_before_anything_ran() -> None:
 def test_summary_of_a_finished_study_has_nothing_to_train() -> None:
     study = make_study()
     winners = [REFERENCE, {"backbone": "dialogue_gcn"}]
-    finished = {search_id(study, number) for number in range(6)}
+    finished = {search_of(study).id(number) for number in range(6)}
     finished |= {trial.identity for trial in confirm_trials(study, winners, identify)}
     finished |= {trial.id for trial in ablation_trials(study, REFERENCE, identify)}
     rows = summary(plan(study, identify, REFERENCE, winners), finished)
@@ -302,15 +302,9 @@ def test_confirmation_without_a_search_confirms_the_base() -> None:
 
 
 @few
-@given(st.integers(2, 60), st.floats(1e-4, 1.0))
-def test_detectable_difference_is_found_with_a_probability_of_80_percent(
-    seeds: int, sd: float
-) -> None:
-    difference = detectable_difference(seeds, sd)
-    critical = t.ppf(0.975, seeds - 1)
-    statistic = nct(seeds - 1, difference / sd * math.sqrt(seeds))
-    assert statistic.sf(critical) + statistic.cdf(-critical) == pytest.approx(0.8, abs=1e-3)
-
-
-def test_one_seed_detects_nothing() -> None:
-    assert detectable_difference(1, 0.01) == math.inf
+@given(st.lists(st.floats(0.1, 100.0), max_size=12), st.integers(1, 5))
+def test_trials_go_to_the_worker_that_is_free_first(lengths: list[float], workers: int) -> None:
+    busy = [0.0] * workers
+    for length in lengths:
+        busy[busy.index(min(busy))] += length
+    assert elapsed(lengths, workers) == max(busy)

@@ -6,21 +6,38 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from statistics import median, stdev
+from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
-from study.plan import detectable_difference
-from study.preview import SUPPOSED_SD, show_plan
+from sslcl.training import Trainer
+from study.comparisons import PhaseReading
+from study.estimate import Estimate, seconds_per_epoch
+from study.metrics_from_confusion import Metric
+from study.plan import ablation_trials
+from study.power import SUPPOSED, detectable_difference, observed_deviations
+from study.preview import show_plan
 from study.resources import Resources
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, Phase, Status
+from tracking.records import Evaluation, FailureKind, Phase, Status
+from tracking.rows import TrialRow
 
-from .simulator import World, fates, make_study, open_ledger, put_study, unharmed
+from .simulator import (
+    World,
+    fates,
+    identify,
+    make_study,
+    open_ledger,
+    outcome,
+    put_study,
+    unharmed,
+)
 
 CONTENT: dict[str, Any] = {
     "base": {"epochs": 2, "hidden_size": 8, "label_embedding_width": 8},
@@ -116,7 +133,7 @@ class TestCounts:
         assert trained == Counter({k: n for k, n in told.items() if n})
 
     def test_leave_out_failures_that_are_final(self, world: World, dataset: Dataset) -> None:
-        world.fate = fates(3, 0.5)
+        world.fate = fates(1, 0.5)
         world.campaign(dataset)
         failures = {row.id: row.failure for row in world.rows(None) if row.failure}
         assert {FailureKind.ERROR, FailureKind.NODE} <= set(failures.values())
@@ -185,33 +202,119 @@ class TestTime:
         assert world.search()[0]
         rows = [row for row in world.rows() if row.status in (Status.COMPLETE, Status.PRUNED)]
         shown = Shown(world, dataset, workers=2)
-        expected = f"a trial takes about 2.0 s (from {len(rows)} finished trials on this data)"
-        assert f"{expected}; 2 at a time" in shown.text
+        assert f"a trial takes about 2.0 s (from {len(rows)} finished trials" in shown.text
         # Three confirmations on two workers take as long as two after one another.
         assert shown.table["confirm"][5] == "4 s"
+        # Six cells and seeds of the ablation take 6 s: 10 s on two workers of two CPUs each.
+        held = Shown(world, dataset, workers=2, cpus_per_trial=2.0, gpus_per_trial=0.5).text
+        hours = 10 * 2 / 3600
+        assert f"2 at a time hold {hours * 2:.3g} CPU-hours and {hours / 2:.3g} GPU-hours" in held
 
-    def test_from_one_epoch_where_nothing_is_known(self, world: World, dataset: Dataset) -> None:
-        assert "from one epoch of the base configuration" in Shown(world, dataset).text
+    def test_of_the_same_backbone_and_objective_where_there_are_any(self, dataset: Dataset) -> None:
+        def row(seconds: float, phase: Phase = Phase.ABLATE, **levels: Any) -> TrialRow:
+            config = TrialConfig(epochs=10, **levels)
+            status = Status.PRUNED if phase.searches and seconds == 1.0 else Status.COMPLETE
+            return TrialRow("", "s", phase, "c", "", config, status, seconds=seconds)
+
+        rows = [
+            row(10.0),
+            row(20.0, objective="cross_entropy"),
+            row(60.0, backbone="transformer"),
+            row(1.0, Phase.SEARCH),
+            row(3.0, Phase.TUNE),
+        ]
+        seconds = Estimate(rows, dataset).seconds
+        base = TrialConfig(epochs=20)
+        # Twice the epochs; of finished trials where none are pruned, of searches where some are.
+        assert seconds(Phase.CONFIRM, base) == pytest.approx(2 * fmean([10, 3]))
+        assert seconds(Phase.SEARCH, base) == pytest.approx(2 * fmean([1, 3]))
+        assert seconds(Phase.ABLATE, base.replace(objective="cross_entropy")) == 40.0
+        assert seconds(Phase.ABLATE, base.replace(backbone="transformer")) == 120.0
+        assert seconds(
+            Phase.ABLATE, base.replace(backbone="transformer", objective="cross_entropy")
+        ) == pytest.approx(120.0)
+        anything = base.replace(backbone="dialogue_gcn", objective="cross_entropy")
+        assert seconds(Phase.ABLATE, anything) == pytest.approx(40.0)
+
+    def test_other_data_says_nothing(self, dataset: Dataset) -> None:
+        config = TrialConfig(dataset="mosi")
+        elsewhere = TrialRow("", "s", Phase.ABLATE, "c", "", config, Status.COMPLETE, seconds=9e9)
+        estimate = Estimate([elsewhere], dataset)
+        assert "one training step" in estimate.source
+        assert estimate.seconds(Phase.ABLATE, TrialConfig(hidden_size=8, epochs=2)) < 1e6
+
+    def test_from_one_step_where_nothing_is_known(self, world: World, dataset: Dataset) -> None:
+        assert "from one training step of each backbone and objective" in Shown(world, dataset).text
+
+    def test_a_step_stands_for_its_share_of_an_epoch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With a clock that only the trainer's steps move, by one second a step."""
+        clock = [0.0]
+        steps: list[tuple[int, int]] = []
+
+        def fit_epoch(trainer: Trainer) -> dict[str, float]:
+            clock[0] += 1.0
+            steps.append((len(trainer._train), len(trainer._validation)))
+            return {}
+
+        monkeypatch.setattr(Trainer, "fit_epoch", fit_epoch)
+        monkeypatch.setattr("study.estimate.time.perf_counter", lambda: clock[0])
+        data = load_dataset("synthetic", {"conversations": 60})
+        config = TrialConfig(hidden_size=8, batch_size=5)
+        found = seconds_per_epoch(config, data)
+        train, validation = len(data.train), len(data.validation)
+        assert found == pytest.approx(train / 5)
+        assert steps == [(5, max(round(5 / train * validation), 1))] * 2
 
 
 class TestDetectableDifference:
     def test_is_said_with_the_supposed_spread(self, world: World, dataset: Dataset) -> None:
-        found = 100 * detectable_difference(3, SUPPOSED_SD)
-        text = Shown(world, dataset).text
-        assert f"with 3 seeds per cell, differences from {found:.2f} points" in text
-        assert "supposed" in text
+        conversations = len(dataset.test or ())
+        one, corrected = (
+            100 * detectable_difference(3, conversations, SUPPOSED, level)
+            for level in (0.05, 0.05 / 2)
+        )
+        text = Shown(world, dataset).text.replace("\n", " ")
+        assert f"with 3 seeds per cell and {conversations} test conversations" in text
+        assert f"a difference of {one:.2f} points of weighted F1" in text
+        assert f"({corrected:.2f} points after Holm's correction over 2, at worst)" in text
+        assert "1.00 points (sd) between seeds and 4.00 between conversations" in text
+        assert "as is supposed" in text
 
+    @pytest.mark.parametrize("named", ["sim", "another"])
     def test_is_said_with_the_spread_of_finished_cells(
-        self, world: World, dataset: Dataset
+        self, world: World, dataset: Dataset, named: str
     ) -> None:
+        """Of this study, or of another on the same data."""
+        tested = make_study(**{**CONTENT, "study": named})
+        put_study(world.ledger, tested, dataset.fingerprint)
+        trials = ablation_trials(tested, {"objective": "sslcl", "similarity": "dot"}, identify)
+        world.ledger.plan(named, Phase.ABLATE, trials, replace=True)
+        conversations = [f"c{number // 4}" for number in range(40)]
+        for trial in trials:
+            rng = np.random.default_rng(int(trial.identity[:8], 16))
+            predictions, labels = rng.integers(0, 2, 40).tolist(), [0, 1] * 20
+            evaluation = Evaluation(
+                "test", {"weighted_f1": 0.5}, conversations, conversations, labels, predictions
+            )
+            world.ledger.start(trial.id)
+            done = replace(outcome(trial.config, 2), evaluations=(evaluation,))
+            world.ledger.complete(trial.id, done)
+        reading = PhaseReading.of(world.ledger, named, Phase.ABLATE)
+        deviations = observed_deviations(reading.samples, "reference", Metric("weighted_f1"))
+        assert deviations is not None
+        one = 100 * detectable_difference(3, len(dataset.test or ()), deviations)
+        text = Shown(world, dataset).text.replace("\n", " ")
+        assert f"a difference of {one:.2f} points of weighted F1" in text
+        assert f"{100 * deviations.seeds:.2f} points (sd) between seeds" in text
+        assert f"{100 * deviations.conversations:.2f} between conversations" in text
+        assert text.rstrip().endswith(f"as in the finished cells of {named}")
+
+    def test_one_conversation_tells_nothing_of_others(self, world: World, dataset: Dataset) -> None:
         world.campaign(dataset)
-        cells: dict[str, list[float]] = {}
-        for row in world.rows(Phase.ABLATE):
-            cells.setdefault(row.cell, []).append(row.score or 0.0)
-        sd = 2**0.5 * median(map(stdev, cells.values()))
-        text = Shown(world, dataset).text
-        assert f"differences from {100 * detectable_difference(3, sd):.2f} points" in text
-        assert "from the validation scores of finished cells" in text
+        reading = PhaseReading.of(world.ledger, world.study.name, Phase.ABLATE)
+        assert len(reading.tested.conversations) == 1
+        assert observed_deviations(reading.samples, "reference", Metric("weighted_f1")) is None
+        assert "as is supposed" in Shown(world, dataset).text.replace("\n", " ")
 
     def test_needs_two_seeds_and_an_ablation(self, world: World, dataset: Dataset) -> None:
         world.study = make_study(**{**CONTENT, "ablate": {**CONTENT["ablate"], "seeds": 1}})

@@ -2,8 +2,9 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sqlalchemy import text
 
 from sslcl.errors import InputError
+from study.captions import timing_note
 from study.comparisons import split_cell
 from study.report import (
     ablation_rows,
@@ -23,7 +25,8 @@ from study.report import (
 )
 from study.tables import render
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, Phase, PlannedTrial
+from tracking.records import FailureKind, Phase, PlannedTrial, Status
+from tracking.rows import StudyRow, TrialRow
 
 from .reported import CELLS, GOLD, SEEDS, fill, outcome, planned, put_study
 
@@ -219,6 +222,9 @@ def test_by_selects_and_orders_factors_but_keeps_the_correction(ledger: Ledger) 
         ("modalities=text, audio", ("modalities", "text, audio")),
         ("backbone_options.layers=2, b=1", ("backbone_options.layers, b", "2, 1")),
         ("rank1", ("configuration", "rank1")),
+        ("without context", ("without", "context")),
+        ("without view text+audio", ("without", "view text+audio")),
+        ("without modality audio (test)", ("without", "modality audio (test)")),
     ],
 )
 def test_cell_names_are_read_back(cell: str, expected: tuple[str, str]) -> None:
@@ -301,3 +307,36 @@ def test_home_without_results_stays_empty(tmp_path: Path, capsys) -> None:
     assert main(["demo", "--home", str(tmp_path / "none")]) == 2
     assert "no results at" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def timed(*times: tuple[int | None, int], spec: Mapping[str, Any]) -> str:
+    """The note on trials that were trained from one time to another; from ``None``: CACHED."""
+    study = StudyRow("s", spec, "synthetic", "d", ("no", "yes"), "c", {}, "COMPLETE", 0, 0, 1)
+    trial = planned("reference", SEEDS[0])
+    rows = [
+        TrialRow(
+            id=str(i),
+            study="s",
+            phase=Phase.ABLATE,
+            cell="reference",
+            identity="i",
+            config=trial.config,
+            status=Status.COMPLETE if start else Status.CACHED,
+            started_at=start,
+            ended_at=end,
+        )
+        for i, (start, end) in enumerate(times)
+    ]
+    return timing_note(study, rows)
+
+
+def test_a_report_says_whether_trials_were_timed_alone(ledger: Ledger) -> None:
+    alone = {"resources": {"exclusive": True}}
+    one_by_one, side_by_side = ((20, 30), (10, 20)), ((10, 21), (20, 30))
+    assert timed(*one_by_one, spec=alone).startswith("Timings are exclusive: trials ran one at")
+    assert "but for the 1 taken" in timed(*one_by_one, (None, 5), spec=alone)
+    # The study file may have been changed since.
+    assert timed(*side_by_side, spec=alone).startswith("Timings are not exclusive")
+    for spec in ({}, {"resources": {"exclusive": False}}, {"resources": None}):
+        assert timed(*one_by_one, spec=spec).startswith("Timings are not exclusive")
+    assert any("Timings are not exclusive" in note for note in report_table(ledger, "demo").notes)

@@ -83,6 +83,10 @@ class TestStudies:
             (["quickstart", "--set", "search.trials"], "expected KEY=VALUE"),
             (["quickstart", "--set", "search.trials=0"], "search.trials"),
             (["quickstart", "--set", "modalities=[text, speech]"], "unknown modality 'speech'"),
+            (["quickstart", "--design", "leave_one"], "did you mean 'leave_one_out'?"),
+            (["backbones", "--design", "search"], "nothing is searched"),
+            (["quickstart", "--set", "augmentation=text-audio"], "unknown view 'audio'"),
+            (["quickstart", "--set", "base.test_modalities=[smell]"], "unknown modality 'smell'"),
             (["quickstart", "--set", "dataset_options={conversation: 9}"], "'conversations'"),
         ],
     )
@@ -108,6 +112,7 @@ class TestStudies:
             ({"base": {"backbone": "gru"}}, "unknown backbone 'gru'"),
             ({"base": {"hidden_size": 0}}, "hidden_size"),
             ({"factors": {"modalities": ["text", "text+speech"]}}, "unknown modality 'speech'"),
+            ({"factors": {"augmentation": ["text", "text-tex"]}}, "did you mean 'text'?"),
             ({"serach": {"trials": 2}}, "did you mean 'search'?"),
             ({"search": {"trials": "many"}}, "search.trials"),
             ({"search": None}, "no phase"),
@@ -142,6 +147,39 @@ class TestCommandLine:
     def test_a_word_that_does_not_fit(self, home: Path, words: list[str], said: str) -> None:
         assert said in refused(run(home, *words))
         assert not home.exists()
+
+    @pytest.mark.parametrize(
+        ("design", "cells"), [("leave_one_out", "15"), ("search", None), ("one_factor", "3")]
+    )
+    def test_a_design_for_a_study_that_has_none_or_another(
+        self, home: Path, file: Callable[..., str], design: str, cells: str | None
+    ) -> None:
+        written = {"design": "grid", "factors": ["objective", "backbone"], "seeds": 2}
+        for ablate in ({}, {"ablate": written})[design == "one_factor" :]:
+            result = run(home, file(**ablate), "--design", design, "--dry-run")
+            assert result.exit_code == 0, result.output
+            row = next((r for r in result.stdout.splitlines() if "│ ablate" in r), None)
+            assert (row.split("│")[2].strip() if row else None) == cells
+        assert not home.exists()
+
+    def test_a_design_that_varies_factors_asks_for_them(
+        self, home: Path, file: Callable[..., str]
+    ) -> None:
+        said = refused(run(home, file(), "--design", "fractional"))
+        assert "ablate.factors is empty: design fractional needs at least one" in said
+
+    def test_more_workers_than_the_one_of_an_exclusive_study(self, home: Path) -> None:
+        words = ["quickstart", "--set", "resources.exclusive=true"]
+        said = refused(run(home, *words, "--workers", "2"))
+        assert "--workers is 2" in said
+        assert "exclusive" in said
+        said = refused(run(home, *words, "--set", "resources.workers=2"))
+        assert "workers is 2 and exclusive is true" in said
+        assert not home.exists()
+        for own in ([], ["--workers", "1"]):
+            shown = run(home, *words, *own, "--dry-run")
+            assert shown.exit_code == 0, shown.output
+            assert "1 at a time" in shown.stdout
 
     def test_help_is_no_mistake(self) -> None:
         result = CliRunner().invoke(main, ["--help"])

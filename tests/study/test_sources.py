@@ -13,6 +13,7 @@ from optuna.trial import FixedTrial, TrialState
 
 from search_spaces.schema import Study
 from study.sources import ListSource, OptunaSource, suggest
+from study.tuning import search_of
 from study.winner import best_of_search
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial, Status
@@ -55,7 +56,7 @@ def searched(world: World, **changes: Any) -> list[TrialRow]:
 class TestAskingAndTelling:
     def test_a_suggestion_is_in_the_ledger_before_it_is_given_out(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            source = OptunaSource(world.study, ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
             assert source.remaining == 4
             planned = source.next()
             assert planned is not None
@@ -65,7 +66,7 @@ class TestAskingAndTelling:
 
     def test_it_gives_out_as_many_as_the_study_asks_for(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            source = OptunaSource(world.study, ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
             given_out = [source.next() for _ in range(6)]
         assert [planned and planned.number for planned in given_out] == [0, 1, 2, 3, None, None]
 
@@ -90,7 +91,7 @@ class TestAskingAndTelling:
             warnings.simplefilter("error")
             for epochs in ((1, 2, 1, 2), (1, 2, 3)):
                 with world.driver() as (ledger, _):
-                    source = OptunaSource(world.study, ledger, world.url, identify)
+                    source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
                     trial = source.next()
                     assert trial is not None
                     assert trial.number == 0
@@ -106,7 +107,7 @@ class TestAskingAndTelling:
     def test_a_study_without_a_search_is_refused(self, world: World) -> None:
         confirm = make_study(search=None, confirm={"top": 1, "seeds": 1})
         with pytest.raises(ValueError, match="no search phase"):
-            OptunaSource(confirm, world.ledger, world.url, identify)
+            search_of(confirm)
 
 
 class TestWhatIsSuggested:
@@ -147,7 +148,7 @@ class TestWhatIsSuggested:
         study = make_study(factors=factors)
         drawn = {"objective": objective, "learning_rate": rate, "hidden_size": size}
         drawn |= {"dropout": dropout, "similarity": similarity}
-        found = suggest(study, FixedTrial(drawn))
+        found = suggest(search_of(study), FixedTrial(drawn))
         if objective == "cross_entropy":
             del drawn["similarity"]
         assert found == drawn
@@ -241,10 +242,10 @@ class TestWhenTheFilesDisagree:
     def test_optuna_ahead_of_the_ledger_trains_again(self, world: World) -> None:
         """A power cut may take the ledger's last writes and leave Optuna's."""
         with world.driver() as (ledger, _):
-            source = OptunaSource(world.study, ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
             planned = source.next()
             assert planned is not None
-            source._live[planned.id].study.tell(0, 0.5)
+            source._searches[0]._live[planned.id].study.tell(0, 0.5)
         assert world.search()[0]
         rows = world.rows()
         assert [row.number for row in rows] == [0, 1, 2, 3]
@@ -273,7 +274,9 @@ class TestWhenTheFilesDisagree:
 
     def test_a_suggestion_that_never_reached_the_ledger_is_told_fail(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            OptunaSource(world.study, ledger, world.url, identify)._optuna.ask()
+            OptunaSource([search_of(world.study)], ledger, world.url, identify)._searches[
+                0
+            ]._optuna.ask()
         assert world.search()[0]
         world.check()
         assert world.told()[0].state is TrialState.FAIL
@@ -281,11 +284,11 @@ class TestWhenTheFilesDisagree:
 
     def test_what_the_ledger_finished_is_told_by_the_next_driver(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            planned = OptunaSource(world.study, ledger, world.url, identify).next()
+            planned = OptunaSource([search_of(world.study)], ledger, world.url, identify).next()
             assert planned is not None
             self.finish(ledger, planned)
         with world.driver() as (ledger, _):
-            source = OptunaSource(world.study, ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
             assert source.remaining == 3
         row = world.ledger.trial(planned.id)
         told = world.told()[0]

@@ -50,7 +50,7 @@ EVENTFUL: dict[str, Any] = {
     "search": {"trials": 5, "sampler": "random", "seed": 9},
 }
 """A search in which, with ``EVENTS``, trials finish, fail, are pruned and are found again."""
-EVENTS = fates(9, 0.4)
+EVENTS = fates(6, 0.4)
 
 MakeWorld = Callable[..., World]
 
@@ -155,7 +155,7 @@ class TestADriverThatDies:
         loaded = load_dataset("synthetic", {"conversations": 7})
 
         def fresh() -> tuple[World, Dataset]:
-            world = make_world(content, fate=fates(4, 0.15))
+            world = make_world(content, fate=fates(6, 0.15))
             return world, replace(loaded, fingerprint=world.study.name)
 
         world, dataset = fresh()

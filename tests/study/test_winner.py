@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.schema import Study
-from study.plan import confirm_trials, search_trial
+from study.plan import confirm_trials
+from study.tuning import search_of
 from study.winner import (
     NothingToCompare,
     best_of_search,
@@ -56,7 +57,7 @@ class Search:
         self._number = 0
 
     def plan(self, batch_size: int) -> PlannedTrial:
-        trial = search_trial(self.study, self._number, {"batch_size": batch_size}, identify)
+        trial = search_of(self.study).trial(self._number, {"batch_size": batch_size}, identify)
         self.ledger.plan(self.study.name, Phase.SEARCH, [trial], replace=False)
         self._number += 1
         return trial
@@ -97,7 +98,7 @@ class TestSearch:
     def test_a_trial_taken_from_another_study_counts(self, search: Search) -> None:
         other = make_study(**SPACE, study="other")
         put_study(search.ledger, other)
-        original = search_trial(other, 0, {"batch_size": 32}, identify)
+        original = search_of(other).trial(0, {"batch_size": 32}, identify)
         search.ledger.plan("other", Phase.SEARCH, [original], replace=False)
         finish(search.ledger, original, 0.9)
         search.ledger.cache(search.plan(32).id, original.id)

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import event, text
 
 from sslcl.errors import InputError
 from tracking.ledger import Ledger
+from tracking.mlflow_runs import trial_points
 from tracking.records import FailureKind, Outcome, Phase, Status
+from tracking.storing import COST_COLUMNS
 
 from .ledger_cases import comparison, evaluation, outcome, planned, put_study, run
 
@@ -233,6 +236,21 @@ def test_a_cached_trial_shows_its_original(ledger: Ledger) -> None:
     assert ledger.find_finished(twin.identity) == found
 
 
+def test_every_cost_is_kept_copied_and_mirrored(ledger: Ledger) -> None:
+    cost = {name: float(i) for i, name in enumerate(COST_COLUMNS, start=1)}
+    original, twin = planned("c"), planned("d")
+    run(ledger, original, replace(outcome(), cost=cost))
+    ledger.plan("s", Phase.ABLATE, [twin], replace=False)
+    ledger.cache(twin.id, original.id)
+    for trial in (original, twin):
+        row = ledger.trial(trial.id)
+        assert {name: getattr(row, name) for name in COST_COLUMNS} == cost
+        points = {point.key: point.value for point in trial_points(row, (), (), ())}
+        assert {"total_seconds" if n == "seconds" else n: v for n, v in cost.items()}.items() <= (
+            points.items()
+        )
+
+
 def test_only_a_complete_trial_of_the_same_identity_can_stand_in(ledger: Ledger) -> None:
     running, done, waiting = planned("c", 0), planned("c", 1), planned("d", 1)
     run(ledger, done)
@@ -403,3 +421,28 @@ def test_every_method_is_one_transaction(ledger: Ledger) -> None:
     ledger.trial(trial.id[:9])
     ledger.evaluation(trial.id, "test")
     assert len(commits) == 9
+
+
+def test_a_stored_configuration_is_read_as_it_was_written(ledger: Ledger) -> None:
+    trial = planned(modalities=("text",), dataset_options={"imbalance": 0.5}, learning_rate=1)
+    ledger.plan("s", Phase.ABLATE, [trial], replace=True)
+    config = ledger.trial(trial.id).config
+    assert config == trial.config
+    assert config.canonical() == trial.config.canonical()
+    assert config.replace(seed=3) == trial.config.replace(seed=3)
+    with pytest.raises(ValidationError):
+        config.seed = 4  # type: ignore[misc]
+
+
+def test_comparisons_keep_what_they_follow_from(ledger: Ledger) -> None:
+    where = ("s", Phase.ABLATE, "weighted_f1")
+    rows = [comparison("reference"), comparison("a=1")]
+    assert ledger.comparisons_digest(*where) is None
+    ledger.put_comparisons(*where, rows, "first")
+    revision = ledger.study("s").revision
+    ledger.put_comparisons(*where, rows, "second")
+    assert ledger.comparisons_digest(*where) == "second"
+    assert ledger.study("s").revision == revision
+    ledger.put_comparisons(*where, rows)
+    assert ledger.comparisons_digest(*where) is None
+    assert ledger.comparisons(*where) == rows

@@ -276,8 +276,9 @@ def test_metrics_carry_the_ledgers_values_epochs_and_times(ledger: Ledger) -> No
     assert (run["end"], run["start"]) == (ended, ledger.trial("complete").started_at)
 
 
-def test_search_trials_show_no_predictions(ledger: Ledger) -> None:
-    trial = trial_in(ledger, planned("searched", Phase.SEARCH, 1))
+@pytest.mark.parametrize("phase", [Phase.SEARCH, Phase.TUNE])
+def test_search_trials_show_no_predictions(ledger: Ledger, phase: Phase) -> None:
+    trial = trial_in(ledger, planned("searched", phase, 1))
     ledger.complete(trial, outcome("validation"))
     runs = MemoryRuns()
     push_all(ledger, runs)

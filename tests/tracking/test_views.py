@@ -91,6 +91,95 @@ def test_ablation_is_in_order_and_rounded(ledger: Ledger, tmp_path: Path) -> Non
     assert isinstance(found[3]["p_value"], float)
 
 
+def test_ablation_shows_what_the_verdict_rests_on(ledger: Ledger, tmp_path: Path) -> None:
+    judged = {
+        "pairs": 4, "p_permutation": 0.12345678, "effect_size": 1.23456, "verdict": "not shown",
+        "smallest_difference": 0.01, "p_equivalence": 0.2, "p_equivalence_corrected": 0.4,
+        "correction": "holm",
+    }  # fmt: skip
+    ledger.put_comparisons(
+        "s", Phase.ABLATE, "accuracy", [comparison("a=1", metric="accuracy", **judged)]
+    )
+    (row,) = ask(tmp_path, "SELECT * FROM ablation")
+    shown = judged | {"p_permutation": 0.1235, "effect_size": 1.2346}
+    assert {name: row[name] for name in judged} == shown
+
+
+COST = {
+    "seconds": 6.0, "seconds_per_epoch": 2.0, "utterances_per_second": 900.0, "parameters": 1234,
+    "peak_memory_mb": 64.25, "device_memory_mb": 32.5, "latency_p50_ms": 1.5,
+    "latency_p95_ms": 2.5, "flops_per_utterance": 1e6,
+}  # fmt: skip
+
+
+@pytest.fixture
+def cached(ledger: Ledger) -> tuple[str, str]:
+    """Ids of a finished trial and of one that was taken from it; a third is no longer current."""
+    original, gone, twin = planned("c", 1), planned("gone"), planned("d", 1)
+    made = replace(outcome(test=True), cost=COST)
+    ledger.plan("s", Phase.ABLATE, [original], replace=False)
+    ledger.start(original.id)
+    ledger.record_epoch(original.id, 1, {"train_loss": 2.0, "seconds": 0.5})
+    ledger.record_epoch(original.id, 2, {"train_loss": float("nan"), "seconds": 0.5})
+    ledger.complete(original.id, made)
+    run(ledger, gone, made)
+    ledger.plan("s", Phase.ABLATE, [original, twin], replace=True)
+    ledger.cache(twin.id, original.id)
+    return original.id, twin.id
+
+
+def of(trials: tuple[str, str], values: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """The rows that both trials show, ordered by cell."""
+    return [
+        ("s", "ablate", cell, trial, 1, *row)
+        for cell, trial in zip("cd", trials, strict=True)
+        for row in values
+    ]
+
+
+def rows_of(home: Path, view: str, order: str) -> list[tuple[object, ...]]:
+    query = f"SELECT * FROM {view} WHERE study = 's' ORDER BY cell, {order}"
+    return [tuple(row.values()) for row in ask(home, query)]
+
+
+def test_per_class_has_one_row_for_each_split_and_class(
+    cached: tuple[str, str], tmp_path: Path
+) -> None:
+    expected: list[tuple[object, ...]] = [("test", "joy", 0.25), ("validation", "joy", 0.25)]
+    assert rows_of(tmp_path, "per_class", "split, class") == of(cached, expected)
+
+
+def test_diagnostics_has_measurements_and_warnings(cached: tuple[str, str], tmp_path: Path) -> None:
+    expected: list[tuple[object, ...]] = [("gain", 0.0, "no gain"), ("logit_scale", 3.0, None)]
+    assert rows_of(tmp_path, "diagnostics", "name") == of(cached, expected)
+
+
+def test_learning_curve_has_every_metric_of_every_epoch(
+    cached: tuple[str, str], tmp_path: Path
+) -> None:
+    expected: list[tuple[object, ...]] = [
+        (1, "seconds", 0.5), (1, "train_loss", 2.0), (2, "seconds", 0.5), (2, "train_loss", None),
+    ]  # fmt: skip
+    assert rows_of(tmp_path, "learning_curve", "epoch, metric") == of(cached, expected)
+
+
+def test_cost_shows_everything_measured_of_current_trials(
+    cached: tuple[str, str], ledger: Ledger, tmp_path: Path
+) -> None:
+    waiting = planned("waiting")
+    ledger.plan("s", Phase.ABLATE, [waiting], replace=False)
+    rows = ask(tmp_path, "SELECT * FROM cost ORDER BY cell")
+    assert [row["trial"] for row in rows] == list(cached)
+    for row in rows:
+        assert {name: row[name] for name in COST} == COST
+        assert (row["backbone"], row["objective"], row["epochs_run"]) == ("recurrent", "sslcl", 3)
+
+
+def test_cost_derives_seconds_per_epoch_of_older_trials(ledger: Ledger, tmp_path: Path) -> None:
+    run(ledger, planned("c"))
+    assert ask(tmp_path, "SELECT seconds_per_epoch FROM cost") == [{"seconds_per_epoch": 0.5}]
+
+
 def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) -> None:
     if shutil.which("sqlite3") is None:
         pytest.skip("the sqlite3 command is not installed")
@@ -106,8 +195,8 @@ def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) ->
         check=True,
     ).stdout
     assert printed.splitlines() == [
-        "s|ablate|weighted_f1|reference||5|0.1235|0.0123|||||||1",
-        "s|ablate|weighted_f1|similarity|dot|5|0.1235||-0.01||||||0",
+        "s|ablate|weighted_f1|reference||5|0.1235|0.0123|||||||1|reference||||||||",
+        "s|ablate|weighted_f1|similarity|dot|5|0.1235||-0.01||||||0|similarity=dot||||||||",
     ]
 
 
@@ -117,6 +206,11 @@ def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) ->
         ("SELECT * FROM trials_wide WHERE study = 's'", "trials_by_status (study=?)"),
         ("SELECT * FROM trials_wide WHERE study = 's' AND phase = 'ablate'", "phase=?"),
         ("SELECT * FROM ablation WHERE study = 's'", "PRIMARY KEY (study=?)"),
+        ("SELECT * FROM per_class WHERE study = 's'", "study=?"),
+        ("SELECT * FROM cost WHERE study = 's'", "study=?"),
+        ("SELECT * FROM diagnostics WHERE study = 's' AND phase = 'ablate'", "phase=?"),
+        ("SELECT * FROM learning_curve WHERE study = 's' AND phase = 'ablate'", "phase=?"),
+        ("SELECT * FROM learning_curve WHERE trial = 't'", "(id=?)"),
         ("SELECT * FROM trials WHERE identity = 'i'", "trials_by_identity (identity=?)"),
     ],
 )
@@ -126,5 +220,13 @@ def test_questions_about_one_study_are_answered_from_an_index(
     plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
     assert expected in plan[0]
     assert not [line for line in plan if line.startswith("SCAN")]
-    joined = [line for line in plan if "LEFT-JOIN" in line]
-    assert all("PRIMARY KEY (trial=? AND split=? AND metric=?)" in line for line in joined)
+    scores = [line for line in plan if " r " in line and "trials_wide" in query]
+    assert all("PRIMARY KEY (trial=? AND split=? AND metric=?)" in line for line in scores)
+    assert not [line for line in plan if "AUTOMATIC" in line]
+
+
+def test_scores_that_are_not_asked_for_are_not_looked_up(ledger: Ledger, tmp_path: Path) -> None:
+    query = "SELECT backbone, avg(seconds) FROM trials_wide WHERE study = 's' GROUP BY backbone"
+    plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
+    assert "trials_by_status (study=?)" in plan[0]
+    assert not [line for line in plan if "SUBQUERY" in line or " r " in line]

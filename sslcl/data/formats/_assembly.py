@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from sslcl.data._known import KNOWN
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats._labels import tasks_of, with_official_validation
-from sslcl.data.formats._tuples import ByDialogue, Feature, Parts
+from sslcl.data.formats._tuples import ByDialogue, Feature, Parts, length, shown
 from sslcl.errors import InputError
 
 
@@ -35,7 +34,7 @@ def corpus_of(parts: Parts) -> Corpus:
             rows["split"] += [split] * count
             rows["utterance"] += _utterance_ids(parts, one, count)
             rows["speaker"] += [_speaker(s, parts.file, one) for s in parts.fields["speakers"][one]]
-            rows["text"] += [str(text) for text in parts.fields["sentences"][one]]
+            rows["text"] += [_text(x, parts.file, one) for x in parts.fields["sentences"][one]]
             for column, labels in columns.items():
                 rows[column] += labels(one)
     features = {name: _matrix(parts, name) for name in parts.features}
@@ -61,13 +60,13 @@ def _rows_of(parts: Parts, one: str) -> int:
     for name, file, by_dialogue in fields:
         if one not in by_dialogue:
             raise InputError(f"{file}: {name} has no dialogue '{one}'")
-        rows = by_dialogue[one]
-        if not isinstance(rows, list | tuple | np.ndarray | torch.Tensor) or not len(rows):
+        count = length(by_dialogue[one])
+        if not count:
             raise InputError(f"{file}: {name} of dialogue '{one}' is not a list of utterances")
-        expected = expected or len(rows)
-        if len(rows) != expected:
+        expected = expected or count
+        if count != expected:
             raise InputError(
-                f"{file}: dialogue '{one}' has {expected} labels and {len(rows)} rows of {name}"
+                f"{file}: dialogue '{one}' has {expected} labels and {count} rows of {name}"
             )
     return expected
 
@@ -81,12 +80,19 @@ def _utterance_ids(parts: Parts, one: str, count: int) -> list[str]:
 
 
 def _speaker(value: Any, file: Path, one: str) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isprintable():
         return value
-    marks = np.asarray(value)
-    if marks.ndim != 1 or sorted(marks.tolist()) != [0] * (len(marks) - 1) + [1]:
+    marks = list(value) if length(value) else []
+    numbers = all(isinstance(mark, int | float | np.number | np.bool_) for mark in marks)
+    if not numbers or sorted(marks) != [0] * (len(marks) - 1) + [1]:
         raise InputError(f"{file}: dialogue '{one}' has a speaker that is not one of several")
-    return f"participant {int(np.argmax(marks)) + 1}"
+    return f"participant {marks.index(1) + 1}"
+
+
+def _text(value: Any, file: Path, one: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{file}: dialogue '{one}' has {shown(value)} where a text was expected")
+    return str(value)
 
 
 def _matrix(parts: Parts, name: str) -> NDArray[np.float32]:
@@ -107,7 +113,7 @@ def _block(
     try:
         with np.errstate(over="ignore"):
             rows = np.asarray(by_dialogue[one], dtype=np.float32)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise InputError(f"{where} is not a table of numbers") from None
     if rows.shape != (count, feature.width):
         raise InputError(f"{where} has shape {rows.shape}, expected ({count}, {feature.width})")

@@ -1,5 +1,6 @@
 """Tasks and splits of the published tuples: what they hold, and what they leave unsaid."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ from sslcl.data._known import (
     MELD_SENTIMENT,
 )
 from sslcl.data.corpus import Task
-from sslcl.data.formats._tuples import ByDialogue, Parts
+from sslcl.data.formats._tuples import ByDialogue, Parts, as_text, shown
 from sslcl.errors import InputError
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -38,10 +39,10 @@ def _named(parts: Parts, field_: str, classes: Sequence[str]) -> Labels:
     def labels(one: str) -> list[str | None]:
         names: list[str | None] = []
         for value in parts.fields[field_][one]:
-            number = value.item() if isinstance(value, np.generic | np.ndarray) else value
+            number = value.item() if isinstance(value, np.generic) else value
             if not isinstance(number, int) or not -1 <= number < len(classes):
                 raise InputError(
-                    f"{parts.file}: dialogue '{one}' has the label {number!r} in {field_}, "
+                    f"{parts.file}: dialogue '{one}' has the label {shown(number)} in {field_}, "
                     f"expected a number from 0 to {len(classes) - 1}"
                 )
             names.append(classes[number] if number >= 0 else None)
@@ -103,7 +104,7 @@ def _is_sentiment(candidate: ByDialogue, emotions: ByDialogue) -> bool:
             )
             for one, labels in emotions.items()
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return False
 
 
@@ -141,7 +142,6 @@ def _is_meld_development(parts: Parts, chosen: frozenset[str]) -> bool:
     known = KNOWN["meld"]
     if not chosen <= frozenset(train) or len(train) - len(chosen) != known.conversations["train"]:
         return False
-    found = [int(value) for one in chosen for value in labels.get(one, ())]
-    if min(found, default=-1) < 0:
-        return False
-    return tuple(np.bincount(found, minlength=len(MELD))) == known.counts["emotion"][1]
+    found = Counter(value for one in chosen for value in as_text(labels.get(one)))
+    usual = dict(zip(map(str, range(len(MELD))), known.counts["emotion"][1], strict=True))
+    return found == Counter(usual)

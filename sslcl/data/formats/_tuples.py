@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from sslcl.data._pickle_machine import printable
 from sslcl.data.formats import Found
 from sslcl.data.formats._widths import width_of
 from sslcl.errors import InputError
@@ -90,7 +92,19 @@ def speaker_kind(by_dialogue: Mapping[Any, Any]) -> str:
 
 def _first(by_dialogue: Mapping[Any, Any]) -> Any:
     rows = next(iter(by_dialogue.values()))
-    return rows[0] if isinstance(rows, list | tuple | np.ndarray) and len(rows) else None
+    return rows[0] if length(rows) else None
+
+
+def length(rows: Any) -> int:
+    """The rows of a list, array or tensor; 0 for anything else."""
+    if isinstance(rows, np.ndarray | torch.Tensor):
+        return int(rows.shape[0]) if rows.ndim else 0
+    return len(rows) if isinstance(rows, list | tuple) else 0
+
+
+def as_text(labels: Any) -> list[str]:
+    """The labels of a dialogue, to be compared before they are checked."""
+    return [str(label) for label in labels] if length(labels) else []
 
 
 def fitting(found: Found, layouts: Iterable[Layout]) -> dict[Path, Layout]:
@@ -142,14 +156,22 @@ def take_apart(file: Path, content: Sequence[Any], layout: Layout) -> Parts:
 def _id(value: Any, file: Path, where: str) -> str:
     if isinstance(value, bytes):
         value = value.decode("latin-1")
-    if isinstance(value, bool) or not isinstance(value, str | int | np.integer | np.str_):
-        raise InputError(f"{file}: {where} has {value!r} where the id of a dialogue was expected")
+    proper = isinstance(value, str | int | np.integer) and not isinstance(value, bool)
+    if not proper or not str(value).isprintable():
+        raise InputError(
+            f"{file}: {where} has {shown(value)} where the id of a dialogue was expected"
+        )
     return str(value)
+
+
+def shown(value: Any) -> str:
+    """A strange value in an error, in a few words and one line."""
+    return printable(" ".join(repr(value).split()))
 
 
 def _ids(values: Any, file: Path, split: str) -> tuple[str, ...]:
     """Ids in an order that does not depend on the run: sets have none."""
-    if not isinstance(values, list | tuple | set | frozenset | np.ndarray):
+    if not isinstance(values, set | frozenset | list | tuple) and not length(values):
         raise InputError(f"{file}: the {split} ids are a {type(values).__name__}, expected a list")
     ids = [_id(value, file, f"the {split} split") for value in values]
     again = {one for one in ids if ids.count(one) > 1} if len(set(ids)) < len(ids) else set()

@@ -12,5 +12,5 @@ def width_of(by_dialogue: Any) -> int:
     rows = next(iter(by_dialogue.values()))
     try:
         return int(np.asarray(rows[0], dtype=np.float32).shape[0])
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError):
         return 0

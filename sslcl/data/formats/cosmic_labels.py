@@ -28,7 +28,7 @@ LAYOUTS = (
 class CosmicLabels(Format):
     """``iemocap.pkl``, ``meld.pkl``, ``emorynlp.pkl``: their text is left to an encoder."""
 
-    name = "cosmic-labels"
+    name = "cosmic_labels"
     summary = (
         "IEMOCAP, EmoryNLP, DailyDialog (pickled list of 6) or MELD (7): texts and labels, the "
         "features by an encoder"

@@ -31,7 +31,7 @@ openSMILE and DenseNet faces."""
 class IemocapTuple(Format):
     """The file that DialogueRNN and DialogueGCN read, or the one of MMGCN and MM-DFN."""
 
-    name = "iemocap-tuple"
+    name = "iemocap_tuple"
     summary = "IEMOCAP, pickled tuple of 9: text 100, audio 100, video 512; or 100, 1582, 342"
 
     def claims(self, found: Found) -> frozenset[Path]:

@@ -11,6 +11,7 @@ from sslcl.data.formats._tuples import (
     ROBERTA_NOTE,
     Layout,
     Parts,
+    as_text,
     fitting,
     ids_of,
     only,
@@ -80,6 +81,6 @@ def _check_pair(parts: Parts, text: Parts) -> None:
             raise InputError(f"{both}: dialogue '{min(strange)}' is in {split} of one of them only")
     for ids in parts.splits.values():
         for one in ids:
-            mine, theirs = parts.fields["labels"].get(one), text.fields["labels"].get(one)
-            if mine is None or theirs is None or list(mine) != list(theirs):
+            mine, theirs = (as_text(x.fields["labels"].get(one)) for x in (parts, text))
+            if mine != theirs:
                 raise InputError(f"{both}: dialogue '{one}' has other labels in one than the other")

@@ -30,7 +30,7 @@ TEN = Layout(
 class MeldTuple(Format):
     """The file that DialogueRNN reads (no video), or the one of MMGCN and MM-DFN."""
 
-    name = "meld-tuple"
+    name = "meld_tuple"
     summary = "MELD, pickled tuple of 9 (text 600, audio 300) or 10 (also video 342)"
 
     def claims(self, found: Found) -> frozenset[Path]:

@@ -35,13 +35,16 @@ class Dialogue:
 
 def _dialogues(ids: Sequence[tuple[Id, str]], classes: int, parties: int) -> tuple[Dialogue, ...]:
     rng = np.random.default_rng(0)
-    made = []
+    made: list[Dialogue] = []
     for one, split in ids:
-        count = int(rng.integers(2, 5))
+        # The first dialogue to train has every class.
+        whole = split == "train" and not any(d.split == "train" for d in made)
+        count = classes if whole else int(rng.integers(2, 5))
+        labels = rng.permutation(classes) if whole else rng.integers(0, classes, count)
         first = [0, *rng.integers(0, parties, count - 1).tolist()]
         order = list(dict.fromkeys(first))
         turns = tuple(order.index(p) for p in first)
-        made.append(Dialogue(one, split, turns, tuple(rng.integers(0, classes, count).tolist())))
+        made.append(Dialogue(one, split, turns, tuple(labels.tolist())))
     return tuple(made)
 
 

@@ -1,0 +1,1 @@
+"""Ablation designs: which cells go around a reference, one file per design."""
