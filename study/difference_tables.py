@@ -10,7 +10,7 @@ from study.permutation import permutation_tests
 from study.sheets import Line, Section, Sheet
 from study.sides import Side
 from study.statistics import Comparison, compare
-from study.tables import metric_title, p_text
+from study.tables import metric_title, p_equals, p_text
 from study.units import MISSING, unit_of
 from study.verdicts import SIGNIFICANCE, correct
 from tracking.records import Evaluation
@@ -123,8 +123,8 @@ def _right_and_wrong(pairing: Pairing, classes: int) -> str:
         return f"{said}; one conversation alone allows no test."
     exchanged = permutation_tests(cells, _FIRST, accuracy)[_SECOND]
     return (
-        f"{said}, 95 % CI {_bounds(found)}, p {_equals(found.p_value)} (by exchanging whole "
-        f"conversations, and seeds: p {_equals(exchanged)})."
+        f"{said}, 95 % CI {_bounds(found)}, p {p_equals(found.p_value)} (by exchanging whole "
+        f"conversations, and seeds: p {p_equals(exchanged)})."
     )
 
 
@@ -133,11 +133,6 @@ def _bounds(found: Comparison) -> str:
     if found.ci_low != found.ci_low:
         return MISSING
     return f"[{unit.number(found.ci_low, signed=True)}, {unit.number(found.ci_high, signed=True)}]"
-
-
-def _equals(p_value: float) -> str:
-    shown = p_text(p_value)
-    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def flips_sheet(pairing: Pairing, labels: Sequence[str], count: int) -> Sheet:

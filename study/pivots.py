@@ -6,7 +6,7 @@ from study.crossing import Crossing, Mean, cross
 from study.effects import is_factorial
 from study.factorial import Effect, factorial_of
 from study.sheets import Line, Section, Sheet
-from study.tables import metric_title, p_text
+from study.tables import metric_title, p_equals
 from study.units import MISSING, unit_of
 from study.wording import measured_on
 
@@ -100,13 +100,8 @@ def _interaction(reading: PhaseReading, metric: str, row: str, column: str) -> s
 def _tested(effect: Effect, error_df: int) -> str:
     if effect.f != effect.f:
         return f"Interaction {effect.name}: not tested, nothing is left for the error."
-    said = f"F({effect.df}, {error_df}) = {effect.f:.2f}, p {_equals(effect.p_value)}"
+    said = f"F({effect.df}, {error_df}) = {effect.f:.2f}, p {p_equals(effect.p_value)}"
     if effect.p_crossed == effect.p_crossed:
-        said += f" over new seeds; p {_equals(effect.p_crossed)} over new conversations as well"
+        said += f" over new seeds; p {p_equals(effect.p_crossed)} over new conversations as well"
     alias = f"; not told apart from {', '.join(effect.aliases)}" if effect.aliases else ""
     return f"Interaction {effect.name}: {said}{alias}."
-
-
-def _equals(p_value: float) -> str:
-    shown = p_text(p_value)
-    return shown if shown.startswith("<") else f"= {shown}"

@@ -24,6 +24,7 @@ __all__ = [
     "is_significant",
     "metric_title",
     "numbers",
+    "p_equals",
     "p_heading",
     "p_text",
     "percent",
@@ -142,6 +143,12 @@ def p_text(value: float | None) -> str:
     if value is None or value != value:
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_equals(value: float) -> str:
+    """A p-value as a sentence gives it, such as ``= 0.012`` or ``< 0.001``."""
+    shown = p_text(value)
+    return shown.replace("<", "< ") if shown.startswith("<") else f"= {shown}"
 
 
 def interval(row: ComparisonRow) -> str:
