@@ -9,11 +9,9 @@ from study.comparisons import PhaseReading
 from study.costs import COSTS
 from study.designs.cell import REFERENCE
 from study.levels import level_of
-from study.permutation import smallest_p
 from study.statistics import RESAMPLES
 from study.tables import metric_title
-from study.units import unit_of
-from study.verdicts import SIGNIFICANCE
+from study.wording import corrected_words, direction_words, margin_words, measured_on, seeds_words
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
@@ -31,145 +29,21 @@ def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> di
 
 def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
     """The methods in short: what was measured on what, how it was tested and corrected."""
+    what, seeds = f"{metric_title(metric)} on {measured_on(reading, metric)}", seeds_words(rows)
+    paired = "Differences to the reference (its levels in brackets) are paired by seed;"
+    effect = "Effect: standardised paired difference."
     if metric in COSTS:
         return (
-            f"{metric_title(metric)} on {measured_on(reading, metric)}; mean ± sd over "
-            f"{_seeds(rows)}. Differences to the reference (its levels in brackets) are paired by "
-            "seed; intervals and two-sided p-values (t) allow for new seeds on the same machine, "
-            f"p {_corrected(rows)}. {_direction(metric)} Effect: standardised paired difference."
+            f"{what}; mean ± sd over {seeds}. {paired} intervals and two-sided p-values (t) allow "
+            f"for new seeds on the same machine, p {corrected_words(rows)}. "
+            f"{direction_words(metric)} {effect}"
         )
     return (
-        f"{metric_title(metric)} on {measured_on(reading, metric)} at the epoch chosen "
-        f"on validation; mean ± sd over {_seeds(rows)}. Differences to the reference (its levels "
-        "in brackets) are paired by seed; intervals and two-sided p-values allow for new seeds and "
-        f"new conversations ({RESAMPLES:,} draws of conversations, t quantiles), p "
-        f"{_corrected(rows)}. Effect: standardised paired difference. Equivalent: surely less "
-        f"than {_margin(rows, metric)} apart."
+        f"{what} at the epoch chosen on validation; mean ± sd over {seeds}. {paired} intervals "
+        f"and two-sided p-values allow for new seeds and new conversations ({RESAMPLES:,} draws "
+        f"of conversations, t quantiles), p {corrected_words(rows)}. {effect} Equivalent: surely "
+        f"less than {margin_words(rows, metric)} apart."
     )
-
-
-def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
-    """The paragraph for a paper: what chose, what was tested, how, why so and how corrected.
-
-    Args:
-        reading: the phase that was compared.
-        rows: its table.
-        metric: what the table scores.
-    """
-    parts = [*_training(reading, rows), *_testing(rows, metric), *_judging(rows, metric)]
-    return " ".join(parts)
-
-
-def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[str]:
-    tested = reading.scored
-    yield (
-        f"Every configuration was trained on {reading.study.dataset} with {_seeds(rows)} that no "
-        "search had used, paired across configurations."
-    )
-    yield (
-        "Hyperparameters and the epoch of every model were chosen on the validation split alone; "
-        f"the test split ({tested.conversations} conversations, {tested.utterances} utterances) "
-        "was evaluated once per model, at that epoch."
-    )
-    if budget := tuning_note(reading):
-        yield budget
-
-
-def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
-    title = metric_title(metric)
-    yield (
-        f"We report {title if title.startswith('F1') else title[0].lower() + title[1:]} as mean ± "
-        "standard deviation over seeds, and differences to the reference paired by seed"
-        + ("." if metric in COSTS else " and by test conversation.")
-    )
-    if metric in COSTS:
-        yield (
-            "Intervals (95 %) and two-sided p-values are those of the paired t-test over seeds; "
-            "they speak of the same machine and data."
-        )
-    else:
-        yield (
-            "Seeds and conversations are treated as crossed random factors, because utterances of "
-            "one conversation are not independent and neither are models tested on the same "
-            "conversations: the variance of a difference is estimated from the paired differences "
-            f"over seeds and from {RESAMPLES:,} bootstrap draws of whole conversations, their "
-            "overlap counted once, and each part takes the quantile of Student's t of its own "
-            "degrees of freedom. The 95 % interval and the two-sided p-value come from the same "
-            "distribution."
-        )
-    pairs = min((row.pairs for row in rows if row.pairs), default=0)
-    if pairs > 1:
-        yield (
-            f"A permutation test over {pairs} paired seeds cannot give a p-value below "
-            f"{smallest_p(pairs):.3g}, so it is reported for comparison and decides nothing."
-        )
-
-
-def _judging(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
-    yield f"p-values are {_corrected(rows)}, {_WHY[_correction(rows)]}."
-    yield (
-        "Effect sizes are mean paired differences in standard deviations of these differences "
-        "over seeds, corrected for their small number."
-    )
-    if metric in COSTS:
-        yield f"{_direction(metric)} Equivalence of costs was not tested."
-        return
-    yield (
-        "A configuration is called better or worse where its corrected p-value is below "
-        f"{SIGNIFICANCE}, equivalent where two one-sided tests, corrected likewise, show that it "
-        f"differs from the reference by less than {_margin(rows, metric)}, the smallest "
-        "difference taken to be of interest, and otherwise not shown to differ, which is no "
-        "claim of equality."
-    )
-
-
-_WHY = {
-    "holm": "which bounds the chance of any false claim in the table at 5 %",
-    "bh": "which bounds the expected share of false claims in the table at 5 %",
-}
-_PROCEDURE = {"holm": "Holm-corrected", "bh": "Benjamini-Hochberg-corrected"}
-
-
-def measured_on(reading: PhaseReading, metric: str) -> str:
-    """Such as ``the test split of mosi (31 conversations, 752 utterances)``."""
-    return reading.study.dataset if metric in COSTS else f"the test split of {_data(reading)}"
-
-
-def _data(reading: PhaseReading) -> str:
-    """Such as ``mosi (31 conversations, 752 utterances)``."""
-    tested = reading.scored
-    kind = "generated data, " if reading.study.environment.get("synthetic") else ""
-    return (
-        f"{reading.study.dataset} ({kind}{tested.conversations} conversations, "
-        f"{tested.utterances} utterances)"
-    )
-
-
-def _seeds(rows: Sequence[ComparisonRow]) -> str:
-    """Such as ``5 seeds`` or ``4 to 5 seeds``."""
-    fewest, most = min(row.n for row in rows), max(row.n for row in rows)
-    seeds = f"{most} seed{'s' if most > 1 else ''}"
-    return seeds if fewest == most else f"{fewest} to {seeds}"
-
-
-def _correction(rows: Sequence[ComparisonRow]) -> str:
-    return next((row.correction for row in rows if row.correction), "holm")
-
-
-def _corrected(rows: Sequence[ComparisonRow]) -> str:
-    tests = sum(row.p_value is not None for row in rows)
-    return f"{_PROCEDURE[_correction(rows)]} over {tests} comparison{'s' if tests != 1 else ''}"
-
-
-def _margin(rows: Sequence[ComparisonRow], metric: str) -> str:
-    """The smallest interesting difference in words, such as ``1.00 point``."""
-    unit, known = unit_of(metric), [r.smallest_difference for r in rows if r.smallest_difference]
-    shown = unit.number(known[0]) if known else unit.number(None)
-    return f"{shown} point{'' if shown == '1.00' else 's'}"
-
-
-def _direction(metric: str) -> str:
-    return f"{'More' if COSTS[metric] else 'Less'} is better."
 
 
 def notes(reading: PhaseReading) -> Iterator[str]:

@@ -14,10 +14,10 @@ from tracking.rows import ComparisonRow, TrialRow
 COSTS: Mapping[str, bool] = {
     "seconds": False,
     "seconds_per_epoch": False,
-    "utterances_per_second": True,
-    "parameters": False,
     "peak_memory_mb": False,
     "device_memory_mb": False,
+    "parameters": False,
+    "utterances_per_second": True,
     "latency_p50_ms": False,
     "latency_p95_ms": False,
     "flops_per_utterance": False,

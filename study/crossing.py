@@ -75,18 +75,17 @@ def cross(reading: PhaseReading, metric: str, factors: Sequence[str]) -> Crossin
         InputError: for a factor that does not vary over the phase, or an unknown metric.
     """
     values = values_of(reading, metric)
-    configs = [trial.config for trials in reading.cells.values() for trial in trials]
-    known = varying(configs)
+    # The trials of a cell differ in nothing but their seed.
+    configs = {cell: trials[0].config for cell, trials in reading.cells.items()}
+    known = varying(list(configs.values()))
     for name in factors:
         if name not in known:
             raise unknown("factor", name, known, "what varies between the finished trials")
     seen: _Seen = {}
-    for cell, trials in reading.cells.items():
-        for trial in trials:
-            if (value := values[cell].get(trial.config.seed)) is not None:
-                levels, setting = _split(trial.config, factors)
-                settings = seen.setdefault(levels, {}).setdefault(setting, {})
-                settings[trial.config.seed] = value
+    for cell, config in configs.items():
+        if values[cell]:
+            levels, setting = _split(config, factors)
+            seen.setdefault(levels, {}).setdefault(setting, {}).update(values[cell])
     return _averaged(tuple(factors), seen)
 
 

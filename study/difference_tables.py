@@ -4,15 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean, stdev
 
-import pandas as pd
-
 from study.flips import Flip, Pairing
 from study.metrics_from_confusion import METRICS, Metric
 from study.permutation import permutation_tests
 from study.sheets import Line, Section, Sheet
 from study.sides import Side
 from study.statistics import Comparison, compare
-from study.tables import metric_title, p_text
+from study.tables import metric_title, p_equals, p_text
 from study.units import MISSING, unit_of
 from study.verdicts import SIGNIFICANCE, correct
 from tracking.records import Evaluation
@@ -33,7 +31,7 @@ def scores_sheet(first: Side, second: Side, pairing: Pairing, split: str) -> She
     ]
     p_values = [*(b.p_value for _, b in found.values()), *corrected]
     rows = zip([*found.items(), *by_class.items()], p_values, strict=True)
-    frame = pd.DataFrame([_score_row(name, *pair, p) for (name, pair), p in rows])
+    records = [_score_row(name, *pair, p) for (name, pair), p in rows]
     utterances = len(pairing.first[0].labels)
     conversations = len(set(pairing.first[0].conversations))
     return Sheet(
@@ -41,7 +39,7 @@ def scores_sheet(first: Side, second: Side, pairing: Pairing, split: str) -> She
         label="compare-scores",
         heading=("", "Score, %", _FIRST, _SECOND, "B − A", "95 % CI", "p", "Effect"),
         sections=(Section("overall", tuple(overall)), Section("F1 by class", tuple(classes))),
-        frame=frame,
+        records=records,
         caption=(
             f"{split.capitalize()} split, {conversations} conversations, {utterances} utterances, "
             f"{len(pairing.seeds)} paired seed{'' if len(pairing.seeds) == 1 else 's'}; "
@@ -98,9 +96,9 @@ def right_and_wrong_sheet(pairing: Pairing, classes: int) -> Sheet:
         label="compare-flips",
         heading=("", "Predictions", "B right", "B wrong"),
         sections=(Section("", tuple(lines)),),
-        frame=pd.DataFrame(
-            [{"a_right": a, "b_right": b, "predictions": counts[a, b]} for a in both for b in both]
-        ),
+        records=[
+            {"a_right": a, "b_right": b, "predictions": counts[a, b]} for a in both for b in both
+        ],
         caption=_right_and_wrong(pairing, classes),
         notes=(
             "McNemar's test on these counts would take utterances as independent, which those of "
@@ -125,8 +123,8 @@ def _right_and_wrong(pairing: Pairing, classes: int) -> str:
         return f"{said}; one conversation alone allows no test."
     exchanged = permutation_tests(cells, _FIRST, accuracy)[_SECOND]
     return (
-        f"{said}, 95 % CI {_bounds(found)}, p {_equals(found.p_value)} (by exchanging whole "
-        f"conversations, and seeds: p {_equals(exchanged)})."
+        f"{said}, 95 % CI {_bounds(found)}, p {p_equals(found.p_value)} (by exchanging whole "
+        f"conversations, and seeds: p {p_equals(exchanged)})."
     )
 
 
@@ -135,11 +133,6 @@ def _bounds(found: Comparison) -> str:
     if found.ci_low != found.ci_low:
         return MISSING
     return f"[{unit.number(found.ci_low, signed=True)}, {unit.number(found.ci_high, signed=True)}]"
-
-
-def _equals(p_value: float) -> str:
-    shown = p_text(p_value)
-    return shown if shown.startswith("<") else f"= {shown}"
 
 
 def flips_sheet(pairing: Pairing, labels: Sequence[str], count: int) -> Sheet:
@@ -155,7 +148,8 @@ def flips_sheet(pairing: Pairing, labels: Sequence[str], count: int) -> Sheet:
             if flips
             else []
         ),
-        frame=pd.DataFrame([_flip_row(flip, labels) for flip in flips[:count]], columns=_FLIP),
+        records=[_flip_row(flip, labels) for flip in flips[:count]],
+        columns=_FLIP,
         caption=(
             f"{min(count, len(flips)):,} of {len(flips):,} flips, those at the most seeds first."
         ),
@@ -163,7 +157,7 @@ def flips_sheet(pairing: Pairing, labels: Sequence[str], count: int) -> Sheet:
     )
 
 
-_FLIP = ["conversation", "utterance", "seed_a", "seed_b", "label", "predicted_a", "predicted_b"]
+_FLIP = ("conversation", "utterance", "seed_a", "seed_b", "label", "predicted_a", "predicted_b")
 
 
 def _flip_row(flip: Flip, labels: Sequence[str]) -> Mapping[str, object]:
@@ -205,6 +199,6 @@ def apart_sheet(
         label="compare-scores",
         heading=("", "Score, %", _FIRST, _SECOND),
         sections=(Section("", tuple(lines)),),
-        frame=pd.DataFrame(rows),
+        records=rows,
         caption=f"{split.capitalize()} split, mean ± sd over seeds.",
     )

@@ -3,16 +3,15 @@
 import math
 from dataclasses import asdict
 
-import pandas as pd
-
 from sslcl.errors import InputError
-from study.captions import measured_on
 from study.comparisons import PhaseReading
+from study.costs import COSTS
 from study.designed import CROSSED, is_factorial
 from study.factorial import Effect, FactorialAnalysis, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text
 from study.units import MISSING, Unit, unit_of
+from study.wording import measured_on
 
 _CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
@@ -56,7 +55,14 @@ def effects_sheet(
     unit = unit_of(metric)
     kinds = {"main effects": 1, "interactions": 2}
     sections = [
-        Section(name, tuple(_line(e, unit) for e in found.effects if len(e.factors) == order))
+        Section(
+            name,
+            tuple(
+                _line(e, unit, cost=metric in COSTS)
+                for e in found.effects
+                if len(e.factors) == order
+            ),
+        )
         for name, order in kinds.items()
     ]
     return Sheet(
@@ -67,14 +73,14 @@ def effects_sheet(
             "Effect",
             "df",
             "F",
-            "p",
-            f"p ({_CORRECTIONS[found.correction]})",
+            "p of F",
             "partial η²",
+            f"p ({_CORRECTIONS[found.correction]})",
             "Difference",
             "95 % CI",
         ),
         sections=tuple(section for section in sections if section.lines),
-        frame=_frame(found),
+        records=_records(found),
         caption=_caption(reading, metric, found),
         notes=(
             *(check.words for check in found.checks),
@@ -84,7 +90,7 @@ def effects_sheet(
     )
 
 
-def _line(effect: Effect, unit: Unit) -> Line:
+def _line(effect: Effect, unit: Unit, *, cost: bool) -> Line:
     pair = f" ({effect.levels[0]} → {effect.levels[1]})" if effect.levels else ""
     bounds = [unit.number(value, signed=True) for value in (effect.ci_low, effect.ci_high)]
     known = not math.isnan(effect.ci_low)
@@ -94,8 +100,8 @@ def _line(effect: Effect, unit: Unit) -> Line:
             str(effect.df),
             MISSING if math.isnan(effect.f) else f"{effect.f:.2f}",
             p_text(effect.p_value),
-            p_text(effect.p_corrected),
             _share(effect.partial_eta_squared),
+            p_text(effect.p_corrected if cost else effect.p_crossed_corrected),
             unit.number(effect.difference, signed=True),
             f"[{', '.join(bounds)}]" if known else MISSING,
         ),
@@ -108,18 +114,20 @@ def _share(value: float) -> str:
 
 def _caption(reading: PhaseReading, metric: str, found: FactorialAnalysis) -> str:
     error = unit_of(metric).number(found.residual_sd)
+    crossed = "The corrected p and the intervals allow for new seeds and new conversations."
+    judged = "The tests speak of new seeds." if metric in COSTS else crossed
     return (
         f"Analysis of variance of {metric_title(metric)} on {measured_on(reading, metric)}: "
         f"{found.trials} trials, seeds as blocks, type II sums of squares, {found.residual_df} "
-        f"degrees of freedom and sd {error} of the error. F tests speak of new seeds, not of new "
-        "conversations. Differences are from the first level to the second."
+        f"degrees of freedom and sd {error} of the error. {judged} Differences are from the first "
+        "level to the second."
     )
 
 
-def _frame(found: FactorialAnalysis) -> pd.DataFrame:
+def _records(found: FactorialAnalysis) -> list[dict[str, object]]:
     rows = []
     for effect in found.effects:
         row = {"effect": effect.name, **asdict(effect)}
         row |= {key: ", ".join(row[key]) for key in ("factors", "aliases", "levels")}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return rows

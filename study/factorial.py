@@ -151,9 +151,9 @@ def factorial_of(
     analysis = analyse(found, correction=correction or Rules.of(reading.study).correction)
     if metric in COSTS:
         return analysis
+    measure = Metric.named(metric, reading.study.label_names)
     levels_of = {observation.cell: observation.levels for observation in found}
-    scored = Metric.named(metric, reading.study.label_names)
-    return with_conversations(analysis, reading.samples, levels_of, scored)
+    return with_conversations(analysis, reading.samples, levels_of, measure)
 
 
 def with_conversations(

@@ -1,7 +1,5 @@
 """What mattered in a search, as a table."""
 
-import pandas as pd
-
 from study.importance import FactorImportance, SearchImportance, search_importance
 from study.sheets import Line, Section, Sheet
 from tracking.ledger import Ledger
@@ -19,7 +17,7 @@ def importance_sheet(ledger: Ledger, study: str) -> Sheet:
         label=f"importance-{study}".replace("_", "-"),
         heading=("", "Factor", "Importance", "Read by", f"In the best {found.best}"),
         sections=(Section("", tuple(_line(factor) for factor in found.factors)),),
-        frame=_frame(found),
+        records=_records(found),
         caption=(
             f"{found.trials} finished trials, judged by validation scores; importance (PED-ANOVA) "
             f"is a factor's share in what sets the best {found.best} apart, in %."
@@ -35,17 +33,15 @@ def _line(factor: FactorImportance) -> Line:
     )
 
 
-def _frame(found: SearchImportance) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "factor": factor.factor,
-                "importance": factor.importance,
-                "read_by": factor.read_by,
-                "trials": found.trials,
-                "best": found.best,
-                "region": factor.region,
-            }
-            for factor in found.factors
-        ]
-    )
+def _records(found: SearchImportance) -> list[dict[str, object]]:
+    return [
+        {
+            "factor": factor.factor,
+            "importance": factor.importance,
+            "read_by": factor.read_by,
+            "trials": found.trials,
+            "best": found.best,
+            "region": factor.region,
+        }
+        for factor in found.factors
+    ]

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from search_spaces.factors import OPTION_FIELDS
 from sslcl.config import TrialConfig
+
+OPTIONS = ("backbone_options", "dataset_options")
+"""Fields whose entries are told apart, as ``<field>.<option>``."""
 
 
 def level_of(config: TrialConfig, factor: str) -> object | None:
@@ -20,9 +22,9 @@ def level_of(config: TrialConfig, factor: str) -> object | None:
 
 def flat(config: TrialConfig) -> dict[str, object]:
     """Every field and option of ``config`` under its name as a factor."""
-    names = [name for name in TrialConfig.model_fields if name not in OPTION_FIELDS]
+    names = [name for name in TrialConfig.model_fields if name not in OPTIONS]
     found = {name: level_of(config, name) for name in names}
-    for field in OPTION_FIELDS:
+    for field in OPTIONS:
         options: Mapping[str, object] = getattr(config, field)
         found |= {f"{field}.{option}": value for option, value in options.items()}
     return found

@@ -1,16 +1,14 @@
 """A table of means by two factors, and whether the two interact."""
 
-import pandas as pd
-
 from sslcl.errors import InputError
-from study.captions import measured_on
 from study.comparisons import PhaseReading
 from study.crossing import Crossing, Mean, cross
 from study.designed import is_factorial
 from study.factorial import Effect, factorial_of
 from study.sheets import Line, Section, Sheet
-from study.tables import metric_title, p_text
+from study.tables import metric_title, p_equals
 from study.units import MISSING, unit_of
+from study.wording import measured_on
 
 
 def pivot_sheet(
@@ -45,7 +43,7 @@ def pivot_sheet(
         label=f"pivot-{reading.study.name}-{row}-{column}-{metric}".translate(_HYPHENS),
         heading=("", f"{row} \\ {column}", *columns),
         sections=(Section("", tuple(lines)),),
-        frame=_frame(crossing, best),
+        records=_records(crossing, best),
         caption=(
             f"{unit.heading} on {measured_on(reading, metric)}: mean ± sd over seeds, averaged "
             f"over the other factors ({trials} trials a cell). * best."
@@ -72,20 +70,18 @@ def _text(mean: Mean | None, metric: str, best: float) -> str:
     return unit_of(metric).spread(mean.mean, mean.sd) + (" *" if mean.mean == best else "")
 
 
-def _frame(crossing: Crossing, best: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                **dict(zip(crossing.factors, levels, strict=True)),
-                "n": mean.n,
-                "seeds": len(mean.by_seed),
-                "mean": mean.mean,
-                "sd": mean.sd,
-                "best": mean.mean == best,
-            }
-            for levels, mean in crossing.means.items()
-        ]
-    )
+def _records(crossing: Crossing, best: float) -> list[dict[str, object]]:
+    return [
+        {
+            **dict(zip(crossing.factors, levels, strict=True)),
+            "n": mean.n,
+            "seeds": len(mean.by_seed),
+            "mean": mean.mean,
+            "sd": mean.sd,
+            "best": mean.mean == best,
+        }
+        for levels, mean in crossing.means.items()
+    ]
 
 
 def _interaction(reading: PhaseReading, metric: str, row: str, column: str) -> str:
@@ -104,7 +100,8 @@ def _interaction(reading: PhaseReading, metric: str, row: str, column: str) -> s
 def _tested(effect: Effect, error_df: int) -> str:
     if effect.f != effect.f:
         return f"Interaction {effect.name}: not tested, nothing is left for the error."
-    p = p_text(effect.p_value)
-    said = f"p {p}" if p.startswith("<") else f"p = {p}"
+    said = f"F({effect.df}, {error_df}) = {effect.f:.2f}, p {p_equals(effect.p_value)}"
+    if effect.p_crossed == effect.p_crossed:
+        said += f" over new seeds; p {p_equals(effect.p_crossed)} over new conversations as well"
     alias = f"; not told apart from {', '.join(effect.aliases)}" if effect.aliases else ""
-    return f"Interaction {effect.name}: F({effect.df}, {error_df}) = {effect.f:.2f}, {said}{alias}."
+    return f"Interaction {effect.name}: {said}{alias}."

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from sslcl.errors import InputError
 from study.comparisons import PhaseReading
 from study.crossing import cross
@@ -58,7 +56,7 @@ def ranks_sheet(
         label=f"ranks-{factor}-{metric}".translate(str.maketrans("_:.", "---")),
         heading=("", factor, "Rank", "p to best", *scores),
         sections=(Section("", tuple(lines)),),
-        frame=_frame(ranking, scores, factor),
+        records=_records(ranking, scores, factor),
         caption=f"{unit_of(metric).heading}, means over seeds. {ranking.words}",
         notes=(*_groups(ranking), *notes),
     )
@@ -74,23 +72,21 @@ def _groups(ranking: Ranking) -> list[str]:
     return [f"Not told apart: {told}."] if told else ["All pairs are told apart."]
 
 
-def _frame(
+def _records(
     ranking: Ranking, scores: Mapping[str, Mapping[str, float]], factor: str
-) -> pd.DataFrame:
+) -> list[dict[str, object]]:
     best = ranking.methods[0]
-    return pd.DataFrame(
-        [
-            {
-                factor: method,
-                "average_rank": rank,
-                "p_to_best": ranking.p_values.get((best, method)),
-                "friedman_p": ranking.friedman_p,
-                "critical_difference": ranking.critical_difference,
-                **{name: own[method] for name, own in scores.items()},
-            }
-            for method, rank in zip(ranking.methods, ranking.average_ranks, strict=True)
-        ]
-    )
+    return [
+        {
+            factor: method,
+            "average_rank": rank,
+            "p_to_best": ranking.p_values.get((best, method)),
+            "friedman_p": ranking.friedman_p,
+            "critical_difference": ranking.critical_difference,
+            **{name: own[method] for name, own in scores.items()},
+        }
+        for method, rank in zip(ranking.methods, ranking.average_ranks, strict=True)
+    ]
 
 
 def _refuse_same_data(readings: Sequence[PhaseReading]) -> None:

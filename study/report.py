@@ -1,4 +1,8 @@
-"""``python -m study.report``: what a study found, as tables, pictures and files."""
+"""``python -m study.report``: what a study found, as tables, pictures and files.
+
+Modules that bring in a heavy library are imported where a table needs them: the table of
+comparisons that are stored already needs none.
+"""
 
 import argparse
 import sys
@@ -8,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sslcl.errors import InputError, unknown
-from study.captions import caption, methods_paragraph, notes, reference_levels
+from study.captions import caption, notes, reference_levels
 from study.comparisons import (
     PhaseReading,
     Rules,
@@ -20,6 +24,7 @@ from study.comparisons import (
 from study.console import person_console
 from study.costs import COSTS, cost_rows, known_metric
 from study.designed import crosses, searches
+from study.methods import methods_paragraph
 from study.report_options import DEFAULT_METRIC, opened, parse
 from study.selection import Conditions
 from study.sheets import Sheet, render_sheet
@@ -191,7 +196,6 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     if options.ranks is not None:
         return [_ranks(ledger, options)]
     if options.importance:
-        # Brings in Optuna, which takes most of a second to import and only this needs.
         from study.important import importance_sheet
 
         return [importance_sheet(ledger, study)]
@@ -203,7 +207,10 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
         known_metric(metric, reading.study.label_names)
         words = Conditions.parse(options.where).words
         if not options.pivot:
+            from study.effects import effects_sheet
+
             return [effects_sheet(reading, metric, options.correction, words)]
+
         row, column = options.pivot
         return [pivot_sheet(reading, metric, row, column, words)]
     table = report_table(

@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from search_spaces.factors import OPTION_FIELDS, level_name
+from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
 from study.comparisons import REPORTED, PhaseReading
-from study.levels import flat
+from study.levels import OPTIONS, flat, level_of
 from tracking.records import Phase
 from tracking.rows import TrialRow
 
 _OWN = ("cell", "phase")
 """What can be asked of a trial besides its configuration."""
-_FIELDS = (*(name for name in TrialConfig.model_fields if name not in OPTION_FIELDS), *_OWN)
+_FIELDS = (*(name for name in TrialConfig.model_fields if name not in OPTIONS), *_OWN)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Conditions:
             key, value = key.strip(), value.strip()
             if not (key and equals and value):
                 raise InputError(f"--where '{text}': expected KEY=VALUE, such as seed=1001")
-            if key.partition(".")[0] not in OPTION_FIELDS and key not in _FIELDS:
+            if key.partition(".")[0] not in OPTIONS and key not in _FIELDS:
                 raise unknown("key", key, _FIELDS, "--where")
             if key == "phase" and value not in [phase.value for phase in REPORTED]:
                 raise unknown("phase", value, [phase.value for phase in REPORTED], "--where")
@@ -85,7 +85,7 @@ class Conditions:
 def _value(trial: TrialRow, key: str) -> str | None:
     if key == "cell":
         return trial.cell
-    level = flat(trial.config).get(key)
+    level = level_of(trial.config, key)
     return None if level is None else level_name(level)
 
 

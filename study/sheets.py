@@ -1,7 +1,7 @@
 """Any table of a report in several formats; all of them show the same texts."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Literal
@@ -97,24 +97,33 @@ class Sheet:
         label: letters, digits and hyphens, for LaTeX references.
         heading: of the section names, of the line labels, then of every column.
         sections: from top to bottom.
-        frame: the same at full precision, for CSV.
+        records: the same at full precision, for CSV; one to a line.
         caption: what is shown, and how it came about.
         notes: what a reader must know besides.
         spare: columns that a narrow window leaves out, the most dispensable first.
         words: texts of columns that are read and not compared, and so start at the left.
         methods: how it was done, at length, for a paper.
+        columns: of the records, where there may be none of them.
     """
 
     title: str
     label: str
     heading: tuple[str, ...]
     sections: tuple[Section, ...]
-    frame: "pd.DataFrame"
+    records: Sequence[Mapping[str, object]]
     caption: str
     notes: tuple[str, ...] = ()
     spare: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     methods: str = ""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """The records as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.records, columns=self.columns or None)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from search_spaces.changes import changes
 from sslcl.errors import InputError
@@ -134,7 +133,7 @@ def _sheet(common: list[_Common], first: str, second: str, metric: str) -> Sheet
             "p (Holm)",
         ),
         sections=tuple(sections),
-        frame=pd.DataFrame([_row(c, p) for c, p in zip(common, corrected, strict=True)]),
+        records=[_row(c, p) for c, p in zip(common, corrected, strict=True)],
         caption=(
             "Mean ± sd over seeds; differences over the seeds in common"
             + ("" if metric in COSTS else ", paired by seed and conversation")

@@ -12,9 +12,6 @@ from study.units import MISSING, Unit, unit_of
 from study.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = [
     "FORMATS",
     "MISSING",
@@ -27,12 +24,17 @@ __all__ = [
     "is_significant",
     "metric_title",
     "numbers",
+    "p_equals",
     "p_heading",
     "p_text",
     "percent",
     "render",
     "terminal",
 ]
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 _EFFECT, _COST = "Effect", "s/trial"
 _CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
@@ -98,7 +100,7 @@ class Table:
             label=self.label,
             heading=self.heading,
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
-            frame=as_frame(self.rows),
+            records=_records(self.rows),
             caption=self.caption,
             notes=self.notes,
             spare=(_COST, _EFFECT),
@@ -143,6 +145,12 @@ def p_text(value: float | None) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def p_equals(value: float) -> str:
+    """A p-value as a sentence gives it, such as ``= 0.012`` or ``< 0.001``."""
+    shown = p_text(value)
+    return shown.replace("<", "< ") if shown.startswith("<") else f"= {shown}"
+
+
 def interval(row: ComparisonRow) -> str:
     """The confidence interval of the difference, in the unit of the row's metric."""
     if row.ci_low is None or row.ci_high is None:
@@ -180,7 +188,11 @@ def as_frame(rows: Sequence[ComparisonRow]) -> "pd.DataFrame":
     """One line per row, all columns of the results database, scores in [0, 1]."""
     import pandas as pd
 
-    return pd.DataFrame([asdict(row) for row in rows])
+    return pd.DataFrame(_records(rows))
+
+
+def _records(rows: Sequence[ComparisonRow]) -> list[dict[str, object]]:
+    return [asdict(row) for row in rows]
 
 
 def terminal(table: Table, width: int = PLAIN_WIDTH) -> str:

@@ -108,7 +108,7 @@ def test_interaction_below_a_pivot_is_that_of_the_analysis(reading: PhaseReading
     effects = {effect.name: effect for effect in factorial_of(reading, "accuracy").effects}
     found = effects["similarity × batch_size"]
     assert f"F({found.df}, " in sheet.notes[0]
-    assert f"= {found.f:.2f}, p <0.001" in sheet.notes[0]
+    assert f"= {found.f:.2f}, p < 0.001" in sheet.notes[0]
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -228,7 +228,7 @@ def test_latex_compiles_with_booktabs_alone(tmp_path: Path) -> None:
         label="other",
         heading=("", "Effect", "partial η²"),
         sections=(Section("", (Line("a × b → c", ("<0.001 *",)),)),),
-        frame=pd.DataFrame(),
+        records=(),
         caption="± − –",
     )
     compiled(render(awkward, "latex") + render_sheet(other, "latex"), tmp_path)
