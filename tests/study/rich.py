@@ -11,7 +11,7 @@ from search_spaces.checks import parse_study
 from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from sslcl.diagnostics import cosine_name
-from study.plan import search_trial
+from study.tuning import search_of
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial
 
@@ -77,7 +77,7 @@ def fill_rich(ledger: Ledger) -> None:
     for number in range(14):
         rate = float(10 ** rng.uniform(-4, -2))
         levels = {"similarity": "dot", "batch_size": 16, "learning_rate": rate}
-        trial = search_trial(study, number, levels, TrialConfig.digest)
+        trial = search_of(study).trial(number, levels, TrialConfig.digest)
         ledger.plan("demo", Phase.SEARCH, [trial], replace=False)
         ledger.start(trial.id)
         if number == 13:

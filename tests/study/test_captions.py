@@ -37,7 +37,7 @@ def test_methods_tell_splits_tests_corrections_and_margins(ledger: Ledger) -> No
         "no claim of equality",
     ):
         assert phrase in said
-    assert "tuned by" not in said
+    assert "tuned with an equal budget" not in said
 
 
 def test_methods_follow_the_rules_in_force(ledger: Ledger) -> None:
@@ -52,7 +52,7 @@ def test_methods_follow_the_rules_in_force(ledger: Ledger) -> None:
 def test_methods_of_a_tuned_design_tell_the_equal_budget(ledger: Ledger) -> None:
     spec = {"ablate": {"factors": ["similarity"], "design": "tuned", "trials": 12}}
     put_study(ledger, spec=spec)
-    assert "tuned by 12 search trials of its own" in report_table(ledger, "demo").methods
+    assert "an equal budget of 12 search trials of its own" in report_table(ledger, "demo").methods
 
 
 def test_methods_of_a_cost_speak_of_seeds_alone(ledger: Ledger) -> None:
