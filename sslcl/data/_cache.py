@@ -43,18 +43,19 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        try:
+            with beside.open("xb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"cannot write the cache file {path}: {error.strerror or error}; "
             f"set {CACHE_VARIABLE} to a folder with room that can be written"
         ) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def save_array(path: Path, array: NDArray[np.float32]) -> None:

@@ -84,8 +84,7 @@ class Encoder:
 
         def encode(texts: Sequence[str]) -> Tensor:
             with torch.inference_mode():
-                inputs = model.preprocess(list(texts), prompt=prompt)
-                output = model({key: _on_cpu(value) for key, value in inputs.items()})
+                output = model(model.preprocess(list(texts), prompt=prompt))
                 return torch.cat([part(output) for part in parts], dim=-1)
 
         return encode
@@ -100,11 +99,10 @@ def find_encoder(name: str) -> Encoder:
     Raises:
         InputError: when there is no such encoder, or it cannot be fetched.
     """
-    if Path(name).expanduser().is_dir():
-        return Encoder(name, Path(name).expanduser().resolve(), OWN_POOLING)
     place, pooling = name, OWN_POOLING
     # A colon can also be part of a path, such as a drive's letter.
-    if ":" in name and not re.search(r"[/\\]", name.rpartition(":")[2]):
+    in_path = Path(name).expanduser().is_dir() or re.search(r":.*[/\\]", name)
+    if ":" in name and not in_path:
         place, _, pooling = name.rpartition(":")
         _check_pooling(name, pooling)
     return Encoder(name, _folder_of(place), pooling)
@@ -122,11 +120,11 @@ def _check_pooling(name: str, pooling: str) -> None:
 
 
 def _folder_of(place: str) -> Path:
+    if place.removeprefix("sentence-transformers/") == DEFAULT_ENCODER:
+        return _packaged()
     folder = Path(place).expanduser()
     if folder.is_dir():
         return folder.resolve()
-    if place.removeprefix("sentence-transformers/") == DEFAULT_ENCODER:
-        return _packaged()
     if not _HUB_NAME.fullmatch(place):
         raise InputError(f"encoder '{place}': there is no such folder")
     return _fetched(place)
@@ -241,10 +239,6 @@ def _max(output: dict[str, Any]) -> Tensor:
     absent = output["attention_mask"][..., None] == 0
     highest: Tensor = output["token_embeddings"].masked_fill(absent, -torch.inf).amax(1)
     return highest
-
-
-def _on_cpu(value: Any) -> Any:
-    return value.cpu() if isinstance(value, Tensor) else value
 
 
 def _line(error: BaseException) -> str:
