@@ -55,7 +55,7 @@ def estimable(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
     Source: Box and Wilson, "On the experimental attainment of optimum conditions", Journal of the
     Royal Statistical Society B 13 (1951), for the alias matrix.
     """
-    columns = _columns(data, factors)
+    columns = coded_columns(data, factors)
     kept: list[Term] = []
     for term in columns:
         whole = len(term) == 1 or all((factor,) in kept for factor in term)
@@ -71,7 +71,7 @@ def estimable(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
 
 def main_effects(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
     """The same for a model without interactions."""
-    columns = _columns(data, factors)
+    columns = coded_columns(data, factors)
     kept: list[Term] = []
     for factor in factors:
         if _independent(_matrix(data, columns, [*kept, (factor,)])):
@@ -129,7 +129,8 @@ def _independent(matrix: Floats) -> bool:
     return bool(np.linalg.matrix_rank(matrix) == matrix.shape[1])
 
 
-def _columns(data: pd.DataFrame, factors: Sequence[str]) -> dict[Term, Floats]:
+def coded_columns(data: pd.DataFrame, factors: Sequence[str]) -> dict[Term, Floats]:
+    """Sum-coded columns of every main effect and two-way interaction, a row for one of ``data``."""
     coded = {factor: _sum_coded(data[factor]) for factor in factors}
     columns: dict[Term, Floats] = {(factor,): coded[factor] for factor in factors}
     for one, two in combinations(factors, 2):

@@ -3,13 +3,16 @@
 The model is ordinary least squares on the trials' scores with sum-coded factors, their two-way
 interactions and the seed as a fixed block. Where every cell has the same seeds, as planned, a
 random seed effect gives the same F tests, and its variance could hardly be estimated from a few
-seeds; so there is no mixed model, and none that may fail to converge. The scores are those on one
-test set: the F tests speak of new seeds, not of new conversations.
+seeds; so there is no mixed model, and none that may fail to converge.
+
+The scores are those on one test set, so the F tests speak of new seeds and not of new
+conversations, and where cells differ by conversation they claim too much. Where the predictions
+are at hand, :mod:`study.contrasts` tests the same effects for both.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +24,9 @@ from sslcl.errors import InputError
 from study.aliases import Term, estimable, main_effects, term_name
 from study.assumptions import Check, check
 from study.comparisons import PhaseReading, Rules
+from study.contrasts import CrossedEffect, crossed_effects
 from study.metrics_from_confusion import Metric
-from study.statistics import CONFIDENCE
+from study.statistics import CONFIDENCE, Sample
 from study.verdicts import correct
 
 _FEW = 5
@@ -60,7 +64,10 @@ class Effect:
         aliases: effects that this one cannot be told apart from.
         levels: the two levels of a main effect that has two, else empty.
         difference: mean score at the second level - at the first, over all cells alike.
-        ci_low, ci_high: its 95 % interval.
+        ci_low, ci_high: its 95 % interval; for new seeds and new conversations where
+            ``p_crossed`` is known, else for new seeds alone.
+        p_crossed: of no effect, for new seeds and new conversations.
+        p_crossed_corrected: the same, corrected over the effects; what to judge by.
     """
 
     factors: Term
@@ -75,6 +82,8 @@ class Effect:
     difference: float = np.nan
     ci_low: float = np.nan
     ci_high: float = np.nan
+    p_crossed: float = np.nan
+    p_crossed_corrected: float = np.nan
 
     @property
     def name(self) -> str:
@@ -137,7 +146,38 @@ def factorial_of(
             own = {**first, **study.assignment(trial.config)}
             levels = {name: level_name(own[name]) for name in names}
             found.append(Observation(cell, levels, trial.config.seed, float(score)))
-    return analyse(found, correction=correction or Rules.of(reading.study).correction)
+    analysis = analyse(found, correction=correction or Rules.of(reading.study).correction)
+    levels_of = {observation.cell: observation.levels for observation in found}
+    return with_conversations(analysis, reading.samples, levels_of, scored)
+
+
+def with_conversations(
+    analysis: FactorialAnalysis,
+    cells: Mapping[str, Sample],
+    levels: Mapping[str, Mapping[str, str]],
+    metric: Metric,
+) -> FactorialAnalysis:
+    """The analysis with its effects tested for new conversations, too.
+
+    Args:
+        analysis: of the scores of ``cells``.
+        cells: name to sample.
+        levels: cell to factor to level.
+        metric: what the scores are.
+    """
+    terms = [effect.factors for effect in analysis.effects]
+    crossed = crossed_effects(cells, levels, terms, metric)
+    corrected = correct([crossed[term].p_value for term in terms], analysis.correction)
+    effects = [
+        _crossed(effect, crossed[effect.factors], p)
+        for effect, p in zip(analysis.effects, corrected, strict=True)
+    ]
+    shared = len(set.intersection(*(set(sample.seeds) for sample in cells.values())))
+    note = (
+        "F tests speak of new seeds on this test set; crossed p-values and intervals speak of new "
+        f"conversations as well and rest on the {shared} seeds that all cells have."
+    )
+    return replace(analysis, effects=tuple(effects), notes=(*analysis.notes, note))
 
 
 def analyse(observations: Sequence[Observation], *, correction: str = "holm") -> FactorialAnalysis:
@@ -187,6 +227,13 @@ def analyse(observations: Sequence[Observation], *, correction: str = "holm") ->
         checks=check(model, data),
         notes=tuple(notes),
     )
+
+
+def _crossed(effect: Effect, crossed: CrossedEffect, p_corrected: float) -> Effect:
+    found = replace(effect, p_crossed=crossed.p_value, p_crossed_corrected=p_corrected)
+    if not effect.levels or math.isnan(crossed.ci_low):
+        return found
+    return replace(found, ci_low=crossed.ci_low, ci_high=crossed.ci_high)
 
 
 def _varying(observations: Sequence[Observation]) -> list[str]:

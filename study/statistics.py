@@ -152,11 +152,7 @@ def compare(
     if reference not in cells:
         raise unknown("cell", reference, cells)
     conversations = same_conversations(cells)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(
-        conversations, np.full(conversations, 1.0 / conversations), size=resamples
-    ).astype(np.float64)
-    scored = {name: _score(sample, metric, draws) for name, sample in cells.items()}
+    scored = redrawn(cells, metric, resamples, seed)
     base = cells[reference]
     found: dict[str, Comparison] = {}
     for name, sample in cells.items():
@@ -191,11 +187,21 @@ def standardised(differences: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class _Scored:
+class Scored:
     """Scores of one cell: ``(S,)`` on the split as it is, ``(B, S)`` on each draw."""
 
     whole: Floats
     drawn: Floats
+
+
+def redrawn(
+    cells: Mapping[str, Sample], metric: Metric, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Scored]:
+    """Scores of all cells when the conversations are drawn anew, the same draws for all."""
+    count = same_conversations(cells)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
+    return {name: _score(sample, metric, draws) for name, sample in cells.items()}
 
 
 def same_conversations(cells: Mapping[str, Sample]) -> int:
@@ -209,12 +215,12 @@ def same_conversations(cells: Mapping[str, Sample]) -> int:
     return count
 
 
-def _score(sample: Sample, metric: Metric, draws: Floats) -> _Scored:
+def _score(sample: Sample, metric: Metric, draws: Floats) -> Scored:
     counts = margins(sample.confusion)
     seeds, conversations, rows, classes = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(conversations, -1)
     drawn = (draws @ flat).reshape(len(draws), seeds, rows, classes)
-    return _Scored(metric.score(counts.sum(1)), metric.score(drawn))
+    return Scored(metric.score(counts.sum(1)), metric.score(drawn))
 
 
 def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:

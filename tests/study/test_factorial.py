@@ -263,3 +263,6 @@ def test_a_grid_in_the_ledger(tmp_path) -> None:
     assert effects["similarity"].p_corrected < 0.001
     assert effects["batch_size"].difference == pytest.approx(0, abs=1e-9)
     assert (found.trials, found.seeds) == (20, 5)
+    assert effects["similarity"].ci_low < -0.1 > effects["similarity"].ci_high > -0.3
+    assert effects["similarity"].p_crossed_corrected < 0.05
+    assert effects["batch_size"].p_crossed == 1
