@@ -17,7 +17,6 @@ _GOLD = text("""
     ORDER BY u.position
 """)
 
-
 _SCORED = text("""
     SELECT t.id FROM trials t
     JOIN studies s ON s.name = t.study AND s.data_fingerprint = t.data_fingerprint

@@ -1,5 +1,6 @@
 """Stored comparisons are reused exactly as long as they follow from what is in the ledger."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -160,3 +161,15 @@ def test_a_report_of_stored_rows_loads_no_heavy_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_digest_covers_all_code_that_makes_comparisons() -> None:
+    found: set[str] = set()
+    waiting = {"comparisons"}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        tree = ast.parse((ROOT / "study" / f"{module}.py").read_text(encoding="utf-8"))
+        names = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+        waiting |= {n.removeprefix("study.") for n in names if n.startswith("study.")} - found
+    assert found - {"freshness"} == set(freshness._MODULES)
