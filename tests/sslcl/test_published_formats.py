@@ -181,7 +181,7 @@ def test_iemocap_utterances_keep_their_published_names(tmp_path: Path) -> None:
     assert corpus.table["utterance"].iloc[0] == f"{corpus.table['conversation'].iloc[0]}_000"
 
 
-@pytest.mark.parametrize("name", ["meld_tuple 9", "meld-tuple 10", "sdt 13", "cosmic meld"])
+@pytest.mark.parametrize("name", ["meld_tuple 9", "meld_tuple 10", "sdt 13", "cosmic meld"])
 def test_meld_has_sentiments(tmp_path: Path, name: str) -> None:
     corpus, made = written(tmp_path, name)
     for one, rows in corpus.table.groupby("conversation"):
