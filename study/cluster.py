@@ -1,5 +1,6 @@
 """Ray: a cluster of workers, and one Tune run per phase on it."""
 
+import gc
 import logging
 import os
 import warnings
@@ -59,6 +60,9 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # References that a garbage collection in another thread drops while Ray shuts down would
+        # make Ray end the whole process.
+        gc.collect()
         ray.shutdown()
 
     @property
