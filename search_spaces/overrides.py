@@ -17,12 +17,19 @@ _BY_FACTOR = ("factors", "fixed", "reference", "levels", "when")
 
 
 def use_dataset(values: Content, name_or_path: str) -> Content:
-    """The study on another dataset, by name or path, without the options of the old one."""
+    """The study on another dataset, by name or path, without the options of the old one.
+
+    Raises:
+        InputError: when there is no dataset of that name, and no file or folder.
+    """
     values = {**values, "dataset": name_or_path}
     values.pop("dataset_options", None)
-    if name_or_path not in CATALOG.names() and Path(name_or_path).expanduser().exists():
-        where = str(Path(name_or_path).expanduser().resolve())
-        values |= {"dataset": "path", "dataset_options": {"path": where}}
+    if name_or_path not in CATALOG.names():
+        path = Path(name_or_path).expanduser()
+        if not path.exists():
+            place = "--data, where there is no such file or folder either"
+            raise unknown("dataset", name_or_path, CATALOG.names(), place)
+        values |= {"dataset": "path", "dataset_options": {"path": str(path.resolve())}}
     return values
 
 
