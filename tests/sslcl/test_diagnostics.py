@@ -169,7 +169,7 @@ SIGNS = {"logit_std", "gradient_norm"}
         ({"similarity": "soft_hgr"}, SIGNS | {DISTANCE, RANK, "penalty_share"}),
         ({"similarity": "soft_hgr_textbook"}, SIGNS | {DISTANCE, RANK, "penalty_share"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)),
 )
 def test_a_run_has_every_signature_that_applies(changes, expected, data):
     found = findings_of(trained(data, **changes), data)
