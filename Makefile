@@ -8,7 +8,8 @@ study: $(VENV)/.installed
 	$(BIN)/python -m study.run quickstart
 
 test: study
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
