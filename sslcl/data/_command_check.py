@@ -12,7 +12,7 @@ from rich.table import Table
 from sslcl.data._inspection import Inspection, inspect, require_usable
 from sslcl.data._picture import draw
 from sslcl.data.corpus import SPLITS, with_validation
-from sslcl.data.formats import Found, format_of
+from sslcl.data.formats import Found, format_of, read_noted
 from sslcl.errors import InputError
 
 
@@ -27,7 +27,7 @@ def check(path: Path, out: Path | None) -> None:
     """Check the corpus at PATH, in any known format, and describe it."""
     found = Found(path)
     layout = format_of(found)
-    corpus = with_validation(layout.read(found))
+    corpus = with_validation(read_noted(layout, found))
     require_usable(corpus)
     seen = inspect(corpus)
     console = Console()

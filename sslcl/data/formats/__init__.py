@@ -86,7 +86,12 @@ def recognise(path: Path) -> Corpus:
         InputError: when no format fits, or more than one, listing what was found.
     """
     found = Found(path)
-    corpus = format_of(found).read(found)
+    return read_noted(format_of(found), found)
+
+
+def read_noted(layout: Format, found: Found) -> Corpus:
+    """The corpus in its format, with a note on how its sizes compare with the usual files'."""
+    corpus = layout.read(found)
     return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
 
 
