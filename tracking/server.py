@@ -296,7 +296,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _foreground(server: Server) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Ctrl-C as well: a shell starts what runs in its background with it ignored.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     with server:
         try:
             if server.started:
