@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Table
 
+from search_spaces.checks import parse_study
 from sslcl.config import TrialConfig
 from tracking.ledger import Ledger
 from tracking.schema import (
@@ -40,7 +41,12 @@ LEVELS: dict[str, list[Any]] = {
     "hidden_size": [32, 64, 96, 128],
     "augmentation": ["none", "text_plus_one", "all_subsets"],
 }
-SPEC = {"study": STUDY, "factors": LEVELS, "search": {"trials": 1}, "ablate": {"design": "grid"}}
+SPEC = {
+    "study": STUDY,
+    "factors": LEVELS,
+    "search": {"trials": 1},
+    "ablate": {"design": "grid", "factors": list(LEVELS), "seeds": len(SEEDS)},
+}
 Values = dict[str, Any]
 
 
@@ -49,7 +55,7 @@ def write(home: Path, trials: int) -> None:
     ledger = Ledger.at(home)
     ledger.put_study(
         STUDY,
-        spec=SPEC,
+        spec=parse_study(SPEC, STUDY).canonical(),
         dataset="synthetic",
         data_fingerprint=DATA,
         label_names=LABELS,

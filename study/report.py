@@ -226,7 +226,11 @@ def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
     # One file of CSV holds one table.
     below = options.form != "csv"
     where, correction = options.where, options.correction
-    more = _below(ledger, study, metric, options.phase, where, correction) if below else []
+    more = (
+        _below(ledger, study, metric, options.phase, where, correction, options.home)
+        if below
+        else []
+    )
     return [table.sheet(), *more]
 
 
@@ -237,14 +241,23 @@ def _below(
     phase: Phase | None = None,
     where: Sequence[str] = (),
     correction: str | None = None,
+    home: Path | None = None,
 ) -> list[Sheet]:
     """What the design shows below the comparisons: effects, or what mattered in the search."""
     row = ledger.study(study)
     if crosses(row):
-        from study.effects import effects_below
-
         reading = reading_of(ledger, study, phase, where)
-        return effects_below(reading, metric, correction, Conditions.parse(where).words)
+
+        def effects() -> list[Sheet]:
+            from study.effects import effects_below
+
+            return effects_below(reading, metric, correction, Conditions.parse(where).words)
+
+        if home is None or where or correction is not None:
+            return effects()
+        from study.kept import kept_effects
+
+        return kept_effects(home / "reports" / study, reading, metric, effects)
     if searches(row):
         from study.important import importance_sheet
 

@@ -112,7 +112,7 @@ def test_other_rules_data_code_and_libraries_are_news(
     refresh(ledger, reading, "accuracy", correction="bh", smallest_difference=0.2)
     assert ledger.comparisons("demo", Phase.ABLATE, "accuracy")[1].correction == "bh"
     revision = ledger.study("demo").revision
-    monkeypatch.setattr(freshness, "_code", lambda: "other")
+    monkeypatch.setattr(freshness, "_code", lambda modules: "other")
     refresh(ledger, reading, "accuracy", correction="bh", smallest_difference=0.2)
     assert computed == ["accuracy"] * 3
     # The same rows again: only what they follow from has changed, and that is no news to show.
