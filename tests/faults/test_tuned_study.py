@@ -56,11 +56,11 @@ def test_every_cell_is_tuned_alike_and_its_winner_tested(tmp_path: Path) -> None
     )
     assert [count for _, count in budgets] == [2, 2]
     runs = home.sql("select value from tags where key = 'mlflow.runName'", "mlflow.db")
-    assert {name for (name,) in runs if name.startswith("tune/")} == {
-        f"tune/objective={objective}/{number}"
-        for objective in ("sslcl", "cross_entropy")
-        for number in range(2)
-    }
+    # A suggestion that was lost when the driver died leaves a gap in the numbers.
+    numbered = home.sql("select cell, number from trials where phase = 'tune'")
+    assert sorted(name for (name,) in runs if name.startswith("tune/")) == sorted(
+        f"tune/{cell}/{number}" for cell, number in numbered
+    )
     checked = home.run("--check", module="tracking.reconcile")
     assert checked.returncode == 0, checked.stdout
 
