@@ -65,6 +65,8 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         )
     if budget := tuning_note(reading):
         yield budget
+    if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
+        yield "Rows of another balance are scored on other utterances of the same conversations."
     yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
     others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
     base = others.pop(reading.reference)

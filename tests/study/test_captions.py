@@ -69,3 +69,17 @@ def test_latex_carries_the_paragraph_as_a_comment_ready_to_paste(ledger: Ledger)
     assert len(comments) == 1
     assert r"5 \%" in comments[0]
     assert table.methods not in render(table, "markdown")
+
+
+@pytest.mark.parametrize("balance", ["natural", "balanced"])
+def test_rows_of_another_balance_are_said_to_be_scored_on_other_utterances(
+    tmp_path: Path, balance: str
+) -> None:
+    ledger = Ledger.at(tmp_path)
+    put_study(ledger)
+    rates = {"reference": 0.7, f"balance={balance}": 0.6}
+    trials = [planned("reference", s) for s in SEEDS]
+    fill(ledger, [*trials, *(planned(f"balance={balance}", s) for s in SEEDS)], rates)
+    said = any("another balance" in note for note in report_table(ledger, "demo").notes)
+    ledger.close()
+    assert said == (balance == "balanced")
