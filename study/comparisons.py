@@ -23,12 +23,11 @@ from study.statistics import SMALLEST_DIFFERENCE, Comparison, Sample, compare
 from study.verdicts import correct, verdict
 from tracking.ledger import Ledger
 from tracking.readings import Confusions, Scored, confusions, scored
-from tracking.records import Phase, Status
+from tracking.records import Phase
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
 REPORTED = (Phase.ABLATE, Phase.CONFIRM)
 """The phases that are tested, the more telling one first."""
-_DONE = (Status.COMPLETE, Status.CACHED)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class PhaseReading:
         tested = self.scored.trials
         cells: dict[str, list[TrialRow]] = defaultdict(list)
         for trial in self.trials:
-            if trial.status in _DONE and trial.id in tested:
+            if trial.status.scored and trial.id in tested:
                 cells[trial.cell].append(trial)
         return dict(cells)
 

@@ -11,9 +11,8 @@ from study.factorial import Effect, FactorialAnalysis, factorial_of
 from study.sheets import Line, Section, Sheet
 from study.tables import metric_title, p_text
 from study.units import MISSING, Unit, unit_of
+from study.verdicts import CORRECTION_NAMES
 from study.wording import measured_on
-
-_CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
 
 def effects_below(
@@ -75,7 +74,7 @@ def effects_sheet(
             "F",
             "p of F",
             "partial η²",
-            f"p ({_CORRECTIONS[found.correction]})",
+            f"p ({CORRECTION_NAMES[found.correction]})",
             "Difference",
             "95 % CI",
         ),

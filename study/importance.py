@@ -24,7 +24,6 @@ from sslcl.errors import InputError, unknown
 from study.sources import suggest
 from study.tuning import search_of
 from tracking.ledger import Ledger
-from tracking.records import Status
 from tracking.rows import TrialRow
 from tracking.summaries import scored_search_trials
 
@@ -36,7 +35,6 @@ MOST_TRIALS = 1500
 """Trials that importance is told from; of more, an even sample."""
 _FEWEST = 2 * FEWEST_BEST
 _ROUGH = 50
-_SCORED = (Status.COMPLETE, Status.CACHED)
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def importances(
     if method not in ("ped-anova", "fanova"):
         raise unknown("method", method, ("ped-anova", "fanova"))
     scored = sorted(
-        (t for t in trials if t.status in _SCORED and math.isfinite(_score(t))),
+        (t for t in trials if t.status.scored and math.isfinite(_score(t))),
         key=_score,
         reverse=True,
     )

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from sslcl.errors import InputError, did_you_mean, unknown
 from study.comparisons import REPORTED
 from tracking.ledger import Ledger
-from tracking.records import Evaluation, Phase, Status
+from tracking.records import Evaluation, Phase
 from tracking.rows import StudyRow, TrialRow
-
-_DONE = (Status.COMPLETE, Status.CACHED)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def resolve(ledger: Ledger, text: str) -> StudyRow | Side:
         raise InputError(
             f"'{text}' is no study, no STUDY:CELL and no trial's id: {did_you_mean(text, studies)}"
         ) from None
-    if trial.status not in _DONE:
+    if not trial.status.scored:
         raise InputError(
             f"trial {trial.id[:12]} is {trial.status}: only finished trials can be compared"
         )
@@ -79,4 +77,4 @@ def _cell(ledger: Ledger, study: StudyRow, cell: str) -> Side:
 
 
 def _finished(ledger: Ledger, study: str, phase: Phase) -> Sequence[TrialRow]:
-    return [trial for trial in ledger.trials(study, phase=phase) if trial.status in _DONE]
+    return [trial for trial in ledger.trials(study, phase=phase) if trial.status.scored]

@@ -9,7 +9,7 @@ from study import sheets
 from study.console import PLAIN_WIDTH
 from study.sheets import FORMATS, Line, Section, Sheet, escape_latex, render_sheet
 from study.units import MISSING, Unit, unit_of
-from study.verdicts import SIGNIFICANCE
+from study.verdicts import CORRECTION_NAMES, SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
 __all__ = [
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _EFFECT, _COST = "Effect", "s/trial"
-_CORRECTIONS = {"holm": "Holm", "bh": "BH"}
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def metric_title(metric: str) -> str:
 def p_heading(rows: Sequence[ComparisonRow]) -> str:
     """Heading of the corrected p-values of a table, such as ``p (Holm)``."""
     used = {row.correction for row in rows if row.correction is not None}
-    return f"p ({_CORRECTIONS.get(used.pop(), 'corrected')})" if len(used) == 1 else "p (Holm)"
+    return f"p ({CORRECTION_NAMES.get(used.pop(), 'corrected')})" if len(used) == 1 else "p (Holm)"
 
 
 def is_significant(row: ComparisonRow) -> bool:

@@ -11,6 +11,8 @@ from study.metrics_from_confusion import Floats
 Correction = Literal["holm", "bh"]
 """``holm`` bounds the chance of any false claim in a table, ``bh`` the share of false ones."""
 CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
+CORRECTION_NAMES = {"holm": "Holm", "bh": "BH"}
+"""As the headings of tables call them."""
 SIGNIFICANCE = 0.05
 
 Verdict = Literal["better", "worse", "equivalent", "not shown"]

@@ -9,10 +9,8 @@ from search_spaces.schema import Study
 from study.cells import Cell
 from study.tuning import TunedCell, Tuning, search_of
 from tracking.ledger import Ledger
-from tracking.records import Phase, Status
+from tracking.records import Phase
 from tracking.rows import TrialRow
-
-_SCORED = (Status.COMPLETE, Status.CACHED)
 
 
 class NothingToCompare(RuntimeError):
@@ -113,7 +111,7 @@ def tuning_rows(ledger: Ledger, tuning: Tuning) -> list[TrialRow]:
 def _scored(
     trials: Sequence[TrialRow], study: Study, phase: Phase, cell: str | None = None
 ) -> list[TrialRow]:
-    rows = [row for row in trials if row.status in _SCORED]
+    rows = [row for row in trials if row.status.scored]
     if not rows:
         which = f" with {cell}" if cell else ""
         raise NothingToCompare(

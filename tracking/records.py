@@ -37,6 +37,11 @@ class Status(StrEnum):
         """Whether nothing more will happen to the trial by itself."""
         return self not in (Status.PLANNED, Status.RUNNING)
 
+    @property
+    def scored(self) -> bool:
+        """Whether it was trained to its end, itself or the trial that it was taken from."""
+        return self in (Status.COMPLETE, Status.CACHED)
+
 
 class FailureKind(StrEnum):
     """Why a trial failed."""

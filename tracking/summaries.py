@@ -9,7 +9,7 @@ from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 from tracking.schema import FINDINGS, TRIALS
 
-_SCORED = (Status.COMPLETE.value, Status.CACHED.value)
+_SCORED = tuple(status.value for status in Status if status.scored)
 
 
 @dataclass(frozen=True)

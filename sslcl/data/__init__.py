@@ -113,15 +113,16 @@ def load_dataset(
 
 
 def measured_facts(
-    dataset: Dataset, options: Mapping[str, Scalar] | None = None
+    dataset: Dataset, options: Mapping[str, Scalar] | None = None, name: str = ""
 ) -> dict[str, float]:
     """The dataset's facts, with those that are too slow to compute at every load.
 
     Args:
         dataset: from :func:`load_dataset`.
         options: the options that it was loaded with.
+        name: that it was loaded by, where its own is another, as of what is found at a path.
     """
-    source = CATALOG.get(dataset.name)
+    source = CATALOG.get(name or dataset.name)
     return {**dataset.facts, **source().measure(dataset, source.check_options(options or {}))}
 
 

@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sslcl.data import CATALOG, DATA_DIR_VARIABLE, PAD_LABEL, Dataset, DatasetSource, load_dataset
+from sslcl.data import (
+    CATALOG,
+    DATA_DIR_VARIABLE,
+    PAD_LABEL,
+    Dataset,
+    DatasetSource,
+    load_dataset,
+    measured_facts,
+)
 from sslcl.data._checks import splits_of
 from sslcl.data._command_check import check
 from sslcl.data._command_convert import convert
@@ -86,10 +94,7 @@ def describe(name: str, data_dir: Path | None, settings: Sequence[str]) -> None:
     """Show sizes, class shares, known figures and notes of dataset NAME."""
     options = parse_settings(settings)
     dataset = load_dataset(name, options, data_dir)
-    # By the name it was asked for: what is at a path may bear one of its own.
-    source = CATALOG.get(name)
-    measured = source().measure(dataset, source.check_options(options))
-    facts = {**dataset.facts, **measured}
+    facts = measured_facts(dataset, options, name)
     console = Console()
     kind = "SYNTHETIC" if dataset.synthetic else "real"
     console.print(f"[bold]{escape(dataset.name)}[/bold] ({kind})")

@@ -17,7 +17,7 @@ from study.html.search import effects_section, importance_section
 from study.html.words import search_words, summary
 from study.metrics_from_confusion import METRICS
 from study.report import report_table
-from study.tables import MISSING, Table, interval, metric_title, p_text, percent
+from study.tables import MISSING, Table, interval, metric_title, p_heading, p_text, percent
 from tracking.ledger import Ledger
 from tracking.mlflow_runs import report_page
 from tracking.rows import ComparisonRow, StudyRow
@@ -134,11 +134,9 @@ def _forest(table: Table) -> Section:
 
 def comparison_grid(table: Table, *, folded: bool = False) -> Grid:
     """The comparison table with verdicts and effect sizes."""
-    corrections = {row.correction for row in table.rows if row.correction}
-    name = {"holm": "Holm", "bh": "BH"}.get(min(corrections, default="holm"), "corrected")
     score = metric_title(table.metric)
     heading = (
-        "Factor", "Level", "n", f"{score}, %", "Difference", "95 % CI", f"p ({name})",
+        "Factor", "Level", "n", f"{score}, %", "Difference", "95 % CI", p_heading(table.rows),
         "Effect size", "Verdict", "s/trial",
     )  # fmt: skip
     rows: list[tuple[Entry, ...]] = []

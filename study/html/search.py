@@ -9,6 +9,7 @@ from study.factorial import Effect, factorial_of
 from study.html.contents import Cell, Grid, Section
 from study.importance import search_importance
 from study.tables import MISSING, metric_title, p_text, percent
+from study.verdicts import CORRECTION_NAMES
 from tracking.ledger import Ledger
 from tracking.rows import StudyRow
 
@@ -48,7 +49,7 @@ def effects_section(reading: PhaseReading, metric: str) -> Section | None:
         found = factorial_of(reading, metric)
     except InputError as error:
         return Section("effects", title, [f"Not told: {error}."])
-    correction = {"holm": "Holm", "bh": "BH"}.get(found.correction, found.correction)
+    correction = CORRECTION_NAMES.get(found.correction, found.correction)
     words = [
         f"Analysis of variance of {metric_title(metric)} over {found.trials} trials with "
         f"{found.seeds} seeds as blocks; {found.residual_df} degrees of freedom are left for the "
