@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from search_spaces.checks import parse_study
 from sslcl.config import TrialConfig
 from tracking.ledger import Ledger
-from tracking.schema import (
+from tracking.ledger.schema import (
     EPOCH_METRICS,
     EVALUATIONS,
     FINDINGS,

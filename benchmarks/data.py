@@ -14,7 +14,7 @@ from statistics import median
 import click
 
 from sslcl.data import Dataset, NoOptions, load_dataset
-from sslcl.data._prepared import prepared
+from sslcl.data.loading.prepared import prepared
 
 SIZES = (210, 2_100, 8_400)
 

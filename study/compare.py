@@ -4,13 +4,14 @@ import sys
 from collections.abc import Sequence
 
 from sslcl.errors import InputError
-from study.console import person_console
-from study.differences import Difference, compare_sides
-from study.metrics_from_confusion import METRICS
-from study.report_options import DEFAULT_METRIC, OneLineParser, add_home, opened
-from study.sheets import render_sheet
-from study.sides import Side, resolve
-from study.study_differences import compare_studies
+from study.analysis.operands import Side, resolve
+from study.cli.console import person_console
+from study.cli.report_options import OneLineParser, add_home, opened
+from study.reporting.report import DEFAULT_METRIC
+from study.reporting.study_difference import compare_studies
+from study.reporting.table import render_sheet
+from study.reporting.trial_difference import Difference, compare_sides
+from study.stats.metrics import METRICS
 from tracking.ledger import Ledger
 from tracking.rows import StudyRow
 
@@ -51,7 +52,7 @@ def difference(
     """What ``a`` and ``b`` differ in.
 
     Args:
-        a, b: two studies, or two trials or cells, see :func:`study.sides.resolve`.
+        a, b: two studies, or two trials or cells, see :func:`study.analysis.operands.resolve`.
         metric: of two studies; two trials or cells are compared by all scores.
         flips: how many utterances of two trials or cells to list.
 

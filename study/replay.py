@@ -10,9 +10,9 @@ from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import trial_identity
-from study.command import OneLineCommand
-from study.console import person_console
-from study.outcome import train
+from study.cli.command import OneLineCommand
+from study.cli.console import person_console
+from study.execution.trial import train
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome
 from tracking.rows import TrialRow

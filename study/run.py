@@ -17,17 +17,18 @@ from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
-from study.campaign import Campaign
-from study.command import OneLineCommand
-from study.console import person_console
-from study.environment import environment
-from study.html import save_html
-from study.lock import only_driver
-from study.preview import show_plan
-from study.report import save_report, show_report, write_comparisons
-from study.resources import Halt, Resources
-from study.tracking_session import TrackingSession
-from study.winner import NothingToCompare
+from study.analysis.comparisons import write_comparisons
+from study.cli.command import OneLineCommand
+from study.cli.console import person_console
+from study.dry_run import show_plan
+from study.execution.campaign import Campaign
+from study.execution.environment import environment
+from study.execution.lock import only_driver
+from study.execution.mlflow_session import TrackingSession
+from study.execution.resources import Halt, Resources
+from study.execution.winner import NothingToCompare
+from study.reporting.html import save_html
+from study.reporting.report import save_report, show_report
 from tracking.ledger import Ledger
 from tracking.records import Status
 

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from sslcl.errors import InputError
-from tracking.exporter import Exporter, RunIndex, contents_of, data_of, kept_of, page_digest
 from tracking.ledger import Ledger
-from tracking.mlflow_client import FoundRun, MlflowRuns, Runs
-from tracking.mlflow_runs import (
+from tracking.mirror.client import FoundRun, MlflowRuns, Runs
+from tracking.mirror.contents import (
     DIGEST_LENGTH,
     MATRIX_FILE,
     PAGE_FILE,
@@ -26,6 +25,7 @@ from tracking.mlflow_runs import (
     report_page,
     study_contents,
 )
+from tracking.mirror.exporter import Exporter, RunIndex, contents_of, data_of, kept_of, page_digest
 from tracking.records import Status
 from tracking.rows import StudyRow, TrialRow
 from tracking.server import ServerError, serve

@@ -10,9 +10,9 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from sslcl.config import Scalar, validated
-from sslcl.data._checks import check_dataset
-from sslcl.data._fingerprint import fingerprint
-from sslcl.data._prepared import prepared
+from sslcl.data.loading.checks import check_dataset
+from sslcl.data.loading.fingerprint import fingerprint
+from sslcl.data.loading.prepared import prepared
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
 from sslcl.errors import InputError
 from sslcl.registry import Registry
@@ -82,7 +82,7 @@ class DatasetSource(ABC):
         return validated(cls.Options, values, f"dataset_options of '{cls.name}'")
 
 
-CATALOG: Registry[DatasetSource] = Registry("dataset", "sslcl.data", DatasetSource)  # type: ignore[type-abstract]
+CATALOG: Registry[DatasetSource] = Registry("dataset", "sslcl.data.datasets", DatasetSource)  # type: ignore[type-abstract]
 
 
 def load_dataset(

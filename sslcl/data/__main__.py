@@ -20,12 +20,12 @@ from sslcl.data import (
     load_dataset,
     measured_facts,
 )
-from sslcl.data._checks import splits_of
-from sslcl.data._command_check import check
-from sslcl.data._command_convert import convert
-from sslcl.data._command_fetch import fetch_command
-from sslcl.data._settings import parse_settings
-from sslcl.data._sources import SOURCES
+from sslcl.data.commands.check import check
+from sslcl.data.commands.convert import convert
+from sslcl.data.commands.fetch import fetch_command
+from sslcl.data.commands.settings import parse_settings
+from sslcl.data.loading.checks import splits_of
+from sslcl.data.published.downloads import SOURCES
 from sslcl.errors import InputError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.config import BALANCED, NATURAL
-from sslcl.data._flat import FlatSplit
+from sslcl.data.loading.flat import FlatSplit
 from sslcl.data.types import PAD_LABEL, Split
 
 

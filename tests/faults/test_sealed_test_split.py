@@ -10,8 +10,8 @@ from rich.console import Console
 from search_spaces import load_study
 from sslcl.data import load_dataset
 from sslcl.data.types import Conversation, Dataset
-from study.campaign import Campaign
-from study.resources import Halt, Resources
+from study.execution.campaign import Campaign
+from study.execution.resources import Halt, Resources
 from study.run import register
 from tracking.ledger import Ledger
 

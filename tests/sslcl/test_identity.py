@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import sslcl
-from sslcl import identity
+from sslcl import source_code
 from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.identity import code_fingerprint, trial_identity
@@ -22,7 +22,12 @@ from sslcl.similarities import SIMILARITIES
 
 SOURCE = Path(sslcl.__file__).parent
 CONFIG = TrialConfig()
-CACHES = (identity._fingerprint, identity._imports, identity._essence, identity._path)
+CACHES = (
+    source_code.code_digest,
+    source_code.imports,
+    source_code.essence,
+    source_code._path,
+)
 
 Edit = Callable[[str, Callable[[str], str]], None]
 
@@ -51,7 +56,7 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
         forget()
 
     forget()
-    monkeypatch.setattr(identity, "_path", path_in_copy)
+    monkeypatch.setattr(source_code, "_path", path_in_copy)
     yield change
     monkeypatch.undo()
     forget()
@@ -140,8 +145,8 @@ def test_comments_docstrings_and_layout_do_not_matter(edit):
         "backbones/transformer.py",
         "similarities/cosine.py",
         "objectives/cross_entropy.py",
-        "data/synthetic.py",
-        "data/_checks.py",
+        "data/datasets/synthetic.py",
+        "data/loading/checks.py",
         "diagnostics.py",
         "identity.py",
     ],

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from study.analysis.comparisons import PhaseReading
 from study.compare import difference, main
-from study.comparisons import PhaseReading
-from study.metrics_from_confusion import Metric
-from study.statistics import compare
+from study.stats.comparison import compare
+from study.stats.metrics import Metric
 from tracking.ledger import Ledger
 from tracking.records import Phase
 

@@ -15,7 +15,7 @@ from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import trial_identity
-from study.outcome import train, unfinished
+from study.execution.trial import train, unfinished
 from study.replay import main, replay
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial

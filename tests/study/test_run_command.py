@@ -15,11 +15,12 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from sslcl.data.mosi import WIDTHS
-from study.lock import only_driver
+from sslcl.data.datasets.mosi import WIDTHS
+from study.execution.lock import only_driver
 from study.replay import main as replay
 from study.run import main
-from tracking.ledger import SCHEMA_VERSION, Ledger
+from tracking.ledger import Ledger
+from tracking.ledger.schema import SCHEMA_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDY: dict[str, Any] = {

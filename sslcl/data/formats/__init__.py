@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sslcl.data._known import known_notes
-from sslcl.data._unpickle import load_pickle
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats._widths import width_of
+from sslcl.data.published.sizes import known_notes
+from sslcl.data.reading.pickles import load_pickle
 from sslcl.errors import InputError
 from sslcl.registry import Registry
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sslcl.data._known import KNOWN
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats._labels import tasks_of, with_official_validation
 from sslcl.data.formats._tuples import ByDialogue, Feature, Parts, length, shown
+from sslcl.data.published.sizes import KNOWN
 from sslcl.errors import InputError
 
 

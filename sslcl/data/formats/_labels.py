@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sslcl.data._known import (
+from sslcl.data.corpus import Task
+from sslcl.data.formats._tuples import ByDialogue, Parts, as_text, shown
+from sslcl.data.published.sizes import (
     DAILYDIALOG,
     EMORYNLP,
     EMORYNLP_SENTIMENT,
@@ -19,8 +21,6 @@ from sslcl.data._known import (
     MELD_DEVELOPMENT,
     MELD_SENTIMENT,
 )
-from sslcl.data.corpus import Task
-from sslcl.data.formats._tuples import ByDialogue, Parts, as_text, shown
 from sslcl.errors import InputError
 
 CLASSES: Mapping[str, tuple[str, ...]] = {

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from sslcl.data._pickle_machine import printable
 from sslcl.data.formats import Found
 from sslcl.data.formats._widths import width_of
+from sslcl.data.reading._pickle_machine import printable
 from sslcl.errors import InputError
 
 ROBERTA = 1024

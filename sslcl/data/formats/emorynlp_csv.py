@@ -7,7 +7,7 @@ scenes, and only where these are no published ones by the file's name, with a no
 The speaker is a list of names written out. Where several speak at once the first one listed counts,
 as in the published features, and the notes count such rows. The sentiment follows from the emotion
 (:data:`SENTIMENT_OF`). Only utterances with times are in these files, so that many numbers are
-missing; they stay gaps. What is done about times is told in :mod:`sslcl.data._timing`.
+missing; they stay gaps. What is done about times is told in :mod:`sslcl.data.features.timing`.
 """
 
 import ast
@@ -16,14 +16,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data._audio import with_audio
-from sslcl.data._clock import clock_columns, short_fractions
-from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
-from sslcl.data._split_files import Published, splits_of_files
-from sslcl.data._timing import timing_features, timing_notes
-from sslcl.data._utterance_notes import count_notes, row_notes
 from sslcl.data.corpus import Corpus, Task
+from sslcl.data.features.audio import with_audio
+from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format, Found
+from sslcl.data.reading.clock_times import clock_columns, short_fractions
+from sslcl.data.reading.headed_csv import (
+    cell_error,
+    class_names,
+    header_of,
+    read_headed,
+    whole_numbers,
+)
+from sslcl.data.reading.notes import count_notes, row_notes
+from sslcl.data.reading.split_files import Published, splits_of_files
 
 SENTIMENT_OF = {
     "Joyful": "positive",

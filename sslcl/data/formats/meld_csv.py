@@ -8,7 +8,7 @@ the file's name, with a note.
 Nothing is mended silently; the notes count what was found. Numbers missing within a dialogue stay
 gaps. Dialogues that hold the same stretch of an episode with different labels are kept, as is the
 order of the utterance numbers where their times run backwards. A blank label makes an utterance
-context only. What is done about times is told in :mod:`sslcl.data._timing`.
+context only. What is done about times is told in :mod:`sslcl.data.features.timing`.
 """
 
 import re
@@ -16,14 +16,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data._audio import with_audio
-from sslcl.data._clock import clock_columns, short_fractions
-from sslcl.data._headed_csv import cell_error, class_names, header_of, read_headed, whole_numbers
-from sslcl.data._split_files import Published, split_named, splits_of_files
-from sslcl.data._timing import timing_features, timing_notes
-from sslcl.data._utterance_notes import count_notes, repeated_notes, row_notes
 from sslcl.data.corpus import Corpus, Task
+from sslcl.data.features.audio import with_audio
+from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format, Found
+from sslcl.data.reading.clock_times import clock_columns, short_fractions
+from sslcl.data.reading.headed_csv import (
+    cell_error,
+    class_names,
+    header_of,
+    read_headed,
+    whole_numbers,
+)
+from sslcl.data.reading.notes import count_notes, repeated_notes, row_notes
+from sslcl.data.reading.split_files import Published, split_named, splits_of_files
 
 EMOTIONS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
 SENTIMENTS = ("neutral", "positive", "negative")

@@ -1,0 +1,1 @@
+"""Looking at data before it is trusted: leaks, near-duplicates, sizes."""

@@ -1,0 +1,78 @@
+"""A corpus at a glance: one PNG."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sslcl.data.corpus import SPLITS
+from sslcl.data.inspection.inspection import Inspection
+
+_COLOURS = dict(zip(SPLITS, ("#2f6690", "#e0a030", "#7d8794"), strict=True))
+_INK = "#1f2933"
+_BINS = 30
+
+
+def draw(found: Inspection, path: Path) -> None:
+    """Class shares of each task, lengths, and what is missing, into a PNG at ``path``."""
+    tasks = list(found.corpus.tasks)
+    figure = Figure(figsize=(10, 3.2 * (len(tasks) + 1)), dpi=150, layout="constrained")
+    grid = figure.add_gridspec(len(tasks) + 1, 2)
+    for row, task in enumerate(tasks):
+        _classes(figure.add_subplot(grid[row, :]), found, task)
+    _lengths(figure.add_subplot(grid[-1, 0]), found)
+    _missing(figure.add_subplot(grid[-1, 1]), found)
+    figure.suptitle(f"{found.corpus.name}: {len(found.corpus.table):,} utterances", color=_INK)
+    figure.savefig(path)
+
+
+def _classes(axes: Axes, found: Inspection, task: str) -> None:
+    names = found.corpus.task(task).classes
+    width = 0.8 / len(SPLITS)
+    for number, split in enumerate(SPLITS):
+        counts = np.array(found.corpus.counts(task)[split])
+        places = np.arange(len(names)) + (number - 1) * width
+        label = f"{split} ({counts.sum():,})"
+        bars = axes.bar(places, counts / counts.sum(), width, color=_COLOURS[split], label=label)
+        axes.bar_label(bars, [f"{count:,}" for count in counts], fontsize=6, color=_INK)
+    axes.set_xticks(range(len(names)), [_plain_text(name) for name in names], fontsize=8)
+    axes.set_title(f"{_plain_text(task)}: share of each class, with counts", fontsize=9)
+    axes.legend(fontsize=7, frameon=False)
+    _plain(axes)
+
+
+def _lengths(axes: Axes, found: Inspection) -> None:
+    longest = max(int(lengths.max()) for lengths in found.lengths.values())
+    step = -(-longest // _BINS)
+    # Every bin holds the same number of whole lengths.
+    edges = [0.5 + step * number for number in range(-(-longest // step) + 1)]
+    parts = [found.lengths[split] for split in SPLITS]
+    colours = [_COLOURS[split] for split in SPLITS]
+    axes.hist(parts, edges, stacked=True, color=colours, label=SPLITS)
+    axes.set_title("conversations by number of utterances", fontsize=9)
+    axes.legend(fontsize=7, frameon=False)
+    _plain(axes)
+
+
+def _missing(axes: Axes, found: Inspection) -> None:
+    rows = len(found.corpus.table)
+    shares = {f"{_plain_text(name)}: empty": count / rows for name, count in found.missing.items()}
+    for name, faults in found.features.items():
+        shares[f"{name} features: zero or constant"] = (faults.zero + faults.constant) / rows
+    bars = axes.barh(list(shares), list(shares.values()), color="#b3402a")
+    axes.bar_label(bars, [f"{share:.1%}" for share in shares.values()], fontsize=7, padding=3)
+    axes.set_xlim(0, 1.12)
+    axes.invert_yaxis()
+    axes.set_title("share of utterances without a value", fontsize=9)
+    _plain(axes)
+
+
+def _plain_text(name: str) -> str:
+    """Short, on one line, and without formulas."""
+    return " ".join(name.split())[:20].replace("$", r"\$")
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7)

@@ -1,0 +1,1 @@
+"""What is known of the corpora as published: where they are, and their sizes."""

@@ -1,0 +1,1 @@
+"""Reading files: CSV, pickles, clock times, split files."""

@@ -1,0 +1,1 @@
+"""From the rows of the ledger to comparisons, effects, importance and costs."""

@@ -1,0 +1,311 @@
+"""From a phase's trials in the ledger to the rows of a comparison table.
+
+The numbers are computed here, once, and kept in the results database: the SQL view ``ablation``,
+the tables and the picture all show those.
+"""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from statistics import fmean
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from study.analysis.digest import comparison_digest
+from study.design.cell import REFERENCE
+from study.stats.comparison import SMALLEST_DIFFERENCE, Comparison, Sample, compare
+from study.stats.metrics import METRICS, Metric
+from study.stats.permutation import permutation_tests
+from study.stats.verdicts import correct, verdict
+from tracking.ledger import Ledger
+from tracking.ledger.predictions import Confusions, Scored, confusions, scored
+from tracking.records import Phase
+from tracking.rows import ComparisonRow, StudyRow, TrialRow
+
+REPORTED = (Phase.ABLATE, Phase.CONFIRM)
+"""The phases that are tested, the more telling one first."""
+
+
+@dataclass(frozen=True)
+class PhaseReading:
+    """What one phase of a study left in the ledger.
+
+    Args:
+        study: its row.
+        phase: the phase read.
+        trials: its current trials, in plan order.
+        ledger: where test predictions are read when they are first asked for.
+    """
+
+    study: StudyRow
+    phase: Phase
+    trials: tuple[TrialRow, ...]
+    ledger: Ledger
+
+    @classmethod
+    def of(cls, ledger: Ledger, study: str, phase: Phase) -> "PhaseReading":
+        """Read the phase; an unknown study is an :class:`~sslcl.errors.InputError`."""
+        row = ledger.study(study)
+        return cls(row, phase, tuple(ledger.trials(study, phase=phase)), ledger)
+
+    @cached_property
+    def tested(self) -> Confusions:
+        """Test predictions of the finished trials."""
+        classes = len(self.study.label_names)
+        return confusions(self.ledger.engine, self.study.name, self.phase, "test", classes)
+
+    @cached_property
+    def scored(self) -> Scored:
+        """Which trials have test predictions, and of how much."""
+        return scored(self.ledger.engine, self.study.name, self.phase, "test")
+
+    @cached_property
+    def cells(self) -> dict[str, list[TrialRow]]:
+        """Finished and tested trials by cell, in plan order."""
+        tested = self.scored.trials
+        cells: dict[str, list[TrialRow]] = defaultdict(list)
+        for trial in self.trials:
+            if trial.status.scored and trial.id in tested:
+                cells[trial.cell].append(trial)
+        return dict(cells)
+
+    @cached_property
+    def reference(self) -> str:
+        """The planned reference, else the cell with the best mean validation score."""
+        if REFERENCE in self.cells:
+            return REFERENCE
+        return max(self.cells, key=lambda cell: fmean(t.score or 0.0 for t in self.cells[cell]))
+
+    @cached_property
+    def samples(self) -> dict[str, Sample]:
+        """Confusion counts by cell."""
+        place = {trial: index for index, trial in enumerate(self.tested.trials)}
+        return {
+            cell: Sample(
+                tuple(trial.config.seed for trial in trials),
+                self.tested.counts[[place[trial.id] for trial in trials]],
+            )
+            for cell, trials in self.cells.items()
+        }
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a table judges its rows.
+
+    Args:
+        smallest_difference: what a difference must reach to be of interest, in the metric's units.
+        correction: over the rows of a table, one of :data:`study.stats.verdicts.CORRECTIONS`.
+    """
+
+    smallest_difference: float = SMALLEST_DIFFERENCE
+    correction: str = "holm"
+
+    @classmethod
+    def of(
+        cls,
+        study: StudyRow,
+        smallest_difference: float | None = None,
+        correction: str | None = None,
+    ) -> "Rules":
+        """What is given, else what the study file's ``report`` says, else the defaults."""
+        given = {"smallest_difference": smallest_difference, "correction": correction}
+        said = study.spec.get("report") or {}
+        chosen: dict[str, Any] = {
+            key: said.get(key) if own is None else own for key, own in given.items()
+        }
+        return cls(**{key: value for key, value in chosen.items() if value is not None})
+
+
+def ablation_rows(
+    ledger: Ledger,
+    study: str,
+    phase: Phase,
+    metric: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> list[ComparisonRow]:
+    """Compare the cells of a phase with its reference on the test split.
+
+    Args:
+        smallest_difference, correction: see :class:`Rules`; as the study says when left out.
+
+    Returns:
+        The reference first, then the other cells in plan order, factor by factor; empty when no
+        trial of the phase has finished. Unknown values are ``None``.
+
+    Raises:
+        InputError: for an unknown study, metric or correction, or a difference not above 0.
+    """
+    reading = PhaseReading.of(ledger, study, phase)
+    return compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+
+
+def write_comparisons(
+    ledger: Ledger,
+    study: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> None:
+    """Bring the stored comparisons, and with them the SQL view ``ablation``, up to date.
+
+    The arguments are those of :func:`ablation_rows`.
+    """
+    for phase in REPORTED:
+        reading = PhaseReading.of(ledger, study, phase)
+        for metric in METRICS:
+            refresh(
+                ledger,
+                reading,
+                metric,
+                smallest_difference=smallest_difference,
+                correction=correction,
+            )
+
+
+def refresh(
+    ledger: Ledger,
+    reading: PhaseReading,
+    metric: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> list[ComparisonRow]:
+    """The rows of one table, stored when they are news: reading it again writes nothing.
+
+    Nothing is computed where the stored rows follow from the same trials, rules and code.
+
+    The arguments are those of :func:`ablation_rows`.
+    """
+    rules = Rules.of(reading.study, smallest_difference, correction)
+    digest = comparison_digest(reading.study, reading.trials, metric, asdict(rules))
+    where = (reading.study.name, reading.phase, metric)
+    if ledger.comparisons_digest(*where) == digest:
+        return ledger.comparisons(*where)
+    rows = compared(reading, metric, rules)
+    if rows or ledger.comparisons(*where):
+        ledger.put_comparisons(*where, rows, digest)
+    return rows
+
+
+def compared(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+    """The rows of a table of scores, as :func:`ablation_rows` gives them; nothing is stored."""
+    measure = Metric.named(metric, reading.study.label_names)
+    if not reading.cells:
+        return []
+    samples, reference = reading.samples, reading.reference
+    margin = rules.smallest_difference
+    # The products are many and small: threads would spend longer waiting for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = compare(samples, reference, measure, smallest_difference=margin)
+        exchanged = permutation_tests(samples, reference, measure)
+    return judged(rows_of(reading, metric, found, exchanged), rules)
+
+
+def rows_of(
+    reading: PhaseReading,
+    metric: str,
+    found: Mapping[str, Comparison],
+    exchanged: Mapping[str, float],
+) -> list[ComparisonRow]:
+    """One row for each cell, in the order of the table, before anything is corrected.
+
+    Args:
+        found: cell to its comparison with the reference.
+        exchanged: cell to its p-value by permutation.
+    """
+    return [_row(reading, metric, c, found[c], exchanged[c]) for c in _in_order(reading)]
+
+
+def judged(
+    rows: Sequence[ComparisonRow], rules: Rules, *, more_is_better: bool = True
+) -> list[ComparisonRow]:
+    """The rows of one table with corrected p-values and verdicts."""
+    p_values = correct([_number(row.p_value) for row in rows], rules.correction)
+    equivalences = correct([_number(row.p_equivalence) for row in rows], rules.correction)
+    sign = 1.0 if more_is_better else -1.0
+    return [
+        replace(
+            row,
+            p_corrected=_known(p),
+            p_equivalence_corrected=_known(equivalence),
+            verdict=verdict(sign * _number(row.difference), p, equivalence),
+            smallest_difference=_known(rules.smallest_difference),
+            correction=rules.correction,
+        )
+        for row, p, equivalence in zip(rows, p_values, equivalences, strict=True)
+    ]
+
+
+def _in_order(reading: PhaseReading) -> list[str]:
+    """Cells with the reference first and the levels of a factor together, else as planned."""
+    factors = list(dict.fromkeys(split_cell(cell)[0] for cell in reading.cells))
+    cells = sorted(reading.cells, key=lambda cell: factors.index(split_cell(cell)[0]))
+    return sorted(cells, key=lambda cell: cell != reading.reference)
+
+
+def _row(
+    reading: PhaseReading, metric: str, cell: str, found: Comparison, exchanged: float
+) -> ComparisonRow:
+    is_reference = cell == reading.reference
+    factor, level = split_cell(cell)
+    if is_reference:
+        factor, level = REFERENCE, "" if cell == REFERENCE else cell
+    seconds = [t.seconds for t in reading.cells[cell] if t.seconds is not None]
+    row = ComparisonRow(
+        study=reading.study.name,
+        phase=reading.phase,
+        metric=metric,
+        cell=cell,
+        factor=factor,
+        level=level,
+        is_reference=is_reference,
+        n=found.n,
+        mean=_known(found.mean),
+        sd=_known(found.sd),
+        seconds=fmean(seconds) if seconds else None,
+    )
+    if is_reference:
+        return row
+    return replace(
+        row,
+        pairs=found.pairs,
+        difference=_known(found.difference),
+        ci_low=_known(found.ci_low),
+        ci_high=_known(found.ci_high),
+        p_value=_known(found.p_value),
+        p_permutation=_known(exchanged),
+        effect_size=_known(found.effect_size),
+        p_equivalence=_known(found.p_equivalence),
+    )
+
+
+def split_cell(cell: str) -> tuple[str, str]:
+    """Factor and level of a cell's name; those of several factors are joined by ``, ``.
+
+    Example:
+        >>> split_cell("similarity=dot"), split_cell("a=1, b=2"), split_cell("winner")
+        (('similarity', 'dot'), ('a, b', '1, 2'), ('configuration', 'winner'))
+        >>> split_cell("without view text+audio")
+        ('without', 'view text+audio')
+    """
+    if cell.startswith("without "):
+        return "without", cell.removeprefix("without ")
+    parts = [part.partition("=") for part in re.split(r", (?=[\w.]+=)", cell)]
+    if not all(equals for _, equals, _ in parts):
+        return "configuration", cell
+    return ", ".join(name for name, _, _ in parts), ", ".join(level for _, _, level in parts)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

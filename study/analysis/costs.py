@@ -1,0 +1,130 @@
+"""Comparisons of what trials cost: one value a trial, so there are seeds and no conversations."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from sslcl.errors import InputError, unknown
+from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
+from study.stats.comparison import Comparison, Spread, summarise
+from study.stats.metrics import METRICS, Metric
+from study.stats.permutation import sign_flip_p
+from tracking.rows import ComparisonRow, TrialRow
+
+COSTS: Mapping[str, bool] = {
+    "seconds": False,
+    "seconds_per_epoch": False,
+    "peak_memory_mb": False,
+    "device_memory_mb": False,
+    "parameters": False,
+    "utterances_per_second": True,
+    "latency_p50_ms": False,
+    "latency_p95_ms": False,
+    "flops_per_utterance": False,
+}
+"""Fields of a trial that can be compared, and whether more of them is better."""
+
+
+_Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def values_of(reading: PhaseReading, metric: str) -> dict[str, dict[int, float]]:
+    """Cell to seed to the value of any metric, a score on the test split or a cost.
+
+    Raises:
+        InputError: for an unknown metric, or a cost that no finished trial of the phase has.
+    """
+    known_metric(metric, reading.study.label_names)
+    if metric in COSTS:
+        found = {cell: _values(reading, cell, metric) for cell in reading.cells}
+        if not any(found.values()):
+            raise InputError(
+                f"no finished trial of the {reading.phase.value} phase of "
+                f"'{reading.study.name}' has '{metric}': expected a cost that was measured"
+            )
+        return found
+    scored = Metric.named(metric, reading.study.label_names)
+    return {
+        cell: dict(zip(sample.seeds, map(float, sample.scores(scored)), strict=True))
+        for cell, sample in reading.samples.items()
+    }
+
+
+def known_metric(name: str, label_names: Sequence[str]) -> None:
+    """Refuse a metric that is neither a score nor a cost, naming the nearest."""
+    scores = [*METRICS, *(f"f1:{label}" for label in label_names)]
+    if name not in scores and name not in COSTS:
+        raise unknown("metric", name, [*scores, *COSTS])
+
+
+def cost_rows(
+    reading: PhaseReading, metric: str, correction: str | None = None
+) -> list[ComparisonRow]:
+    """The rows of a table of costs, in the cost's own unit; nothing is stored.
+
+    Intervals are Student's t over the paired differences and speak of new seeds on the same
+    machine and data. Verdicts call less ``better`` but for throughput; nothing is tested for
+    equivalence, since no smallest interesting difference is stated for costs.
+
+    Args:
+        reading: the phase.
+        metric: one of :data:`COSTS`.
+        correction: as the study says when left out.
+
+    Returns:
+        The reference first, as :func:`study.analysis.comparisons.ablation_rows` does.
+
+    Raises:
+        InputError: for another metric, or one that no finished trial of the phase has.
+    """
+    if metric not in COSTS:
+        raise unknown("cost", metric, COSTS)
+    if not reading.cells:
+        return []
+    values = values_of(reading, metric)
+    found = compare_costs(values, reading.reference)
+    flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
+    chosen = Rules.of(reading.study, correction=correction).correction
+    rules = Rules(smallest_difference=np.nan, correction=chosen)
+    return judged(rows_of(reading, metric, found, flipped), rules, more_is_better=COSTS[metric])
+
+
+def compare_costs(
+    cells: Mapping[str, Mapping[int, float]], reference: str
+) -> dict[str, Comparison]:
+    """Compare every cell's values with the reference's, paired by seed alone.
+
+    The interval is mean ± t(S - 1) sd / sqrt(S) over the S common seeds, the p-value that of the
+    paired t-test; NaN with fewer than two.
+
+    Args:
+        cells: cell to seed to value.
+        reference: name of the cell that the others are compared with.
+    """
+    if reference not in cells:
+        raise unknown("cell", reference, cells)
+    found: dict[str, Comparison] = {}
+    for name, values in cells.items():
+        differences = _differences(values, cells[reference])
+        pairs, spread = len(differences), None
+        if pairs > 1:
+            spread = Spread(float(differences.var(ddof=1)) / pairs, 0.0, 0.0, pairs, pairs)
+        scores = np.fromiter(values.values(), np.float64)
+        found[name] = summarise(scores, differences, spread, np.nan)
+    return found
+
+
+def _values(reading: PhaseReading, cell: str, metric: str) -> dict[int, float]:
+    known = {t.config.seed: _cost(t, metric) for t in reading.cells[cell]}
+    return {seed: float(value) for seed, value in known.items() if value is not None}
+
+
+def _cost(trial: TrialRow, metric: str) -> float | None:
+    measured: float | None = getattr(trial, metric, None)
+    if measured is None and metric == "seconds_per_epoch" and trial.seconds is not None:
+        return trial.seconds / trial.epochs_run if trial.epochs_run else None
+    return measured
+
+
+def _differences(values: Mapping[int, float], base: Mapping[int, float]) -> _Floats:
+    return np.array([values[s] - base[s] for s in sorted(set(values) & set(base))], np.float64)

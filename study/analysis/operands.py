@@ -1,0 +1,80 @@
+"""What one side of ``python -m study.compare`` names: a study, a cell of one, or a trial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sslcl.errors import InputError, did_you_mean, unknown
+from study.analysis.comparisons import REPORTED
+from tracking.ledger import Ledger
+from tracking.records import Evaluation, Phase
+from tracking.rows import StudyRow, TrialRow
+
+
+@dataclass(frozen=True)
+class Side:
+    """A cell of a study, or a trial as the only one of its own.
+
+    Args:
+        name: as tables write it.
+        study: whose it is.
+        trials: its finished trials, one a seed.
+    """
+
+    name: str
+    study: StudyRow
+    trials: tuple[TrialRow, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of its trials."""
+        return tuple(trial.config.seed for trial in self.trials)
+
+    def evaluations(self, ledger: Ledger, split: str) -> list[Evaluation] | None:
+        """Of every trial on ``split``; ``None`` where one of them has none."""
+        found = [ledger.evaluation(trial.id, split) for trial in self.trials]
+        known = [evaluation for evaluation in found if evaluation is not None]
+        return known if len(known) == len(found) else None
+
+
+def resolve(ledger: Ledger, text: str) -> StudyRow | Side:
+    """The study called ``text``, the cell ``STUDY:CELL``, or the trial whose id begins so.
+
+    Raises:
+        InputError: when it is none of these, or nothing of it has finished.
+    """
+    studies = {study.name: study for study in ledger.studies()}
+    if text in studies:
+        return studies[text]
+    name, colon, cell = text.partition(":")
+    if colon:
+        if name not in studies:
+            raise unknown("study", name, studies)
+        return _cell(ledger, studies[name], cell)
+    try:
+        trial = ledger.trial(text)
+    except InputError as error:
+        if "ambiguous" in str(error):
+            raise
+        raise InputError(
+            f"'{text}' is no study, no STUDY:CELL and no trial's id: {did_you_mean(text, studies)}"
+        ) from None
+    if not trial.status.scored:
+        raise InputError(
+            f"trial {trial.id[:12]} is {trial.status}: only finished trials can be compared"
+        )
+    return Side(trial.id[:12], studies[trial.study], (trial,))
+
+
+def _cell(ledger: Ledger, study: StudyRow, cell: str) -> Side:
+    names: dict[str, None] = {}
+    for phase in REPORTED:
+        trials = _finished(ledger, study.name, phase)
+        names |= dict.fromkeys(trial.cell for trial in trials)
+        own = tuple(trial for trial in trials if trial.cell == cell)
+        if own:
+            return Side(f"{study.name}:{cell}", study, own)
+    raise unknown("cell", cell, names, f"the finished trials of '{study.name}'")
+
+
+def _finished(ledger: Ledger, study: str, phase: Phase) -> Sequence[TrialRow]:
+    return [trial for trial in ledger.trials(study, phase=phase) if trial.status.scored]

@@ -1,0 +1,1 @@
+"""What all commands share: options, the console, errors in one line."""

@@ -1,0 +1,13 @@
+"""Where the commands of this package print."""
+
+import sys
+
+from rich.console import Console
+
+from study.reporting.table import PLAIN_WIDTH
+
+
+def person_console() -> Console:
+    """Standard output for a person: no colours added to numbers, no line broken in a command."""
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(highlight=False, soft_wrap=True, width=width)

@@ -1,0 +1,172 @@
+"""What Optuna searches: the space of a study, or what a cell of the design ``tuned`` leaves of it.
+
+In that design every cell is a search of its own: it holds the factors of the ablation at its
+levels and tunes all others, with the same budget as every other cell. Then its winner is trained
+with fresh seeds and tested. So no row is judged at settings that were tuned for another.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from search_spaces.schema import Ablate, Assignment, Search, Study
+from sslcl.config import Scalar, TrialConfig
+from study.design.cell import REFERENCE, Cell, joined, unread
+from tracking.records import Phase, PlannedTrial
+
+Identify = Callable[[TrialConfig], str]
+"""From a configuration to the content hash of its trial."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One search: a space, a budget, and what its trials are called.
+
+    Args:
+        study: the study file.
+        phase: ``SEARCH``, or ``TUNE`` for the search of one cell.
+        settings: trials, sampler, scheduler and seed.
+        held: levels of the factors that are not drawn.
+        cell: the levels that a cell is about, as its trials are called; ``None`` in the study's
+            own search.
+    """
+
+    study: Study
+    phase: Phase
+    settings: Search
+    held: Assignment
+    cell: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that decides what a trial of a given assignment computes.
+
+        That of a cell does not depend on the other levels of the factors that it holds: a level
+        that is added to the ablation leaves the searches of the other cells as they are.
+        """
+        if self.cell is None:
+            return self.study.space_digest()
+        whole = self.study.canonical()
+        kept = {key: whole[key] for key in ("dataset", "dataset_options", "modalities", "base")}
+        factors = {
+            name: [self.held[name], factor["when"]] if name in self.held else factor
+            for name, factor in whole["factors"].items()
+        }
+        return digest_of(json.dumps([self.cell, kept, factors, self.settings.seed], sort_keys=True))
+
+    @property
+    def name(self) -> str:
+        """Name of the Optuna study."""
+        return "/".join(filter(None, (self.study.name, self.cell, self.digest)))
+
+    def id(self, number: int) -> str:
+        """The id of the trial with this number; a changed space gives other ids."""
+        return digest_of(self.study.name, self.phase, self.digest, str(number))
+
+    def trial(self, number: int, assignment: Assignment, identify: Identify) -> PlannedTrial:
+        """The trial of one suggestion of the sampler, with the levels that are held.
+
+        Args:
+            number: the sampler's number of the suggestion.
+            assignment: the suggestion, factor to level.
+            identify: from a configuration to the content hash of its trial.
+        """
+        config = self.study.config({**assignment, **self.held}, self.settings.seed)
+        return PlannedTrial(
+            id=self.id(number),
+            phase=self.phase,
+            cell=self.cell or f"trial{number}",
+            identity=identify(config),
+            config=config,
+            number=number,
+        )
+
+
+@dataclass(frozen=True)
+class TunedCell:
+    """A row of the ablation and the search that gives it its settings.
+
+    Args:
+        name: as in the ablation, ``reference`` or e.g. ``objective=cross_entropy``.
+        tuning: its search.
+        changed: the factor it is about and its level; empty for the reference.
+    """
+
+    name: str
+    tuning: Tuning
+    changed: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def won(self, assignment: Assignment) -> Cell:
+        """The cell with the assignment that its search has found."""
+        return Cell(self.name, assignment, self.changed)
+
+
+def search_of(study: Study) -> Tuning:
+    """The study's own search."""
+    if study.search is None:
+        raise ValueError(f"study '{study.name}' has no search phase")
+    return Tuning(study, Phase.SEARCH, study.search, study.search.fixed)
+
+
+def tuned_cells(
+    study: Study, reference: Assignment, identify: Identify
+) -> tuple[list[TunedCell], tuple[str, ...]]:
+    """The cells of the design ``tuned``, the reference first, and what was left out and why.
+
+    The reference holds all factors of the ablation at the levels they have in ``reference``; each
+    other cell holds one of them at another level. Cells that search the same space appear once.
+
+    Args:
+        study: with an ablate phase.
+        reference: factor to level; only the levels of the ablation's factors matter, those left
+            out are as in the base.
+        identify: from a configuration to the content hash of its trial.
+    """
+    if study.ablate is None:
+        raise ValueError(f"study '{study.name}' has no ablate phase")
+    around = study.assignment(study.config(reference, 0))
+    found: dict[tuple[str, ...], TunedCell] = {}
+    notes = [unread(study, name) for name in study.ablate.factors if name not in around]
+    for changed in _changes(study, study.ablate, around):
+        cell = _tuned_cell(study, study.ablate, around, changed)
+        same = found.setdefault(_space(cell.tuning, identify), cell)
+        if same.tuning.cell != cell.tuning.cell:
+            notes.append(f"{cell.name}: left out, it searches the same space as {same.name}")
+    return list(found.values()), tuple(notes)
+
+
+def _changes(study: Study, ablate: Ablate, around: Assignment) -> Iterator[Assignment]:
+    yield {}
+    for name in ablate.factors:
+        if name in around:
+            yield from ({name: level} for level in study.ablation_levels(name))
+
+
+def _tuned_cell(study: Study, ablate: Ablate, around: Assignment, changed: Assignment) -> TunedCell:
+    assignment = {**around, **changed}
+    levels = {
+        name: assignment[name]
+        for name in ablate.factors
+        if name in assignment and study.active(name, assignment)
+    }
+    settings = study.search or Search(trials=ablate.tuning_trials)
+    settings = settings.model_copy(update={"trials": ablate.tuning_trials})
+    cell = joined(levels) or REFERENCE
+    tuning = Tuning(study, Phase.TUNE, settings, {**settings.fixed, **levels}, cell)
+    return TunedCell(joined(changed) or REFERENCE, tuning, changed)
+
+
+def _space(tuning: Tuning, identify: Identify) -> tuple[str, ...]:
+    """What tells spaces apart: the identities at the base and at each level of what is tuned."""
+    free = {name: f for name, f in tuning.study.factors.items() if name not in tuning.held}
+    probes: list[dict[str, Any]] = [{}]
+    probes += [{name: level} for name, factor in free.items() for level in factor.probes()]
+    return tuple(identify(tuning.study.config({**p, **tuning.held}, 0)) for p in probes)
+
+
+def digest_of(*parts: str) -> str:
+    """SHA-256 of some texts."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,285 @@
+"""``--dry-run``: what a study would train, what it would cost and what it could show."""
+
+import os
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from search_spaces.schema import Assignment, Study
+from sslcl.config import TrialConfig
+from sslcl.data.types import Dataset
+from sslcl.identity import trial_identity
+from study.analysis.comparisons import PhaseReading
+from study.design.ablation import Cell
+from study.design.plan import PhasePlan, PhaseSummary, Plan, confirm_trials, plan, summary
+from study.design.tuning import Identify, TunedCell, Tuning, search_of, tuned_cells
+from study.execution.campaign import RETRIED
+from study.execution.estimate import Estimate
+from study.execution.progress import duration
+from study.execution.resources import Resources
+from study.execution.winner import (
+    NothingToCompare,
+    best_of_search,
+    tuning_rows,
+    winner_of_confirmation,
+    winners_of_tuning,
+)
+from study.stats.metrics import Metric
+from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
+from tracking.ledger import Ledger
+from tracking.records import Phase, Status
+from tracking.rows import TrialRow
+
+METRIC = "weighted_f1"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the results database says of the study.
+
+    Args:
+        rows: the trials of all studies, since one may have trained what another needs.
+        done: ids and identities of the trials that a run would not train.
+        reference: what the ablation goes around.
+        winners: the configurations to confirm, best first.
+        sure: whether the reference is; before the confirmation has ended it is the best of the
+            search.
+        tuned: the winners of the cells' own searches, once all of these have ended.
+    """
+
+    rows: Sequence[TrialRow] = ()
+    done: Set[str] = frozenset()
+    reference: Assignment | None = None
+    winners: Sequence[Assignment] = ()
+    sure: bool = True
+    tuned: Sequence[Cell] = ()
+
+
+def show_plan(
+    study: Study, dataset: Dataset, home: Path, resources: Resources, console: Console
+) -> None:
+    """Print phases, cells, trials to train, time, and the smallest difference one could detect.
+
+    Nothing is written; the results database is read if it is there.
+    """
+
+    def identify(config: TrialConfig) -> str:
+        return trial_identity(config, dataset.fingerprint)
+
+    ledger = Ledger.at(home) if (home / "results.db").is_file() else None
+    try:
+        known = _known(ledger, study, identify)
+        deviations, source = _deviations(ledger, study, dataset)
+    finally:
+        if ledger is not None:
+            ledger.close()
+    planned = plan(
+        study,
+        identify,
+        known.reference,
+        known.winners,
+        modalities=tuple(dataset.modalities),
+        tuned=known.tuned,
+    )
+    if not known.sure:
+        planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
+    workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
+    estimate = Estimate(known.rows, dataset)
+    lines = summary(planned, known.done, estimate.seconds, workers)
+    console.print(_table(study.name, lines))
+    for phase in planned.phases:
+        for note in phase.notes:
+            console.print(f"{phase.phase.value}: {note}")
+    if budget := _budget(planned):
+        console.print(budget)
+    console.print(_cost(lines, estimate.source, resources, workers))
+    console.print(_power(planned, len(dataset.test or ()), deviations, source))
+
+
+def _rows(ledger: Ledger | None) -> list[TrialRow]:
+    """The trials of all studies: one may have trained what another needs."""
+    if ledger is None:
+        return []
+    return [row for study in ledger.studies() for row in ledger.trials(study.name, current=None)]
+
+
+def _known(ledger: Ledger | None, study: Study, identify: Identify) -> Known:
+    rows = _rows(ledger)
+    done = _settled(rows)
+    if study.name not in {row.study for row in rows}:
+        ledger = None
+    if ledger is not None and study.search is not None:
+        done |= _drawn(ledger, search_of(study))
+    reference, winners, sure = _known_winners(ledger, study, identify, done)
+    tuned: Sequence[Cell] = ()
+    if ledger is not None and reference is not None and _is_tuned(study):
+        cells, _ = tuned_cells(study, reference, identify)
+        for cell in cells:
+            done |= _drawn(ledger, cell.tuning)
+        tuned = _tuned(ledger, cells, done) if sure else ()
+    return Known(rows, done, reference, winners, sure, tuned)
+
+
+def _is_tuned(study: Study) -> bool:
+    return study.ablate is not None and study.ablate.design == "tuned"
+
+
+def _settled(rows: Sequence[TrialRow]) -> set[str]:
+    """Ids and identities of the trials that a run would not train, but for those of searches."""
+    return {row.identity for row in rows if row.status is Status.COMPLETE} | {
+        row.id
+        for row in rows
+        if not row.phase.searches and row.status.final and row.failure not in RETRIED
+    }
+
+
+def _drawn(ledger: Ledger, tuning: Tuning) -> set[str]:
+    """As many ids of a search as it has trials that have ended."""
+    ended = sum(row.status.final for row in tuning_rows(ledger, tuning))
+    # The sampler's numbers may have gaps; the plan counts from 0.
+    return {tuning.id(number) for number in range(ended)}
+
+
+def _tuned(ledger: Ledger, cells: Sequence[TunedCell], done: Set[str]) -> Sequence[Cell]:
+    """The winners of the cells' searches, once all of these have ended."""
+    wanted = {c.tuning.id(n) for c in cells for n in range(c.tuning.settings.trials)}
+    if not wanted <= done:
+        return ()
+    try:
+        return winners_of_tuning(ledger, cells)[0]
+    except NothingToCompare:
+        return ()
+
+
+def _known_winners(
+    ledger: Ledger | None, study: Study, identify: Identify, done: Set[str]
+) -> tuple[Assignment | None, Sequence[Assignment], bool]:
+    """The ablation's reference and the configurations to confirm, where they are known.
+
+    The third is whether the reference is sure; before the confirmation has ended it is the best
+    of the search.
+    """
+    given: Assignment | None = None
+    if study.ablate is not None and isinstance(study.ablate.reference, Mapping):
+        given = study.ablate.reference
+    winners: list[Assignment] = [{}]
+    if study.search is not None:
+        search = search_of(study)
+        searched = {search.id(number) for number in range(study.search.trials)}
+        if ledger is None or not searched <= done:
+            return given, (), True
+        try:
+            winners = best_of_search(ledger, study, study.confirm.top if study.confirm else 1)
+        except NothingToCompare:
+            return given, (), True
+    if given is not None or study.confirm is None or len(winners) == 1:
+        return given or winners[0], winners, True
+    confirmed = {trial.id for trial in confirm_trials(study, winners, identify)}
+    if ledger is not None and confirmed <= done:
+        try:
+            return winner_of_confirmation(ledger, study).assignment, winners, True
+        except NothingToCompare:
+            pass
+    return winners[0], winners, False
+
+
+def _provisional(phase: PhasePlan) -> PhasePlan:
+    return replace(
+        phase, provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE)
+    )
+
+
+def _table(study: str, rows: Sequence[PhaseSummary]) -> Table:
+    table = Table(title=f"plan of {study}: nothing has been started")
+    for heading in ("phase", "cells", "seeds", "trials", "in the ledger", "to train", "time"):
+        table.add_column(heading, justify="left" if heading == "phase" else "right")
+    for row in rows:
+        table.add_row(
+            row.phase.value + (" *" if row.provisional else ""),
+            str(row.cells),
+            str(row.seeds),
+            str(row.trials),
+            str(row.finished + row.shared),
+            str(row.to_train),
+            duration(row.seconds or 0.0),
+        )
+    table.add_section()
+    total = sum(row.seconds or 0.0 for row in rows)
+    table.add_row(
+        "all", "", "", *(str(sum(c)) for c in _counts(rows)), duration(total), style="bold"
+    )
+    if any(row.provisional for row in rows):
+        table.caption = "* depends on the winner of an earlier phase"
+    return table
+
+
+def _counts(rows: Sequence[PhaseSummary]) -> tuple[list[int], list[int], list[int]]:
+    return (
+        [row.trials for row in rows],
+        [row.finished + row.shared for row in rows],
+        [row.to_train for row in rows],
+    )
+
+
+def _budget(planned: Plan) -> str | None:
+    """What each cell is given in the design ``tuned``."""
+    for phase in planned.phases:
+        if phase.phase is Phase.TUNE:
+            trials = len(phase.slots) // len(phase.cells)
+            cells = "; ".join(phase.cells)
+            return f"every cell is tuned by {trials} trials of its own: {cells}"
+    return None
+
+
+def _cost(rows: Sequence[PhaseSummary], source: str, resources: Resources, workers: int) -> str:
+    """One sentence on time: of a trial, and of the devices that are held meanwhile."""
+    trials = sum(row.to_train for row in rows)
+    if not trials:
+        return "nothing is left to train"
+    each = sum(row.work or 0.0 for row in rows) / trials
+    hours = sum(row.seconds or 0.0 for row in rows) / 3600 * workers
+    held = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    devices = " and ".join(
+        f"{hours * share:.3g} {device}-hours" for device, share in held.items() if share
+    )
+    return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
+
+
+def _power(planned: Plan, conversations: int, deviations: Deviations, source: str) -> str:
+    """One sentence on what the ablation could show."""
+    ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
+    if ablation is None:
+        return "no ablation is planned"
+    seeds, comparisons = len(ablation.seeds), len(ablation.cells) - 1
+    if seeds < 2:
+        return "with one seed per cell no difference can be told from chance: use ablate.seeds"
+
+    def points(count: int) -> str:
+        found = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        return f"{100 * found:.2f} points"
+
+    corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
+    return (
+        f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
+        f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
+        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}"
+    )
+
+
+def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
+    """How paired differences vary: in ablations on this data, this study's first, else supposed."""
+    metric = Metric.named(METRIC, dataset.label_names)
+    for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
+        if ledger is None or row.data_fingerprint != dataset.fingerprint:
+            continue
+        reading = PhaseReading.of(ledger, row.name, Phase.ABLATE)
+        if not reading.cells:
+            continue
+        found = observed_deviations(reading.samples, reading.reference, metric)
+        if found is not None:
+            return found, f"as in the finished cells of {row.name}"
+    return SUPPOSED, "as is supposed"

@@ -1,0 +1,1 @@
+"""Doing it: the campaign, Ray, trial sources, progress and MLflow beside them."""

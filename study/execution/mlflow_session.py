@@ -1,0 +1,132 @@
+"""MLflow beside a campaign: a server, a mirror, and the winner's model; never in its way."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from rich.console import Console
+
+from search_spaces.schema import Study
+from sslcl.data.types import Dataset
+from sslcl.model import ConversationScorer
+from study.execution.ray_worker import model_path
+from study.execution.trial import load_state, pick_device, train
+from study.execution.winner import NothingToCompare, winner_of_confirmation
+from tracking.ledger import Ledger
+from tracking.mirror import Mirror
+from tracking.mirror.contents import report_page
+from tracking.mirror.model import log_model
+from tracking.server import Server, serve
+
+DRAIN_SECONDS = 120.0
+
+
+class TrackingSession:
+    """Starts an MLflow server and the mirror when there is something to mirror.
+
+    Training never waits for it: what MLflow misses is caught up by the next run, or by
+    ``python -m tracking.reconcile``.
+
+    Args:
+        ledger: the results database.
+        study: name of the study.
+        home: where MLflow keeps its database and artifacts.
+        console: where to say what is happening.
+    """
+
+    def __init__(self, ledger: Ledger, study: str, home: Path, console: Console) -> None:
+        self._ledger = ledger
+        self._study = study
+        self._home = home
+        self._console = console
+        self._server: Server | None = None
+        self._mirror: Mirror | None = None
+
+    def __enter__(self) -> "TrackingSession":
+        if self._ledger.pending_mirror(self._study):
+            self.start()
+        return self
+
+    def start(self) -> None:
+        """Start server and mirror, unless they run; returns at once."""
+        if self._mirror is not None:
+            return
+        self._server = serve(self._home)
+        page = report_page(self._home, self._study)
+        self._mirror = Mirror(self._ledger.url, self._study, self._server.uri, page=page)
+        self._mirror.start()
+        self._console.print(f"MLflow: {self._server.uri}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._mirror is None or self._server is None:
+            return
+        if error is None:
+            with self._console.status("bringing MLflow up to date"):
+                self._drain()
+        behind = self._mirror.behind()
+        self._mirror.stop()
+        self._server.stop()
+        if behind:
+            self._console.print(
+                f"[yellow]MLflow is {behind} trials behind; nothing is lost: "
+                "python -m tracking.reconcile brings it up to date[/yellow]"
+            )
+
+    def _drain(self) -> bool:
+        """Wait for the mirror as long as there is a server that it could deliver to."""
+        if self._mirror is None or self._server is None:
+            return False
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            if self._mirror.drain(3.0):
+                return True
+            if not self._server.may_answer():
+                return False
+        return False
+
+    def log_winner(self, spec: Study, dataset: Dataset) -> None:
+        """Log the confirmed winner's model to its MLflow run, once."""
+        if spec.confirm is None or self._mirror is None or self._server is None:
+            return
+        try:
+            best = winner_of_confirmation(self._ledger, spec).best
+        except NothingToCompare:
+            return
+        marker = model_path(self._home, best.identity).with_suffix(".logged")
+        if marker.exists() or not self._drain():
+            return
+        run = self._ledger.mirror_run(best.id)
+        if run is None:
+            return
+        scorer = load_winner(best.original or best.id, self._ledger, dataset, self._home)
+        example = scorer.rows(dataset.validation[0])
+        with torch.no_grad():
+            output = scorer(example)
+        try:
+            log_model(self._server.uri, run, scorer, example.numpy(), output.numpy())
+        except Exception as error:  # MLflow must not fail a study that is done
+            self._console.print(f"[yellow]the winner's model was not logged: {error}[/yellow]")
+            return
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+
+
+def load_winner(trial: str, ledger: Ledger, dataset: Dataset, home: Path) -> ConversationScorer:
+    """The trained model of a trial: as its worker kept it, else trained again, bit for bit."""
+    from sslcl.training import Trainer
+
+    row = ledger.trial(trial)
+    state = load_state(model_path(home, row.identity))
+    if state is None:
+        trainer, _ = train(row.config, dataset.sealed())
+    else:
+        trainer = Trainer(row.config, dataset.sealed(), pick_device())
+        trainer.model.load_state_dict(state)
+    model = trainer.model.cpu().eval()
+    return ConversationScorer(model, [dataset.modalities[name] for name in model.modalities]).eval()

@@ -1,0 +1,184 @@
+"""Ray: a cluster of workers, and one Tune run per phase on it."""
+
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from study.execution.ray_worker import TrialWorker, quiet_ray
+
+quiet_ray()
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
+
+from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
+from sslcl.data.types import Dataset  # noqa: E402
+from study.execution.ray_searcher import Listener, StopWhen, TrialStream  # noqa: E402
+from study.execution.resources import Resources  # noqa: E402
+from study.execution.trial_sources import Source  # noqa: E402
+from tracking.ledger import Ledger  # noqa: E402
+from tracking.records import Phase  # noqa: E402
+
+RETRIES = 2
+"""Times a trial is given to another worker after its worker died."""
+
+
+class Cluster:
+    """A Ray cluster, joined or started, and stopped if it was started here.
+
+    Args:
+        resources: what trials may use, and which cluster to join.
+        home: where Ray Tune keeps its own files.
+    """
+
+    def __init__(self, resources: Resources, home: Path) -> None:
+        self._resources = resources
+        self._home = home.resolve()
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        address = resources.address or os.environ.get("RAY_ADDRESS")
+        ray.init(
+            address=address,
+            ignore_reinit_error=True,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # References that a garbage collection in another thread drops while Ray shuts down would
+        # make Ray end the whole process.
+        gc.collect()
+        ray.shutdown()
+
+    @property
+    def workers(self) -> int:
+        """Trials that run at a time: as many as were asked for, or as fit."""
+        if self._resources.workers is not None:
+            return self._resources.workers
+        have = ray.cluster_resources()
+        fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
+        if self._resources.gpus_per_trial > 0:
+            fit = min(fit, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
+        return max(int(fit), 1)
+
+    def fit(
+        self,
+        phase: Phase,
+        study: Study,
+        source: Source,
+        dataset: Dataset,
+        ledger: Ledger,
+        *,
+        halt: Callable[[], bool],
+        on_epoch: Callable[[], None],
+        on_end: Listener,
+    ) -> None:
+        """Train everything that ``source`` gives out, writing results to the ledger."""
+        stream = TrialStream(
+            source,
+            ledger,
+            self._home,
+            workers=self.workers,
+            needs_test=dataset.test is not None,
+            keep_models=phase is Phase.CONFIRM,
+            interrupted=halt,
+            on_epoch=on_epoch,
+            on_end=on_end,
+        )
+        trainable = tune.with_resources(
+            tune.with_parameters(TrialWorker, dataset=dataset, home=str(self._home)),
+            {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=stream,
+                scheduler=ByGroup(study) if phase.searches else FIFOScheduler(),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name=f"{study.name}-{phase.value}",
+                storage_path=str(self._home / "ray"),
+                stop=StopWhen(halt),
+                # A trial's state is kept under its identity; Ray's own copies are not needed.
+                checkpoint_config=tune.CheckpointConfig(
+                    checkpoint_frequency=0, checkpoint_at_end=False
+                ),
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+                verbose=0,
+                callbacks=[],
+            ),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tuner.fit()
+
+
+class ByGroup(FIFOScheduler):  # type: ignore[misc]
+    """The study's scheduler once for every group of trials: cells do not compete for epochs.
+
+    Args:
+        study: says how trials are pruned.
+    """
+
+    def __init__(self, study: Study) -> None:
+        super().__init__()
+        self._study = study
+        self._groups: dict[str, TrialScheduler] = {}
+
+    def _of(self, trial: Trial) -> TrialScheduler:
+        group = trial.config["order"].group
+        if group not in self._groups:
+            self._groups[group] = _scheduler(self._study)
+        return self._groups[group]
+
+    def on_trial_add(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook, passed on like those below."""
+        self._of(trial).on_trial_add(controller, trial)
+
+    def on_trial_error(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook for a trial that has failed."""
+        self._of(trial).on_trial_error(controller, trial)
+
+    def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Ray's hook: whether the trial goes on."""
+        return str(self._of(trial).on_trial_result(controller, trial, result))
+
+    def on_trial_complete(self, controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Ray's hook for a trial that has ended."""
+        self._of(trial).on_trial_complete(controller, trial, result)
+
+    def on_trial_remove(self, controller: Any, trial: Trial) -> None:
+        """Ray's hook for a trial that was stopped before it ended."""
+        self._of(trial).on_trial_remove(controller, trial)
+
+
+def _scheduler(study: Study) -> TrialScheduler:
+    search = study.search or Search(trials=TUNED_TRIALS)
+    if search.scheduler == "none":
+        return FIFOScheduler()
+    epochs = study.base_config(seed=0).epochs
+    return AsyncHyperBandScheduler(
+        time_attr="epoch",
+        metric="score",
+        mode="max",
+        max_t=epochs,
+        grace_period=min(search.grace_epochs, epochs),
+        reduction_factor=search.reduction,
+    )

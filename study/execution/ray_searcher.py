@@ -1,0 +1,168 @@
+"""The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.search import Searcher
+
+from study.execution.ray_worker import Order, checkpoint_path
+from study.execution.trial_sources import Source
+from tracking.ledger import Ledger
+from tracking.records import FailureKind, Phase, PlannedTrial
+from tracking.rows import TrialRow
+
+Listener = Callable[[TrialRow], None]
+
+
+class TrialStream(Searcher):  # type: ignore[misc]
+    """Hands trials to Ray Tune and writes what comes back.
+
+    Everything here runs in the driver. A result is committed to the ledger before the source
+    hears of it, so that a crash between the two leaves the ledger ahead, never behind.
+
+    Args:
+        source: gives out trials.
+        ledger: the results database; this is its only writer while a campaign runs.
+        home: where checkpoints are.
+        workers: trials in flight at most.
+        needs_test: whether a trial counts as done only with a test evaluation.
+        keep_models: whether workers keep the best models.
+        interrupted: whether the person has asked to stop.
+        on_epoch: called after an epoch is recorded.
+        on_end: called after a trial has ended, with its final row.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ledger: Ledger,
+        home: Path,
+        *,
+        workers: int,
+        needs_test: bool,
+        keep_models: bool,
+        interrupted: Callable[[], bool],
+        on_epoch: Callable[[], None],
+        on_end: Listener,
+    ) -> None:
+        super().__init__(metric="score", mode="max")
+        self._source = source
+        self._ledger = ledger
+        self._home = home
+        self._workers = workers
+        self._needs_test = needs_test
+        self._keep_models = keep_models
+        self._interrupted = interrupted
+        self._on_epoch = on_epoch
+        self._on_end = on_end
+        self._live: dict[str, PlannedTrial] = {}
+        self._last: dict[str, dict[str, Any]] = {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
+        if self._interrupted():
+            return str(Searcher.FINISHED)
+        if len(self._live) >= self._workers:
+            return None
+        planned = self._next()
+        if planned is None:
+            return str(Searcher.FINISHED)
+        self._live[trial_id] = planned
+        self._ledger.start(planned.id)
+        group = planned.cell if planned.phase is Phase.TUNE else ""
+        order = Order(planned.id, planned.identity, planned.config, self._keep_models, group)
+        return {"order": order}
+
+    def _next(self) -> PlannedTrial | None:
+        """The next trial that has never been trained; the others are taken from the ledger."""
+        while planned := self._source.next():
+            original = self._ledger.find_finished(planned.identity, needs_test=self._needs_test)
+            if original is None:
+                return planned
+            self._ledger.cache(planned.id, original.id)
+            self._tell(planned)
+        return None
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Ray's hook: an epoch has ended and more may follow."""
+        self._record(trial_id, result)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Ray's hook: a trial has ended, by itself, by the scheduler or by an error."""
+        planned = self._live.pop(trial_id)
+        result = result or self._last.get(trial_id) or {}
+        self._last.pop(trial_id, None)
+        if not error:
+            self._record_epoch(planned, result)
+        if self._interrupted() and not ("outcome" in result or "failure" in result):
+            self._ledger.release(planned.id)
+            return
+        self._finish(planned, result, error)
+        checkpoint_path(self._home, planned.identity).unlink(missing_ok=True)
+        self._tell(planned)
+
+    def _tell(self, planned: PlannedTrial) -> None:
+        row = self._ledger.trial(planned.id)
+        self._source.ended(row)
+        self._on_end(row)
+
+    def _finish(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:
+        if "failure" in result:
+            kind = FailureKind(result["failure"])
+            self._ledger.fail(planned.id, kind, str(result["message"]))
+        elif "outcome" in result:
+            self._ledger.complete(planned.id, result["outcome"])
+        elif error or "partial" not in result:
+            message = "the worker died; see the log of its node"
+            self._ledger.fail(planned.id, FailureKind.NODE, message)
+        else:
+            self._ledger.prune(planned.id, result["partial"])
+
+    def _record(self, trial_id: str, result: dict[str, Any]) -> None:
+        self._last[trial_id] = result
+        self._record_epoch(self._live[trial_id], result)
+
+    def _record_epoch(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
+        if "metrics" not in result:
+            return
+        epoch = int(result["epoch"])
+        self._ledger.record_epoch(planned.id, epoch, dict(result["metrics"]))
+        self._source.epoch(planned, epoch, float(result["score"]))
+        self._on_epoch()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles a run's parts to restore it, which is never done here."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Ray's hook: nothing to save, running again is resuming."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Ray's hook: nothing to restore."""
+
+
+class StopWhen(tune.Stopper):  # type: ignore[misc]
+    """Ends a phase as soon as it is asked to.
+
+    Args:
+        asked: whether to stop now.
+    """
+
+    def __init__(self, asked: Callable[[], bool]) -> None:
+        self._asked = asked
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as for the stream."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Single trials are never stopped here."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether everything should stop."""
+        return self._asked()

@@ -1,0 +1,128 @@
+"""The Ray actor that trains trials, one after the other."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from sslcl.config import TrialConfig
+from sslcl.data.types import Dataset
+from sslcl.profiling import reset_peak_memory
+from sslcl.training import SCORE, Trainer
+from study.execution.trial import (
+    conclude,
+    failure_of,
+    load_state,
+    pick_device,
+    save_state,
+    unfinished,
+)
+
+CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the driver asks a worker to train.
+
+    Args:
+        trial: id in the ledger.
+        identity: content hash, the checkpoint's name.
+        config: the configuration.
+        keep_model: whether the best model is kept under ``models/``.
+        group: a scheduler compares the trial with those of its group alone.
+    """
+
+    trial: str
+    identity: str
+    config: TrialConfig
+    keep_model: bool = False
+    group: str = ""
+
+
+class TrialWorker(tune.Trainable):  # type: ignore[misc]
+    """Trains one epoch per step; reused for trial after trial.
+
+    Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
+    worker gets the trial next goes on from there.
+    """
+
+    def setup(self, config: dict[str, Any], dataset: Dataset, home: str) -> None:
+        """Ray's hook for a new actor."""
+        self._dataset = dataset
+        self._home = Path(home)
+        self._begin(config["order"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Ray's hook for the next trial in the same actor."""
+        self._begin(new_config["order"])
+        return True
+
+    def _begin(self, order: Order) -> None:
+        self._order = order
+        self._trainer: Trainer | None = None
+        self._saved_at = time.monotonic()
+        reset_peak_memory()
+
+    def step(self) -> dict[str, Any]:
+        """One epoch; the last result of a trial carries its outcome or its failure."""
+        try:
+            return self._step()
+        except Exception as error:
+            kind, message = failure_of(error)
+            self._trainer = None
+            return {"failure": kind.value, "message": message, "done": True}
+
+    def _step(self) -> dict[str, Any]:
+        trainer = self._trainer or self._prepare()
+        metrics = trainer.fit_epoch()
+        result: dict[str, Any] = {
+            "epoch": trainer.epoch,
+            "score": metrics[SCORE],
+            # A tuple, since Ray flattens nested dictionaries before the driver sees them.
+            "metrics": tuple(metrics.items()),
+            "partial": unfinished(trainer, self._dataset),
+            "done": trainer.finished,
+        }
+        if trainer.finished:
+            result["outcome"] = conclude(trainer, self._dataset)
+            if self._order.keep_model:
+                save_state(trainer.model.state_dict(), model_path(self._home, self._order.identity))
+            self._trainer = None
+        elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
+            save_state(trainer.state_dict(), checkpoint_path(self._home, self._order.identity))
+            self._saved_at = time.monotonic()
+        return result
+
+    def _prepare(self) -> Trainer:
+        trainer = Trainer(self._order.config, self._dataset, pick_device())
+        state = load_state(checkpoint_path(self._home, self._order.identity))
+        if state is not None:
+            trainer.load_state_dict(state)
+        self._trainer = trainer
+        return trainer
+
+
+def checkpoint_path(home: Path, identity: str) -> Path:
+    """Where the state of an unfinished trial is kept."""
+    return home / "checkpoints" / f"{identity}.pt"
+
+
+def model_path(home: Path, identity: str) -> Path:
+    """Where the best model of a confirmed trial is kept."""
+    return home / "models" / f"{identity}.pt"
+
+
+def quiet_ray() -> None:
+    """Turn off what Ray Tune writes and prints beside us; the ledger is the record."""
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
+    os.environ.setdefault("TUNE_WARN_THRESHOLD_S", "1000")
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

@@ -1,0 +1,282 @@
+"""Where the next trial comes from: a fixed list, or Optuna. Neither knows Ray."""
+
+import warnings
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Protocol
+
+import optuna
+from optuna.trial import TrialState
+
+from study.design.space import suggest
+from study.design.tuning import Identify, Tuning
+from study.execution.winner import tuning_rows
+from tracking.ledger import Ledger
+from tracking.records import FailureKind, PlannedTrial, Status
+from tracking.rows import TrialRow
+
+_TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
+
+
+class Source(Protocol):
+    """Gives out trials and hears how they went."""
+
+    def next(self) -> PlannedTrial | None:
+        """The next trial to train, or ``None`` when there are no more."""
+
+    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
+        """Hear of an epoch of a running trial."""
+
+    def ended(self, row: TrialRow) -> None:
+        """Hear of a trial that has ended; its row in the ledger is final."""
+
+
+class ListSource:
+    """The trials of a plan, in order.
+
+    Args:
+        trials: those still to train.
+    """
+
+    def __init__(self, trials: Sequence[PlannedTrial]) -> None:
+        self._waiting = deque(trials)
+
+    def next(self) -> PlannedTrial | None:
+        """The first trial not yet given out."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
+        """Nothing to do: a fixed list does not learn."""
+
+    def ended(self, row: TrialRow) -> None:
+        """Nothing to do: a fixed list does not learn."""
+
+
+class OptunaSource:
+    """Trials suggested by Optuna for one search, or for several that take turns.
+
+    Each search has an Optuna study of its own that survives its driver. They take turns, so that
+    workers are busy to the end and every search hears early of its own results.
+
+    Trials of an earlier search space stay in the ledger but are no longer current.
+
+    Args:
+        tunings: the searches, of one study and one phase.
+        ledger: where every suggestion is written before it runs.
+        storage: Optuna storage URL, such as ``sqlite:///runs/optuna.db``.
+        identify: from a configuration to its content hash.
+    """
+
+    def __init__(
+        self,
+        tunings: Sequence[Tuning],
+        ledger: Ledger,
+        storage: str,
+        identify: Identify,
+    ) -> None:
+        opened = _storage(storage)
+        rows = [tuning_rows(ledger, tuning) for tuning in tunings]
+        _make_current(ledger, tunings, rows)
+        self._searches = [
+            OptunaSearch(tuning, own, ledger, opened, identify)
+            for tuning, own in zip(tunings, rows, strict=True)
+        ]
+        self._turns = deque(self._searches)
+
+    @property
+    def remaining(self) -> int:
+        """Trials still to train, or to take from the ledger."""
+        return sum(search.remaining for search in self._searches)
+
+    def next(self) -> PlannedTrial | None:
+        """A trial of the search whose turn it is."""
+        while self._turns:
+            search = self._turns.popleft()
+            trial = search.next()
+            if trial is not None:
+                self._turns.append(search)
+                return trial
+        return None
+
+    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
+        """Pass it on to the search that the trial is of."""
+        for search in self._searches:
+            search.epoch(trial, epoch, score)
+
+    def ended(self, row: TrialRow) -> None:
+        """Pass it on to the search that the trial is of."""
+        for search in self._searches:
+            search.ended(row)
+
+
+class OptunaSearch:
+    """Trials suggested by an Optuna study that survives its driver.
+
+    The ledger is the truth and Optuna follows it. When a driver dies between two writes, the
+    next one brings them together again before it asks for anything new:
+
+    ========================  ======================  ==================================
+    the ledger says           Optuna says             so
+    ========================  ======================  ==================================
+    nothing                   RUNNING                 told FAIL: it was never planned
+    PLANNED or RUNNING        RUNNING                 trained (again), then told
+    final                     RUNNING                 told what the ledger says
+    final                     final                   nothing
+    PLANNED or RUNNING        final                   trained (again); a power cut can do this
+    anything                  no such trial           given back: Optuna's file was lost
+    ========================  ======================  ==================================
+
+    It hears of the trials of other searches too, and leaves them alone.
+
+    Args:
+        tuning: space and budget.
+        rows: the ledger's trials of it, all of them current.
+        ledger: where every suggestion is written before it runs.
+        storage: Optuna's storage.
+        identify: from a configuration to its content hash.
+    """
+
+    def __init__(
+        self,
+        tuning: Tuning,
+        rows: Sequence[TrialRow],
+        ledger: Ledger,
+        storage: optuna.storages.BaseStorage,
+        identify: Identify,
+    ) -> None:
+        self._tuning = tuning
+        self._ledger = ledger
+        self._identify = identify
+        self._optuna = open_optuna(tuning, storage)
+        self._live: dict[str, optuna.trial.Trial] = {}
+        self._reported: dict[str, int] = {}
+        self._waiting: deque[PlannedTrial] = deque()
+        self._planned = len(rows)
+        self._reap({row.number or 0: row for row in rows})
+
+    @property
+    def remaining(self) -> int:
+        """Trials still to train, or to take from the ledger."""
+        return len(self._waiting) + max(self._tuning.settings.trials - self._planned, 0)
+
+    def next(self) -> PlannedTrial | None:
+        """A trial left over from a dead driver, else a new suggestion."""
+        if self._waiting:
+            return self._waiting.popleft()
+        return self._ask() if self._planned < self._tuning.settings.trials else None
+
+    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
+        """Report an intermediate score, once an epoch: a resumed trial may repeat some."""
+        live = self._live.get(trial.id)
+        if live is not None and epoch > self._reported.get(trial.id, 0):
+            live.report(score, epoch)
+            self._reported[trial.id] = epoch
+
+    def ended(self, row: TrialRow) -> None:
+        """Tell Optuna what the ledger says, unless it knows already."""
+        trial = self._live.pop(row.id, None)
+        if trial is None:
+            return
+        status = Status.COMPLETE if row.status is Status.CACHED else row.status
+        state = _TOLD.get(status, TrialState.FAIL)
+        trial.set_user_attr("ledger_trial", row.id)
+        if row.failure is not None:
+            trial.set_user_attr("failure", row.failure)
+        self._optuna.tell(trial.number, row.score if state is TrialState.COMPLETE else None, state)
+
+    def _ask(self) -> PlannedTrial:
+        trial = self._optuna.ask()
+        assignment = suggest(self._tuning, trial)
+        planned = self._tuning.trial(trial.number, assignment, self._identify)
+        self._ledger.plan(self._tuning.study.name, planned.phase, [planned], replace=False)
+        self._live[planned.id] = trial
+        self._planned += 1
+        return planned
+
+    def _reap(self, rows: Mapping[int, TrialRow]) -> None:
+        self._give_back(rows)
+        for frozen in self._optuna.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            row = rows.get(frozen.number)
+            if row is None:
+                self._optuna.tell(frozen.number, state=TrialState.FAIL)
+                continue
+            self._live[row.id] = optuna.trial.Trial(self._optuna, frozen._trial_id)
+            self._reported[row.id] = frozen.last_step or 0
+        for row in rows.values():
+            self._take_up(row)
+
+    def _take_up(self, row: TrialRow) -> None:
+        if not row.status.final and self._identify(row.config) != row.identity:
+            # Changed since it was suggested: its score would belong to neither.
+            self._ledger.start(row.id)
+            message = "the data or the training code have changed since it was planned"
+            self._ledger.fail(row.id, FailureKind.ERROR, message)
+            row = self._ledger.trial(row.id)
+        if row.status.final:
+            self.ended(row)
+        else:
+            self._waiting.append(_planned(row))
+
+    def _give_back(self, rows: Mapping[int, TrialRow]) -> None:
+        """Tell Optuna of the suggestions that only the ledger still knows."""
+        known = len(self._optuna.get_trials(deepcopy=False))
+        suggested = max(rows, default=-1) + 1
+        for number in range(known, suggested):
+            row = rows.get(number)
+            levels = self._tuning.study.assignment(row.config) if row else {}
+            drawn = optuna.trial.FixedTrial(levels)
+            if row is not None:
+                suggest(self._tuning, drawn)
+            self._optuna.add_trial(
+                optuna.trial.create_trial(
+                    state=TrialState.RUNNING,
+                    params=drawn.params,
+                    distributions=drawn.distributions,
+                )
+            )
+        if suggested > known:
+            self._optuna.sampler = _sampler(self._tuning, suggested)
+
+
+def _planned(row: TrialRow) -> PlannedTrial:
+    return PlannedTrial(row.id, row.phase, row.cell, row.identity, row.config, row.number)
+
+
+def _make_current(
+    ledger: Ledger, tunings: Sequence[Tuning], rows: Sequence[Sequence[TrialRow]]
+) -> None:
+    """Trials of these searches are what the phase asks for, in the order they were drawn in."""
+    present = sorted(chain(*rows), key=lambda row: row.number or 0)
+    (study,) = {tuning.study.name for tuning in tunings}
+    (phase,) = {tuning.phase for tuning in tunings}
+    ledger.plan(study, phase, [_planned(row) for row in present], replace=True)
+
+
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+def open_optuna(tuning: Tuning, storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """The Optuna study of a search space, made if it is not there.
+
+    A changed space is a new Optuna study, because a sampler must not mix the two.
+    """
+    found = optuna.create_study(
+        storage=storage, study_name=tuning.name, direction="maximize", load_if_exists=True
+    )
+    found.sampler = _sampler(tuning, len(found.get_trials(deepcopy=False)))
+    return found
+
+
+def _sampler(tuning: Tuning, told: int) -> optuna.samplers.BaseSampler:
+    """The sampler of a search when Optuna knows of ``told`` trials."""
+    # Seeded by what is known, so that a resumed search does not repeat its first guesses.
+    seed = tuning.settings.seed + 7919 * told
+    if tuning.settings.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=8
+    )

@@ -1,0 +1,1 @@
+"""From comparisons to tables, figures, pages and sentences."""

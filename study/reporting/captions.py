@@ -1,0 +1,136 @@
+"""What a table says about itself: how it was measured and tested, and what is missing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from search_spaces.factors import level_name
+from search_spaces.schema import Ablate
+from study.analysis.comparisons import PhaseReading
+from study.analysis.costs import COSTS
+from study.analysis.levels import level_of
+from study.design.cell import REFERENCE
+from study.reporting.comparison_table import metric_title
+from study.reporting.phrases import (
+    corrected_words,
+    direction_words,
+    margin_words,
+    measured_on,
+    seeds_words,
+)
+from study.stats.comparison import RESAMPLES
+from tracking.records import Phase, Status
+from tracking.rows import ComparisonRow, StudyRow, TrialRow
+
+
+def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
+    """The level that the reference has of each factor of the rows, where it has one."""
+    config = reading.cells[reading.reference][0].config
+    levels = {}
+    for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
+        known = [level_of(config, name) for name in factor.split(", ")]
+        if all(level is not None for level in known):
+            levels[factor] = ", ".join(level_name(level) for level in known)
+    return levels
+
+
+def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
+    """The methods in short: what was measured on what, how it was tested and corrected."""
+    what, seeds = f"{metric_title(metric)} on {measured_on(reading, metric)}", seeds_words(rows)
+    paired = "Differences to the reference (its levels in brackets) are paired by seed;"
+    effect = "Effect: standardised paired difference."
+    if metric in COSTS:
+        return (
+            f"{what}; mean ± sd over {seeds}. {paired} intervals and two-sided p-values (t) allow "
+            f"for new seeds on the same machine, p {corrected_words(rows)}. "
+            f"{direction_words(metric)} {effect}"
+        )
+    return (
+        f"{what} at the epoch chosen on validation; mean ± sd over {seeds}. {paired} intervals "
+        f"and two-sided p-values allow for new seeds and new conversations ({RESAMPLES:,} draws "
+        f"of conversations, t quantiles), p {corrected_words(rows)}. {effect} Equivalent: surely "
+        f"less than {margin_words(rows, metric)} apart."
+    )
+
+
+def notes(reading: PhaseReading) -> Iterator[str]:
+    """What a reader must know besides: failures, missing trials, seeds that do not pair."""
+    failed = [t for t in reading.trials if t.status is Status.FAILED]
+    if failed:
+        named = "; ".join(
+            f"{t.cell} seed {t.config.seed}" + (f" ({t.failure})" if t.failure else "")
+            for t in failed
+        )
+        yield f"Failed and not counted in n: {len(failed)} trial{_s(failed)}: {named}."
+    missing = [t for t in reading.trials if not t.status.final]
+    if missing:
+        yield f"Provisional: {len(missing)} planned trial{_s(missing)} not finished."
+    if REFERENCE not in reading.cells:
+        yield (
+            f"The reference is {reading.reference}, the configuration with the best mean "
+            "validation score."
+        )
+    if budget := tuning_note(reading):
+        yield budget
+    if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
+        yield "Rows of another balance are scored on other utterances of the same conversations."
+    yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
+    others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
+    base = others.pop(reading.reference)
+    pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
+    single = [cell for cell, count in pairs.items() if count == 1]
+    if single:
+        yield (
+            f"One common seed only ({_names(single, others)}): the interval covers new "
+            "conversations, not new seeds."
+        )
+    apart = [cell for cell, count in pairs.items() if count == 0]
+    if apart:
+        yield f"No seed in common with the reference: {_names(apart, others)}."
+    fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
+    if fewer:
+        yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def tuning_note(reading: PhaseReading) -> str | None:
+    """In the design ``tuned``: the budget that every row was given, and what the reference is."""
+    raw = reading.study.spec.get("ablate")
+    if reading.phase is not Phase.ABLATE or not raw:
+        return None
+    ablate = Ablate.model_validate(raw)
+    if ablate.design != "tuned":
+        return None
+    config = reading.cells[reading.reference][0].config
+    levels = {name: level_of(config, name) for name in ablate.factors}
+    named = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
+    trials = ablate.tuning_trials
+    return (
+        f"Every row, the reference ({named}) too, was tuned by {trials} search trial"
+        f"{'' if trials == 1 else 's'} of its own on validation scores, over all factors but "
+        f"{', '.join(ablate.factors)}; the winner was then trained with fresh seeds."
+    )
+
+
+def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
+    """Whether the trials were timed alone: the study says so, and their times do not overlap.
+
+    Trials that were taken from the results database (CACHED) were timed in another run.
+    """
+    asked = (study.spec.get("resources") or {}).get("exclusive", False)
+    times = sorted((t.started_at, t.ended_at) for t in trials if t.started_at and t.ended_at)
+    apart = all(end <= start for (_, end), (start, _) in pairwise(times))
+    taken = len(trials) - len(times)
+    if asked and apart:
+        but = f", but for the {taken} taken from an earlier run" if taken else ""
+        return f"Timings are exclusive: trials ran one at a time{but}."
+    return (
+        "Timings are not exclusive: trials may have run side by side; resources: "
+        "{exclusive: true} in the study file times them alone."
+    )
+
+
+def _names(some: Sequence[str], everything: Mapping[str, object]) -> str:
+    return "all rows" if len(some) == len(everything) else "; ".join(some)
+
+
+def _s(things: Sequence[object]) -> str:
+    return "" if len(things) == 1 else "s"

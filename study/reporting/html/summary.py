@@ -1,0 +1,99 @@
+"""The summary and the methods paragraph, in sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from study.analysis.comparisons import PhaseReading
+from study.reporting.comparison_table import Table, metric_title, percent
+from tracking.records import Phase, Status
+from tracking.rows import ComparisonRow
+
+_NUMBERS = (
+    "None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven",
+    "Twelve",
+)  # fmt: skip
+_NAMED = 5
+"""Rows that a sentence names before it says how many more there are."""
+Counts = Mapping[tuple[Phase, Status], int]
+
+
+def spelt(count: int) -> str:
+    """The count as a sentence begins with it: in words up to twelve."""
+    return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
+
+
+def points(value: float) -> str:
+    """Such as ``1 point`` or ``0.5 points``, of a difference in [0, 1]."""
+    shown = f"{100 * value:g}"
+    return f"{shown} point{'' if shown == '1' else 's'}"
+
+
+def summary(table: Table, reading: PhaseReading) -> Iterator[str]:
+    """What was found, the most important first, a sentence or two to each paragraph."""
+    base = next((row for row in table.rows if row.is_reference), None)
+    score = metric_title(table.metric)
+    if base is not None:
+        spread = "" if base.sd is None else f" ± {percent(base.sd)}"
+        name = f" ({base.level})" if base.level else ""
+        yield (
+            f"The reference{name} scores {percent(base.mean)}{spread} {score} on the test split of "
+            f"{reading.study.dataset}, over {base.n} seed{'' if base.n == 1 else 's'}."
+        )
+    yield from verdicts(table.rows)
+    if reading.study.environment.get("synthetic"):
+        yield "The data are generated: these numbers show how the method behaves, on no real task."
+
+
+def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
+    """One sentence for each verdict, with the rows it holds for."""
+    tested = [row for row in rows if not row.is_reference and row.verdict is not None]
+    if not tested:
+        yield "No configuration could be tested against the reference."
+        return
+    total = len(tested)
+    by_verdict = {
+        name: sorted((r for r in tested if r.verdict == name), key=lambda r: r.difference or 0.0)
+        for name in ("worse", "better", "equivalent", "not shown")
+    }
+    of = f"of {total} change{'' if total == 1 else 's'}"
+    sure = {"worse": by_verdict["worse"], "better": by_verdict["better"][::-1]}
+    if not any(sure.values()):
+        yield f"None {of} makes the reference worse or better beyond doubt."
+    for name, found in sure.items():
+        if found:
+            verb = "makes" if len(found) == 1 else "make"
+            yield (
+                f"{spelt(len(found))} {of} {verb} the reference {name} beyond doubt: "
+                f"{_named(found)}."
+            )
+    same, open_ = by_verdict["equivalent"], by_verdict["not shown"]
+    if same:
+        margin = points(same[0].smallest_difference or 0.0)
+        verb = "is" if len(same) == 1 else "are"
+        names = _names([row.cell for row in same])
+        yield f"{spelt(len(same))} {verb} equivalent to it within {margin}: {names}."
+    if open_:
+        verb = "is" if len(open_) == 1 else "are"
+        names = _names([row.cell for row in open_])
+        yield (
+            f"{spelt(len(open_))} {verb} not shown either way, which is no claim that there is no "
+            f"difference: {names}."
+        )
+
+
+def search_words(counts: Counts) -> str:
+    """What the search did, or an empty string where there was none."""
+    search = {status: n for (phase, status), n in counts.items() if phase is Phase.SEARCH}
+    total = sum(search.values())
+    if not total:
+        return ""
+    parts = [f"{n:,} {status.value.lower()}" for status, n in search.items() if n]
+    return f"The search holds {total:,} trial{'' if total == 1 else 's'}: {', '.join(parts)}."
+
+
+def _named(rows: Sequence[ComparisonRow]) -> str:
+    return _names([f"{row.cell} ({percent(row.difference, signed=True)})" for row in rows])
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,105 @@
+"""The methods paragraph of a paper: what chose, what was tested, how, and how corrected."""
+
+from collections.abc import Iterator, Sequence
+
+from search_spaces.schema import Ablate
+from study.analysis.comparisons import PhaseReading
+from study.analysis.costs import COSTS
+from study.reporting.comparison_table import metric_title
+from study.reporting.phrases import (
+    corrected_words,
+    correction_of,
+    direction_words,
+    margin_words,
+    seeds_words,
+)
+from study.stats.comparison import RESAMPLES
+from study.stats.permutation import smallest_p
+from study.stats.verdicts import SIGNIFICANCE
+from tracking.records import Phase
+from tracking.rows import ComparisonRow
+
+_WHY = {
+    "holm": "which bounds the chance of any false claim in the table at 5 %",
+    "bh": "which bounds the expected share of false claims in the table at 5 %",
+}
+
+
+def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
+    """The paragraph for a paper: what chose, what was tested, how, why so and how corrected.
+
+    Args:
+        reading: the phase that was compared.
+        rows: its table.
+        metric: what the table scores.
+    """
+    parts = [*_training(reading, rows), *_testing(rows, metric), *_judging(rows, metric)]
+    return " ".join(parts)
+
+
+def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[str]:
+    tested = reading.scored
+    yield (
+        f"Every configuration was trained on {reading.study.dataset} with {seeds_words(rows)} "
+        "that no search had used, paired across configurations."
+    )
+    yield (
+        "Hyperparameters and the epoch of every model were chosen on the validation split alone; "
+        f"the test split ({tested.conversations} conversations, "
+        f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
+    )
+    ablate = reading.study.spec.get("ablate")
+    if reading.phase is Phase.ABLATE and ablate and ablate.get("design") == "tuned":
+        trials = Ablate.model_validate(ablate).tuning_trials
+        yield (
+            "Each configuration, the reference included, was tuned with an equal budget of "
+            f"{trials} search trials of its own before it was trained with fresh seeds."
+        )
+
+
+def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
+    title = metric_title(metric)
+    yield (
+        f"We report {title if title.startswith('F1') else title[0].lower() + title[1:]} as mean ± "
+        "standard deviation over seeds, and differences to the reference paired by seed"
+        + ("." if metric in COSTS else " and by test conversation.")
+    )
+    if metric in COSTS:
+        yield (
+            "Intervals (95 %) and two-sided p-values are those of the paired t-test over seeds; "
+            "they speak of the same machine and data."
+        )
+    else:
+        yield (
+            "Seeds and conversations are treated as crossed random factors, because utterances of "
+            "one conversation are not independent and neither are models tested on the same "
+            "conversations: the variance of a difference is estimated from the paired differences "
+            f"over seeds and from {RESAMPLES:,} bootstrap draws of whole conversations, their "
+            "overlap counted once, and each part takes the quantile of Student's t of its own "
+            "degrees of freedom. The 95 % interval and the two-sided p-value come from the same "
+            "distribution."
+        )
+    pairs = min((row.pairs for row in rows if row.pairs), default=0)
+    if pairs > 1:
+        yield (
+            f"A permutation test over {pairs} paired seeds cannot give a p-value below "
+            f"{smallest_p(pairs):.3g}, so it is reported for comparison and decides nothing."
+        )
+
+
+def _judging(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
+    yield f"p-values are {corrected_words(rows)}, {_WHY[correction_of(rows)]}."
+    yield (
+        "Effect sizes are mean paired differences in standard deviations of these differences "
+        "over seeds, corrected for their small number."
+    )
+    if metric in COSTS:
+        yield f"{direction_words(metric)} Equivalence of costs was not tested."
+        return
+    yield (
+        "A configuration is called better or worse where its corrected p-value is below "
+        f"{SIGNIFICANCE}, equivalent where two one-sided tests, corrected likewise, show that it "
+        f"differs from the reference by less than {margin_words(rows, metric)}, the smallest "
+        "difference taken to be of interest, and otherwise not shown to differ, which is no "
+        "claim of equality."
+    )

@@ -1,0 +1,182 @@
+"""Two studies side by side: what their files say, and the cells that both have."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from search_spaces.changes import changes
+from sslcl.errors import InputError
+from study.analysis.comparisons import REPORTED, PhaseReading
+from study.analysis.costs import COSTS, compare_costs, known_metric, values_of
+from study.analysis.levels import flat
+from study.reporting.comparison_table import p_text
+from study.reporting.table import Line, Section, Sheet
+from study.reporting.trial_difference import Difference
+from study.reporting.units import MISSING, Unit, unit_of
+from study.stats.comparison import Comparison, compare
+from study.stats.metrics import Metric
+from study.stats.verdicts import SIGNIFICANCE, correct
+from tracking.ledger import Ledger
+from tracking.records import Phase
+
+_FIRST, _SECOND = "A", "B"
+
+
+@dataclass(frozen=True)
+class _Common:
+    """A cell that both studies have."""
+
+    phase: Phase
+    cell: str
+    same: bool
+    first: Mapping[int, float]
+    second: Mapping[int, float]
+    found: Comparison | None
+
+
+def compare_studies(
+    ledger: Ledger, first: str, second: str, metric: str = "weighted_f1"
+) -> Difference:
+    """Compare two studies: their files, and the means of the cells of the same name.
+
+    Differences, ``B - A``, are paired by seed and by conversation where both were tested on the
+    same data.
+
+    Raises:
+        InputError: for an unknown study or metric, or the same study twice.
+    """
+    if first == second:
+        raise InputError(f"'{first}' and '{second}' are the same study: expected two")
+    a, b = ledger.study(first), ledger.study(second)
+    known_metric(metric, a.label_names)
+    own = ("study", "description")
+    specs = [{k: v for k, v in row.spec.items() if k not in own} for row in (a, b)]
+    found = changes(*specs)
+    plural = "" if len(found) == 1 else "s"
+    lines = [f"A = {first}, B = {second}", f"Study files: {len(found)} difference{plural}."]
+    lines += [f"  {line}" for line in found]
+    if a.code_fingerprint != b.code_fingerprint:
+        lines.append("The training code differs.")
+    same = (a.data_fingerprint, a.label_names) == (b.data_fingerprint, b.label_names)
+    if not same:
+        lines.append(
+            f"The data differ ({a.dataset} {a.data_fingerprint[:12]} and {b.dataset} "
+            f"{b.data_fingerprint[:12]}): means stand side by side, and nothing can be paired."
+        )
+    common: list[_Common] = []
+    for phase in REPORTED:
+        ours, theirs = (PhaseReading.of(ledger, name, phase) for name in (first, second))
+        if ours.cells and theirs.cells:
+            common += _common(ours, theirs, metric, paired=same)
+            lines += _alone(ours, theirs)
+    if not common:
+        lines.append("No finished cell is in both.")
+    return Difference(tuple(lines), (_sheet(common, first, second, metric),))
+
+
+def _common(a: PhaseReading, b: PhaseReading, metric: str, *, paired: bool) -> Iterator[_Common]:
+    values = values_of(a, metric), values_of(b, metric)
+    for cell in a.cells:
+        if cell in b.cells:
+            one, other = (flat(reading.cells[cell][0].config) for reading in (a, b))
+            same = all(one.get(k) == other.get(k) for k in {*one, *other} - {"seed"})
+            ours, theirs = values[0][cell], values[1][cell]
+            found = _compared(a, b, cell, metric, ours, theirs) if paired else None
+            yield _Common(a.phase, cell, same, ours, theirs, found)
+
+
+def _compared(
+    a: PhaseReading,
+    b: PhaseReading,
+    cell: str,
+    metric: str,
+    ours: Mapping[int, float],
+    theirs: Mapping[int, float],
+) -> Comparison:
+    if metric in COSTS:
+        return compare_costs({_FIRST: ours, _SECOND: theirs}, _FIRST)[_SECOND]
+    cells = {_FIRST: a.samples[cell], _SECOND: b.samples[cell]}
+    return compare(cells, _FIRST, Metric.named(metric, a.study.label_names))[_SECOND]
+
+
+def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
+    for name, mine, other in ((_FIRST, a, b), (_SECOND, b, a)):
+        only = [cell for cell in mine.cells if cell not in other.cells]
+        if only:
+            yield f"Only in {name} ({mine.phase.value}): {'; '.join(only)}."
+
+
+def _sheet(common: list[_Common], first: str, second: str, metric: str) -> Sheet:
+    unit = unit_of(metric)
+    nothing = float("nan")
+    corrected = correct([nothing if c.found is None else c.found.p_value for c in common])
+    sections = []
+    for phase in dict.fromkeys(c.phase for c in common):
+        pairs = [(c, p) for c, p in zip(common, corrected, strict=True) if c.phase is phase]
+        sections.append(Section(phase.value, tuple(_line(c, p, unit) for c, p in pairs)))
+    notes = []
+    if any(not c.same for c in common):
+        notes.append("* the two configurations behind this name differ.")
+    tests = sum(c.found is not None for c in common)
+    return Sheet(
+        title=f"{unit.title} of the cells in {first} (A) and {second} (B)",
+        label=f"compare-{first}-{second}".replace("_", "-"),
+        heading=(
+            "",
+            "Cell",
+            "seeds",
+            f"A, {unit.symbol}".removesuffix(", "),
+            f"B, {unit.symbol}".removesuffix(", "),
+            "B − A",
+            "95 % CI",
+            "p (Holm)",
+        ),
+        sections=tuple(sections),
+        records=[_row(c, p) for c, p in zip(common, corrected, strict=True)],
+        caption=(
+            "Mean ± sd over seeds; differences over the seeds in common"
+            + ("" if metric in COSTS else ", paired by seed and conversation")
+            + f"; p Holm-corrected over {tests} comparisons."
+            if tests
+            else "Mean ± sd over seeds."
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _line(common: _Common, p_value: float, unit: Unit) -> Line:
+    found, shared = common.found, len(set(common.first) & set(common.second))
+    sides = [_spread(common.first, unit), _spread(common.second, unit)]
+    label = common.cell + ("" if common.same else " *")
+    if found is None:
+        return Line(label, ("0", *sides, MISSING, MISSING, MISSING))
+    ends = [unit.number(value, signed=True) for value in (found.ci_low, found.ci_high)]
+    interval = MISSING if np.isnan(found.ci_low) else f"[{', '.join(ends)}]"
+    difference = unit.number(found.difference, signed=True)
+    gain = found.difference if unit.more_is_better else -found.difference
+    look = "" if not p_value < SIGNIFICANCE else "better" if gain > 0 else "worse"
+    return Line(label, (str(shared), *sides, difference, interval, p_text(p_value)), look)
+
+
+def _spread(values: Mapping[int, float], unit: Unit) -> str:
+    scores = np.fromiter(values.values(), np.float64)
+    sd = float(scores.std(ddof=1)) if len(scores) > 1 else None
+    return unit.spread(float(scores.mean()), sd) if len(scores) else MISSING
+
+
+def _row(common: _Common, p_corrected: float) -> dict[str, object]:
+    row: dict[str, object] = {
+        "phase": common.phase.value,
+        "cell": common.cell,
+        "same_configuration": common.same,
+        "seeds_a": len(common.first),
+        "seeds_b": len(common.second),
+        "mean_a": float(np.mean(list(common.first.values()))) if common.first else None,
+        "mean_b": float(np.mean(list(common.second.values()))) if common.second else None,
+    }
+    if common.found is not None:
+        names = ("pairs", "difference", "ci_low", "ci_high", "p_value", "effect_size")
+        row |= {name: getattr(common.found, name) for name in names}
+        row["p_corrected"] = p_corrected
+    return row

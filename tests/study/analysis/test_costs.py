@@ -1,0 +1,100 @@
+"""Costs are compared over the seeds alone, by the tests one would look up."""
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from sslcl.errors import InputError
+from study.analysis.comparisons import PhaseReading
+from study.analysis.costs import COSTS, compare_costs, cost_rows
+from tracking.ledger import Ledger
+from tracking.records import Phase
+
+from ..reported import CELLS, SEEDS, fill, planned, put_study
+from ..stats.chance import most_false_positives
+
+
+def test_agrees_with_the_paired_t_test() -> None:
+    rng = np.random.default_rng(41)
+    base, cell = rng.normal(60, 5, 6), rng.normal(63, 5, 6)
+    values = {
+        "reference": dict(enumerate(base)),
+        "other": dict(reversed(list(enumerate(cell)))),
+    }
+    row = compare_costs(values, "reference")["other"]
+    expected = scipy_stats.ttest_rel(cell, base)
+    low, high = expected.confidence_interval()
+    assert (row.ci_low, row.ci_high) == pytest.approx((low, high))
+    assert row.p_value == pytest.approx(expected.pvalue)
+    assert row.mean == pytest.approx(cell.mean())
+    assert np.isnan(row.p_equivalence)
+
+
+def test_no_effect_and_known_effect() -> None:
+    rng = np.random.default_rng(42)
+    runs = 1000
+    false = covered = 0
+    for _ in range(runs):
+        machine = rng.normal(60, 10, 4)
+        base, same = machine + rng.normal(0, 2, 4), machine + rng.normal(0, 2, 4)
+        cells = {"reference": base, "same": same, "slower": same + 5}
+        found = compare_costs({k: dict(enumerate(v)) for k, v in cells.items()}, "reference")
+        false += found["same"].p_value < 0.05
+        covered += found["slower"].ci_low <= 5 <= found["slower"].ci_high
+    assert false / runs <= most_false_positives(runs)
+    assert covered / runs >= 1 - most_false_positives(runs)
+
+
+def test_what_does_not_vary_is_known_and_what_is_missing_is_not() -> None:
+    same = dict.fromkeys(range(3), 1000.0)
+    more = dict.fromkeys(range(3), 1200.0)
+    found = compare_costs(
+        {"reference": same, "twin": same, "more": more, "one": {0: 5.0}}, "reference"
+    )
+    assert (found["twin"].difference, found["twin"].p_value) == (0, 1)
+    assert (found["more"].ci_low, found["more"].ci_high, found["more"].p_value) == (200, 200, 0)
+    assert found["one"].pairs == 1
+    assert np.isnan([found["one"].ci_low, found["one"].p_value]).all()
+
+
+@pytest.fixture
+def reading(tmp_path) -> PhaseReading:
+    ledger = Ledger.at(tmp_path)
+    put_study(ledger)
+    seconds = {"reference": 20.0, "similarity=dot": 30.0, "batch_size=8": 20.0}
+    trials = [planned(cell, seed) for seed in SEEDS for cell in seconds]
+
+    def cost(cell: str, seed: int) -> dict[str, float]:
+        taken = seconds[cell] + np.random.default_rng([seed, len(cell)]).normal(0, 0.3)
+        return {"seconds": taken, "utterances_per_second": 1000 / taken}
+
+    fill(ledger, trials, CELLS, cost)
+    found = PhaseReading.of(ledger, "demo", Phase.ABLATE)
+    ledger.close()
+    return found
+
+
+def test_rows_are_in_the_costs_own_unit_and_less_is_better(reading: PhaseReading) -> None:
+    rows = {row.cell: row for row in cost_rows(reading, "seconds")}
+    assert list(rows) == ["reference", "similarity=dot", "batch_size=8"]
+    dot = rows["similarity=dot"]
+    assert dot.difference == pytest.approx(10, abs=0.5)
+    assert (dot.verdict, rows["batch_size=8"].verdict) == ("worse", "not shown")
+    assert dot.p_permutation == 0.0625
+    assert dot.p_value <= dot.p_corrected < 0.05
+    assert (dot.smallest_difference, dot.p_equivalence) == (None, None)
+    assert (rows["reference"].verdict, rows["reference"].difference) == (None, None)
+
+
+def test_more_throughput_is_better(reading: PhaseReading) -> None:
+    row = {row.cell: row for row in cost_rows(reading, "utterances_per_second")}["similarity=dot"]
+    assert row.difference < 0
+    assert row.verdict == "worse"
+
+
+def test_unknown_and_unmeasured_costs_are_told(reading: PhaseReading) -> None:
+    with pytest.raises(InputError, match="did you mean 'seconds'"):
+        cost_rows(reading, "second")
+    with pytest.raises(InputError, match=r"no finished trial .* has 'flops_per_utterance'"):
+        cost_rows(reading, "flops_per_utterance")
+    assert COSTS["utterances_per_second"]

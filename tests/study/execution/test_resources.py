@@ -1,0 +1,78 @@
+"""When to stop, and what a run depends on."""
+
+import os
+import signal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from study.execution import environment as environment_module
+from study.execution.environment import PACKAGES, environment
+from study.execution.resources import Halt
+
+
+class TestHalt:
+    def test_without_a_budget_nothing_stops_it_but_a_person(self) -> None:
+        halt = Halt()
+        assert not halt()
+        halt.signalled = True
+        assert halt()
+        assert not halt.spent
+
+    def test_a_spent_budget_stops_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = [100.0]
+        monkeypatch.setattr("study.execution.resources.time.monotonic", lambda: now[0])
+        halt = Halt(seconds=60)
+        now[0] = 160.0
+        assert not halt()
+        now[0] = 160.5
+        assert halt()
+        assert halt.spent
+        assert not halt.signalled
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_the_first_signal_asks_it_to_stop_and_says_so(self, number: int) -> None:
+        before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+        said = StringIO()
+        halt = Halt()
+        with halt.listening(Console(file=said)):
+            os.kill(os.getpid(), number)
+            assert halt()
+            assert halt.signalled
+        assert "stopping" in said.getvalue()
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+    def test_a_second_ctrl_c_stops_at_once(self) -> None:
+        # A shell starts what runs in the background with the signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with Halt().listening(Console(file=StringIO())):
+            os.kill(os.getpid(), signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class TestEnvironment:
+    def test_it_names_versions_machine_and_commit(self) -> None:
+        found = environment()
+        assert {*PACKAGES, "python", "system", "processors", "memory_mb", "gpu"} <= set(found)
+        assert found["torch"] != "not installed"
+        assert all(isinstance(value, str | int | bool) for value in found.values())
+        assert "commit" in found
+
+    def test_without_git_the_commit_is_unknown(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        found = environment()
+        assert found["commit"] == "unknown"
+        assert "uncommitted_changes" not in found
+
+    def test_uncommitted_changes_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for status, expected in ((" M study/run.py", True), ("", False)):
+            answers = iter(["abc123", status])
+            monkeypatch.setattr(environment_module, "_git", lambda *a, given=answers: next(given))
+            found = environment()
+            assert (found["commit"], found["uncommitted_changes"]) == ("abc123", expected)

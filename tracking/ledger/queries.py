@@ -1,0 +1,255 @@
+"""The reading half of the ledger."""
+
+from sqlalchemy import Engine, exists, func, or_, select
+
+from sslcl.errors import InputError
+from tracking.ledger.database import open_database
+from tracking.ledger.reads import (
+    PLAN_ORDER,
+    comparison_rows,
+    known_study,
+    number,
+    predicted,
+    select_trials,
+    source,
+    study_row,
+    trial_rows,
+    unknown_trial,
+)
+from tracking.ledger.schema import (
+    COMPARISONS,
+    EPOCH_METRICS,
+    EVALUATIONS,
+    FINDINGS,
+    MIRROR_RUNS,
+    MIRROR_STUDIES,
+    STUDIES,
+    TRIALS,
+)
+from tracking.records import Diagnostic, Evaluation, Phase, Status
+from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
+
+
+class LedgerQueries:
+    """Reads of the results database; each is one transaction and sees one state.
+
+    Trials taken from the ledger (CACHED) answer with what their original recorded.
+
+    Args:
+        url: as SQLAlchemy understands it; SQLite or PostgreSQL.
+
+    Raises:
+        InputError: when ``url`` cannot be opened, is no results database or has a newer schema.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._engine = open_database(url)
+
+    @property
+    def url(self) -> str:
+        """The URL that it was opened with."""
+        return self._url
+
+    @property
+    def engine(self) -> Engine:
+        """For bulk reads; never write through it."""
+        return self._engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def study(self, name: str) -> StudyRow:
+        """One study.
+
+        Raises:
+            InputError: for an unknown study, naming the nearest.
+        """
+        with self._engine.begin() as connection:
+            return study_row(known_study(connection, name))
+
+    def studies(self) -> list[StudyRow]:
+        """All studies, by name."""
+        with self._engine.begin() as connection:
+            found = connection.execute(select(STUDIES).order_by(STUDIES.c.name)).mappings()
+            return [study_row(row) for row in found]
+
+    def trial(self, id_or_prefix: str) -> TrialRow:
+        """The trial of that id, or the only one whose id begins so.
+
+        Raises:
+            InputError: when there is none or more than one.
+        """
+        with self._engine.begin() as connection:
+            exact = trial_rows(connection, select_trials().where(TRIALS.c.id == id_or_prefix))
+            if exact:
+                return exact[0]
+            begins = TRIALS.c.id.startswith(id_or_prefix, autoescape=True)
+            ids = connection.scalars(
+                select(TRIALS.c.id).where(begins).order_by(TRIALS.c.id).limit(4)
+            ).all()
+            if not id_or_prefix or not ids:
+                raise unknown_trial(id_or_prefix)
+            if len(ids) > 1:
+                some = ", ".join(name[: len(id_or_prefix) + 8] for name in ids[:3])
+                more = ", ..." if len(ids) > 3 else ""
+                raise InputError(
+                    f"trial '{id_or_prefix}' is ambiguous: {some}{more} begin so; give more digits"
+                )
+            return trial_rows(connection, select_trials().where(TRIALS.c.id == ids[0]))[0]
+
+    def trials(
+        self,
+        study: str,
+        *,
+        phase: Phase | None = None,
+        status: Status | None = None,
+        current: bool | None = True,
+    ) -> list[TrialRow]:
+        """Trials of a study in the order of its plan.
+
+        Args:
+            study: its name.
+            phase: of this phase only.
+            status: with this status only.
+            current: those the last plan asks for, those it no longer does, or all (``None``).
+
+        Raises:
+            InputError: for an unknown study.
+        """
+        query = select_trials().where(TRIALS.c.study == study).order_by(*PLAN_ORDER)
+        if phase is not None:
+            query = query.where(TRIALS.c.phase == phase.value)
+        if status is not None:
+            query = query.where(TRIALS.c.status == status.value)
+        if current is not None:
+            query = query.where(TRIALS.c.current.is_(current))
+        with self._engine.begin() as connection:
+            known_study(connection, study)
+            return trial_rows(connection, query)
+
+    def find_finished(self, identity: str, *, needs_test: bool = False) -> TrialRow | None:
+        """The first COMPLETE trial of ``identity``, of any study.
+
+        Args:
+            identity: content hash of configuration, data and training code.
+            needs_test: accept only a trial that was evaluated on the test split.
+        """
+        query = select_trials().where(
+            TRIALS.c.identity == identity, TRIALS.c.status == Status.COMPLETE.value
+        )
+        if needs_test:
+            query = query.where(
+                exists().where(EVALUATIONS.c.trial == TRIALS.c.id, EVALUATIONS.c.split == "test")
+            )
+        with self._engine.begin() as connection:
+            rows = trial_rows(connection, query.order_by(TRIALS.c.ended_at, TRIALS.c.id).limit(1))
+        return rows[0] if rows else None
+
+    def epoch_metrics(self, trial_id: str) -> list[EpochMetric]:
+        """What was recorded of every epoch, by epoch and name."""
+        columns = EPOCH_METRICS.c
+        with self._engine.begin() as connection:
+            recorder, _ = source(connection, trial_id)
+            rows = connection.execute(
+                select(columns.epoch, columns.metric, columns.value, columns.logged_at)
+                .where(columns.trial == recorder)
+                .order_by(columns.epoch, columns.metric)
+            )
+            return [EpochMetric(row[0], row[1], number(row[2]), row[3]) for row in rows]
+
+    def evaluation(self, trial_id: str, split: str) -> Evaluation | None:
+        """Scores and predictions on ``split``, or ``None`` where it was not evaluated."""
+        with self._engine.begin() as connection:
+            recorder, fingerprint = source(connection, trial_id)
+            metrics = connection.execute(
+                select(EVALUATIONS.c.metric, EVALUATIONS.c.value)
+                .where(EVALUATIONS.c.trial == recorder, EVALUATIONS.c.split == split)
+                .order_by(EVALUATIONS.c.metric)
+            ).all()
+            rows = connection.execute(predicted(recorder, fingerprint, split)).all()
+        if not metrics and not rows:
+            return None
+        return Evaluation(
+            split=split,
+            metrics={name: number(value) for name, value in metrics},
+            conversations=[row[0] for row in rows],
+            utterances=[row[1] for row in rows],
+            labels=[row[2] for row in rows],
+            predictions=[row[3] for row in rows],
+        )
+
+    def diagnostics(self, trial_id: str) -> list[Diagnostic]:
+        """The failure signatures measured on a trial, by name."""
+        columns = FINDINGS.c
+        with self._engine.begin() as connection:
+            recorder, _ = source(connection, trial_id)
+            rows = connection.execute(
+                select(columns.name, columns.value, columns.warning)
+                .where(columns.trial == recorder)
+                .order_by(columns.name)
+            )
+            return [Diagnostic(row[0], number(row[1]), row[2]) for row in rows]
+
+    def comparisons(
+        self, study: str, phase: Phase | None = None, metric: str | None = None
+    ) -> list[ComparisonRow]:
+        """The stored comparisons, each table in the order in which it was put."""
+        with self._engine.begin() as connection:
+            known_study(connection, study)
+            return comparison_rows(connection, study, phase, metric)
+
+    def comparisons_digest(self, study: str, phase: Phase, metric: str) -> str | None:
+        """What the stored comparisons of (study, phase, metric) were said to follow from."""
+        columns = COMPARISONS.c
+        with self._engine.begin() as connection:
+            return connection.scalar(
+                select(columns.digest)
+                .where(
+                    columns.study == study,
+                    columns.phase == phase.value,
+                    columns.metric == metric,
+                )
+                .limit(1)
+            )
+
+    def pending_mirror(self, study: str) -> list[TrialRow]:
+        """Trials that have changed since they were mirrored, in the order of the plan.
+
+        A PLANNED trial counts only if it has a run already.
+        """
+        known = func.coalesce(MIRROR_RUNS.c.mirrored_revision, 0)
+        query = (
+            select_trials()
+            .outerjoin(MIRROR_RUNS, MIRROR_RUNS.c.trial == TRIALS.c.id)
+            .where(
+                TRIALS.c.study == study,
+                TRIALS.c.revision > known,
+                or_(
+                    TRIALS.c.status != Status.PLANNED.value,
+                    MIRROR_RUNS.c.run_id.is_not(None),
+                ),
+            )
+        )
+        with self._engine.begin() as connection:
+            known_study(connection, study)
+            return trial_rows(connection, query.order_by(*PLAN_ORDER))
+
+    def mirror_run(self, trial_id: str) -> str | None:
+        """The run that mirrors a trial."""
+        with self._engine.begin() as connection:
+            return connection.scalar(
+                select(MIRROR_RUNS.c.run_id).where(MIRROR_RUNS.c.trial == trial_id)
+            )
+
+    def mirror_study(self, study: str) -> tuple[str | None, str | None, int]:
+        """Experiment, run and mirrored revision of a study; the revision is 0 before the first."""
+        columns = MIRROR_STUDIES.c
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                select(columns.experiment_id, columns.run_id, columns.mirrored_revision).where(
+                    columns.study == study
+                )
+            ).first()
+        return (row[0], row[1], row[2]) if row else (None, None, 0)

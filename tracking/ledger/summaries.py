@@ -1,0 +1,89 @@
+"""Reads of a whole study that stay small however many trials it has."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, case, func, select
+
+from tracking.ledger.reads import PLAN_ORDER, select_trials, trial_rows
+from tracking.ledger.schema import FINDINGS, TRIALS
+from tracking.records import Phase, Status
+from tracking.rows import TrialRow
+
+_SCORED = tuple(status.value for status in Status if status.scored)
+
+
+@dataclass(frozen=True)
+class Fired:
+    """One warning, in one cell of a phase, or in the whole search.
+
+    Args:
+        name: the diagnostic.
+        warning: its words.
+        phase: of the trials.
+        cell: of the trials, empty for the search.
+        trials: how many current trials have it.
+    """
+
+    name: str
+    warning: str
+    phase: Phase
+    cell: str
+    trials: int
+
+
+def status_counts(engine: Engine, study: str) -> dict[tuple[Phase, Status], int]:
+    """Current trials by phase and status."""
+    columns = TRIALS.c
+    query = (
+        select(columns.phase, columns.status, func.count())
+        .where(columns.study == study, columns.current)
+        .group_by(columns.phase, columns.status)
+    )
+    with engine.connect() as connection:
+        return {(Phase(p), Status(s)): count for p, s, count in connection.execute(query)}
+
+
+def scored_search_trials(engine: Engine, study: str, most: int) -> tuple[list[TrialRow], int]:
+    """Finished current trials of the search, thinned evenly by number to about ``most``.
+
+    Returns:
+        Them, and how many there are in all.
+    """
+    columns = TRIALS.c
+    wanted = (
+        columns.study == study,
+        columns.phase == Phase.SEARCH.value,
+        columns.status.in_(_SCORED),
+        columns.current,
+    )
+    with engine.connect() as connection:
+        total = connection.scalar(select(func.count()).where(*wanted)) or 0
+        step = max(1, -(-total // most))
+        query = select_trials().where(*wanted, columns.number % step == 0)
+        return trial_rows(connection, query.order_by(*PLAN_ORDER)), total
+
+
+def failed_trials(engine: Engine, study: str, most: int) -> list[TrialRow]:
+    """The first ``most`` current trials that failed, in the order of the plan."""
+    query = select_trials().where(
+        TRIALS.c.study == study, TRIALS.c.status == Status.FAILED.value, TRIALS.c.current
+    )
+    with engine.connect() as connection:
+        return trial_rows(connection, query.order_by(*PLAN_ORDER).limit(most))
+
+
+def warnings_fired(engine: Engine, study: str) -> list[Fired]:
+    """The warnings of all current trials, counted; a CACHED trial has those of its original."""
+    trial, found = TRIALS.c, FINDINGS.c
+    cell = case((trial.phase == Phase.SEARCH.value, ""), else_=trial.cell)
+    keys = (found.name, found.warning, trial.phase, cell.label("place"))
+    query = (
+        select(*keys, func.count())
+        .select_from(TRIALS)
+        .join(FINDINGS, found.trial == func.coalesce(trial.original, trial.id))
+        .where(trial.study == study, trial.current, found.warning.is_not(None))
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+    with engine.connect() as connection:
+        return [Fired(n, w, Phase(p), c, count) for n, w, p, c, count in connection.execute(query)]
