@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """The named subclasses of one base class found in the modules of one package.
+    """The named subclasses of one base class in the modules of a package and its subpackages.
 
     A class takes part when it defines its own ``name``; modules whose name begins with an
     underscore, and classes without a name, are helpers.
@@ -32,12 +32,13 @@ class Registry(Generic[T]):
     def _classes(self) -> dict[str, type[T]]:
         path = importlib.import_module(self.package).__path__
         found: dict[str, type[T]] = {}
-        for module in sorted(info.name for info in pkgutil.iter_modules(path)):
-            if not module.startswith("_"):
-                importlib.import_module(f"{self.package}.{module}")
+        prefix = f"{self.package}."
+        for module in sorted(info.name for info in pkgutil.walk_packages(path, prefix)):
+            if "._" not in module:
+                importlib.import_module(module)
         for cls in _subclasses(self.base):
             name: Any = cls.__dict__.get("name")
-            module = cls.__module__.removeprefix(f"{self.package}.")
+            module = cls.__module__.removeprefix(prefix)
             ours = module != cls.__module__ and not module.startswith("_")
             if isinstance(name, str) and ours:
                 if name in found and found[name] is not cls:

@@ -1,0 +1,85 @@
+"""What every command line of the project shares: errors in one line, exit codes, options."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from sslcl.errors import InputError
+
+BAD_INPUT = 2
+"""Exit code of a command that a person has to call differently."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+DATA_DIR_VARIABLE = "SSLCL_DATA"
+"""Environment variable that names the data folder where no argument does."""
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    envvar=DATA_DIR_VARIABLE,
+    help=f"Folder that holds the datasets' folders [env: {DATA_DIR_VARIABLE}].",
+)
+
+
+class _OneLine(click.Command):
+    """Tells a mistaken command line, and any :class:`InputError`, in one line with exit code 2.
+
+    A command's function may return its exit code.
+    """
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Click's entry point."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            fail(error.format_message())
+        except InputError as error:
+            fail(str(error))
+        except (KeyboardInterrupt, click.Abort):
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+class OneLineCommand(_OneLine):
+    """A command whose errors are one line."""
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        extra.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **extra)
+
+
+class OneLineGroup(_OneLine, click.Group):
+    """A group of commands whose errors are one line."""
+
+    command_class = OneLineCommand
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        extra.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **extra)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong in one line and end with exit code 2."""
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(BAD_INPUT)
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """Call a command as the shell would and return its exit code."""
+    try:
+        command.main(args=list(arguments))
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
