@@ -13,8 +13,9 @@ from statistics import median
 
 import click
 
-from sslcl.data import Dataset, NoOptions, load_dataset
+from sslcl.data import Dataset, load_dataset
 from sslcl.data.loading.prepared import prepared
+from sslcl.validation import NoOptions
 
 SIZES = (210, 2_100, 8_400)
 

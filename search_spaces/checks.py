@@ -28,9 +28,10 @@ from search_spaces.schema import (
     Search,
     Study,
 )
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
+from sslcl.validation import Scalar
 
 _SECTIONS = {
     "search": Search,

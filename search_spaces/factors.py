@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.errors import InputError, did_you_mean, unknown
+from sslcl.validation import Scalar
 
 OPTION_FIELDS = ("backbone_options",)
 """Configuration fields whose entries are factors of their own, written with a dot."""

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
+from sslcl.validation import Scalar
 
 __all__ = [
     "COMPONENTS",

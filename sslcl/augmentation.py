@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from sslcl.backbones import View
+from sslcl.data.types import View
 from sslcl.errors import InputError, unknown
 
 AUGMENTATIONS = ("none", "text", "text_plus_one", "all_subsets")

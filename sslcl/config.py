@@ -6,43 +6,24 @@ of the results database and the headings of the tables.
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from sslcl.errors import InputError, did_you_mean, unknown
+from sslcl.augmentation import canonical_augmentation, check_augmentation
+from sslcl.backbones import BACKBONES
+from sslcl.data import CATALOG
+from sslcl.data.balance import NATURAL, balance_name
+from sslcl.errors import InputError, unknown
+from sslcl.objectives import OBJECTIVES
+from sslcl.similarities import SIMILARITIES
+from sslcl.validation import LogitScaleMode, Scalar, validated
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
-Scalar = bool | int | float | str
-LogitScaleMode = Literal["released", "fixed", "learned", "matched"]
 Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
-NATURAL, BALANCED = "natural", "balanced"
-
-
-def _balance_name(value: object) -> str:
-    """``natural``, ``balanced``, or the largest ratio of a class to the smallest, as text."""
-    if value in (NATURAL, BALANCED):
-        return str(value)
-    try:
-        ratio = float(str(value))
-    except ValueError:
-        ratio = math.nan
-    if not (math.isfinite(ratio) and ratio >= 1):
-        near = did_you_mean(str(value), (NATURAL, BALANCED))
-        raise InputError(f"balance is {value!r}: {near}; a ratio of at least 1 is fine too")
-    return BALANCED if ratio == 1 else f"{ratio:g}"
 
 
 class TrialConfig(BaseModel):
@@ -60,7 +41,7 @@ class TrialConfig(BaseModel):
     """Options of the dataset, such as the synthetic generator's ``imbalance``."""
     modalities: tuple[str, ...] | None = None
     """The modalities given to the model; all that the dataset has when left out."""
-    balance: Annotated[str, BeforeValidator(_balance_name)] = NATURAL
+    balance: Annotated[str, BeforeValidator(balance_name)] = NATURAL
     """Which utterances carry loss and score: all (``natural``), as many of each class
     (``balanced``), or at most this ratio of the largest class to the smallest. The others remain
     as context."""
@@ -135,12 +116,6 @@ class TrialConfig(BaseModel):
 
     @model_validator(mode="after")
     def _components_exist_and_fit(self) -> Self:
-        from sslcl.augmentation import check_augmentation
-        from sslcl.backbones import BACKBONES
-        from sslcl.data import CATALOG
-        from sslcl.objectives import OBJECTIVES
-        from sslcl.similarities import SIMILARITIES
-
         CATALOG.get(self.dataset).check_options(self.dataset_options)
         backbone = BACKBONES.get(self.backbone)
         backbone.check_size(self.hidden_size, backbone.check_options(self.backbone_options))
@@ -174,11 +149,6 @@ class TrialConfig(BaseModel):
         Fields that the objective does not read are left out, and so are options at their default,
         so that configurations which can only differ in name are one trial.
         """
-        from sslcl.augmentation import canonical_augmentation
-        from sslcl.backbones import BACKBONES
-        from sslcl.data import CATALOG
-        from sslcl.objectives import OBJECTIVES
-
         unread = OBJECTIVES.get(self.objective).unread_fields(self)
         values = self.model_dump(mode="json", exclude=set(unread))
         source = CATALOG.get(self.dataset)
@@ -209,30 +179,3 @@ def _check_modalities(field: str, names: tuple[str, ...] | None) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{field} names '{name}' twice: expected each once")
-
-
-def validated(model: type[ModelT], values: Mapping[str, Any], where: str) -> ModelT:
-    """An instance of ``model`` from ``values``.
-
-    Raises:
-        InputError: one line with the first problem, where it is and what was expected.
-    """
-    strange = sorted(str(key) for key in values if key not in model.model_fields)
-    if strange:
-        raise unknown("key", strange[0], model.model_fields, where)
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise InputError(first_problem(error, where)) from None
-
-
-def first_problem(error: ValidationError, where: str) -> str:
-    """One line for the first problem of a pydantic error."""
-    problem = error.errors(include_url=False)[0]
-    cause = problem.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return f"{where}: {cause}"
-    place = ".".join(str(part) for part in problem["loc"])
-    got = repr(problem["input"])
-    got = got if len(got) <= 60 else got[:57] + "..."
-    return f"{where}: {place or 'value'} is {got}: {problem['msg'].lower()}"

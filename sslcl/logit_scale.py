@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sslcl.config import LogitScaleMode
+from sslcl.validation import LogitScaleMode
 
 SMALLEST_SPREAD = 1e-7
 """A spread up to here is rounding error of a batch whose candidates all look alike."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sslcl.backbones import BACKBONES, View
+from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
-from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset
+from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, View
 from sslcl.errors import unknown
 from sslcl.objectives import OBJECTIVES, Loss, Shape
 

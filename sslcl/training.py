@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from sslcl.backbones import View
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
-from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split
+from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.metrics import Ints, confusion_matrix, scores
 from sslcl.model import SSLCLModel

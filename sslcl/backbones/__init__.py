@@ -4,21 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from torch import Tensor, nn
 
-from sslcl.config import Scalar, validated
 from sslcl.data.types import Batch
+from sslcl.data.types import View as View
 from sslcl.registry import Registry
-
-View = frozenset[str]
-"""A non-empty set of modality names."""
-
-
-class NoOptions(BaseModel):
-    """Options of a backbone that has none of its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from sslcl.validation import NoOptions, Scalar, validated
 
 
 class Backbone(nn.Module, ABC):

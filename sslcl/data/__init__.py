@@ -7,24 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from sslcl.config import Scalar, validated
 from sslcl.data.loading.checks import check_dataset
 from sslcl.data.loading.fingerprint import fingerprint
 from sslcl.data.loading.prepared import prepared
-from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
+from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split, View
 from sslcl.errors import InputError
 from sslcl.registry import Registry
+from sslcl.validation import NoOptions, Scalar, validated
 
 DATA_DIR_VARIABLE = "SSLCL_DATA"
 """Environment variable that names the data folder where no argument does."""
-
-
-class NoOptions(BaseModel):
-    """Options of a dataset that has none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DatasetSource(ABC):
@@ -135,8 +129,8 @@ __all__ = [
     "Dataset",
     "DatasetSource",
     "InputError",
-    "NoOptions",
     "Split",
+    "View",
     "load_dataset",
     "measured_facts",
 ]

@@ -7,9 +7,33 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcl.config import BALANCED, NATURAL
 from sslcl.data.loading.flat import FlatSplit
 from sslcl.data.types import PAD_LABEL, Split
+from sslcl.errors import InputError, did_you_mean
+
+NATURAL, BALANCED = "natural", "balanced"
+
+
+def balance_name(value: object) -> str:
+    """A balance as it is stored: ``natural``, ``balanced`` or the ratio as text.
+
+    Args:
+        value: ``natural``, ``balanced``, or the largest ratio of a class to the smallest, as a
+            number or as text; 1 is ``balanced``.
+
+    Raises:
+        InputError: for another word, or a ratio below 1.
+    """
+    if value in (NATURAL, BALANCED):
+        return str(value)
+    try:
+        ratio = float(str(value))
+    except ValueError:
+        ratio = math.nan
+    if not (math.isfinite(ratio) and ratio >= 1):
+        near = did_you_mean(str(value), (NATURAL, BALANCED))
+        raise InputError(f"balance is {value!r}: {near}; a ratio of at least 1 is fine too")
+    return BALANCED if ratio == 1 else f"{ratio:g}"
 
 
 def select(split: Split, balance: str) -> Split:

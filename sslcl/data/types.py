@@ -8,6 +8,8 @@ from torch import Tensor
 
 PAD_LABEL = -1
 """Label of padding, and of utterances that are context only: they carry no loss and no score."""
+View = frozenset[str]
+"""A non-empty set of modality names: those that a model is given."""
 
 
 @dataclass(frozen=True)

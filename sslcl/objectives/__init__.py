@@ -3,30 +3,79 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from sslcl.backbones import View
-from sslcl.config import TrialConfig
+from sslcl.data.types import View
 from sslcl.registry import Registry
+from sslcl.validation import LogitScaleMode
 
-SSLCL_FIELDS = frozenset(
-    {
-        "similarity",
-        "focus_positive",
-        "focus_negative",
-        "class_weight_exponent",
-        "label_label_weight",
-        "cross_entropy_weight",
-        "label_embedding_depth",
-        "label_embedding_width",
-        "label_embedding_dropout",
-        "augmentation",
-    }
-)
-"""Configuration fields of losses, label embeddings and views; some objectives read only a few."""
+
+class ObjectiveConfig(Protocol):
+    """The fields of a :class:`~sslcl.config.TrialConfig` that objectives may read.
+
+    What they mean, and which values are allowed, is said there.
+    """
+
+    @property
+    def modalities(self) -> tuple[str, ...] | None:
+        """The modalities given to the model; all of the dataset's where ``None``."""
+
+    @property
+    def augmentation(self) -> str:
+        """The set of masked-modality views."""
+
+    @property
+    def similarity(self) -> str:
+        """Name of the measure between utterance features and label embeddings."""
+
+    @property
+    def logit_scale(self) -> LogitScaleMode:
+        """How similarities become logits."""
+
+    @property
+    def scale(self) -> float:
+        """The number that the logit scale refers to."""
+
+    @property
+    def focus_positive(self) -> float:
+        """Focusing exponent of the positives."""
+
+    @property
+    def focus_negative(self) -> float:
+        """Focusing exponent of the negatives."""
+
+    @property
+    def class_weight_exponent(self) -> float:
+        """Exponent of the class weights."""
+
+    @property
+    def label_label_weight(self) -> float:
+        """Weight of the label-label term."""
+
+    @property
+    def cross_entropy_weight(self) -> float:
+        """Weight of the added cross-entropy."""
+
+    @property
+    def label_embedding_depth(self) -> int:
+        """Layers of the label network."""
+
+    @property
+    def label_embedding_width(self) -> int:
+        """Width of the label network's hidden layers."""
+
+    @property
+    def label_embedding_dropout(self) -> float:
+        """Dropout on the label embeddings."""
+
+
+OBJECTIVE_FIELDS = frozenset(name for name in vars(ObjectiveConfig) if not name.startswith("_"))
+"""Names of the fields of :class:`ObjectiveConfig`."""
+SSLCL_FIELDS = OBJECTIVE_FIELDS - {"modalities", "logit_scale", "scale"}
+"""Fields of losses, label embeddings and views; some objectives read only a few of them."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +123,7 @@ class Objective(nn.Module, ABC):
     views: tuple[View, ...]
     """The views it needs features of, the full view last."""
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__()
         self.views = (frozenset(shape.modalities),)
 
@@ -96,7 +145,7 @@ class Objective(nn.Module, ABC):
         return None
 
     @classmethod
-    def check(cls, config: TrialConfig) -> None:
+    def check(cls, config: ObjectiveConfig) -> None:
         """Refuse a configuration that makes no sense for this objective.
 
         Raises:
@@ -104,7 +153,7 @@ class Objective(nn.Module, ABC):
         """
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """Configuration fields that cannot change what this objective computes."""
         return frozenset()
 
@@ -112,7 +161,7 @@ class Objective(nn.Module, ABC):
 OBJECTIVES: Registry[Objective] = Registry("objective", "sslcl.objectives", Objective)  # type: ignore[type-abstract]
 
 
-def unread_except(config: TrialConfig, *read: str) -> frozenset[str]:
+def unread_except(config: ObjectiveConfig, *read: str) -> frozenset[str]:
     """What an objective leaves unread that reads only ``read`` of :data:`SSLCL_FIELDS`.
 
     Contains ``scale`` too where the released logit scale, which is 1, ignores it.

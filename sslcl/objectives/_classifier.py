@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from sslcl.logit_scale import LogitScale, spread
-from sslcl.objectives import Loss, Objective, Shape
+from sslcl.objectives import Loss, Objective, ObjectiveConfig, Shape
 
 
 class LinearObjective(Objective):
@@ -21,7 +20,7 @@ class LinearObjective(Objective):
     or more is fine, because no utterance's loss depends on another.
     """
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.classifier = nn.Linear(shape.width, shape.classes)
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
@@ -71,7 +70,7 @@ class WithCrossEntropy(Objective):
     classifier_predicts: ClassVar[bool] = False
     """Whether predictions come from the classifier."""
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.cross_entropy_weight = config.cross_entropy_weight
 
@@ -106,7 +105,7 @@ class WithCrossEntropy(Objective):
         return next(self.parameters()).dtype
 
     @classmethod
-    def check(cls, config: TrialConfig) -> None:
+    def check(cls, config: ObjectiveConfig) -> None:
         """Refuse ``cross_entropy_weight`` 0 where the classifier predicts.
 
         Raises:

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslcl.config import TrialConfig
 from sslcl.logit_scale import LogitScale, spread
-from sslcl.objectives import Loss, Shape
+from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
 
 
@@ -33,7 +32,7 @@ class ContrastiveObjective(WithCrossEntropy):
 
     classifier_predicts = True
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
         self.add_classifier(shape)

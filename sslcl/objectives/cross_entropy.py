@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslcl.config import TrialConfig
-from sslcl.objectives import unread_except
+from sslcl.objectives import ObjectiveConfig, unread_except
 from sslcl.objectives._classifier import LinearObjective
 
 
@@ -23,6 +22,6 @@ class CrossEntropy(LinearObjective):
         return F.cross_entropy(logits, labels), {}
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """All that belong to other objectives, and ``scale`` where it is not applied."""
         return unread_except(config)

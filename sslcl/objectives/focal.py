@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslcl.config import TrialConfig
-from sslcl.objectives import Shape, class_weights, unread_except
+from sslcl.objectives import ObjectiveConfig, Shape, class_weights, unread_except
 from sslcl.objectives._classifier import LinearObjective
 from sslcl.objectives._focus import focused_positive
 
@@ -36,7 +35,7 @@ class Focal(LinearObjective):
     name = "focal"
     weights: Tensor
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.exponent = config.focus_positive
         self.cross_entropy_weight = config.cross_entropy_weight
@@ -56,7 +55,7 @@ class Focal(LinearObjective):
         return total, {"focal": focal, "cross_entropy": added}
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """All that belong to other objectives, and ``scale`` where it is not applied."""
         return unread_except(
             config, "focus_positive", "class_weight_exponent", "cross_entropy_weight"

@@ -5,11 +5,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sslcl.augmentation import view_weights, views_of
-from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
-from sslcl.objectives import Loss, Shape
+from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
 from sslcl.objectives._focus import (
     focused_negative,
@@ -79,7 +78,7 @@ class SSLCL(WithCrossEntropy):
     feature_mean: Tensor
     batches_seen: Tensor
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         if shape.classes < 2:
             raise InputError(f"objective sslcl: {shape.classes} class, expected at least 2")
@@ -176,7 +175,7 @@ class SSLCL(WithCrossEntropy):
         return F.normalize(self.embedding.vectors(), dim=-1)
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """Fields without effect.
 
         ``label_embedding_width`` at depth 0, ``scale`` with the released logit scale,

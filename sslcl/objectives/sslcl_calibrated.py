@@ -5,11 +5,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sslcl.augmentation import view_weights, views_of
-from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
-from sslcl.objectives import Loss, Shape, unread_except
+from sslcl.objectives import Loss, ObjectiveConfig, Shape, unread_except
 from sslcl.objectives._classifier import WithCrossEntropy
 from sslcl.objectives._focus import label_discrimination
 
@@ -72,7 +71,7 @@ class SSLCLCalibrated(WithCrossEntropy):
     class_prior: Tensor
     feature_means: Tensor
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         if shape.classes < 2:
             raise InputError(f"objective {self.name}: {shape.classes} class, expected at least 2")
@@ -145,7 +144,7 @@ class SSLCLCalibrated(WithCrossEntropy):
         return F.normalize(self.embedding.vectors(), dim=-1)
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """Fields without effect.
 
         ``similarity``, ``focus_positive`` and ``class_weight_exponent``; ``focus_negative``

@@ -2,8 +2,7 @@
 
 from torch import Tensor
 
-from sslcl.config import TrialConfig
-from sslcl.objectives import unread_except
+from sslcl.objectives import ObjectiveConfig, unread_except
 from sslcl.objectives._contrastive import ContrastiveObjective, mean_over
 
 
@@ -33,6 +32,6 @@ class SupCon(ContrastiveObjective):
         return -mean_over(logits.log_softmax(dim=-1), positives)
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """All that belong to other objectives, and ``scale`` where it is not applied."""
         return unread_except(config, "cross_entropy_weight")

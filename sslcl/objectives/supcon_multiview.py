@@ -1,9 +1,8 @@
 """Supervised contrastive learning between utterances in several views."""
 
 from sslcl.augmentation import views_of
-from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from sslcl.objectives import Shape, unread_except
+from sslcl.objectives import ObjectiveConfig, Shape, unread_except
 from sslcl.objectives.supcon import SupCon
 
 
@@ -24,12 +23,12 @@ class SupConMultiview(SupCon):
 
     name = "supcon_multiview"
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.views = views_of(config.augmentation, shape.modalities)
 
     @classmethod
-    def check(cls, config: TrialConfig) -> None:
+    def check(cls, config: ObjectiveConfig) -> None:
         """Refuse what leaves no masked view, or nothing that predicts.
 
         Raises:
@@ -44,6 +43,6 @@ class SupConMultiview(SupCon):
             )
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """All that belong to other objectives, and ``scale`` where it is not applied."""
         return unread_except(config, "cross_entropy_weight", "augmentation")

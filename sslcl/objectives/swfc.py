@@ -3,8 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslcl.config import TrialConfig
-from sslcl.objectives import Shape, class_weights, unread_except
+from sslcl.objectives import ObjectiveConfig, Shape, class_weights, unread_except
 from sslcl.objectives._contrastive import ContrastiveObjective, mean_over
 from sslcl.objectives._focus import focused_positive_wide
 
@@ -37,7 +36,7 @@ class SWFC(ContrastiveObjective):
     name = "swfc"
     weights: Tensor
 
-    def __init__(self, config: TrialConfig, shape: Shape) -> None:
+    def __init__(self, config: ObjectiveConfig, shape: Shape) -> None:
         super().__init__(config, shape)
         self.exponent = config.focus_positive
         weights = class_weights(shape.class_prior, config.class_weight_exponent)
@@ -49,7 +48,7 @@ class SWFC(ContrastiveObjective):
         return -self.weights[labels] * mean_over(focused, positives)
 
     @classmethod
-    def unread_fields(cls, config: TrialConfig) -> frozenset[str]:
+    def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """All that belong to other objectives, and ``scale`` where it is not applied."""
         return unread_except(
             config, "focus_positive", "class_weight_exponent", "cross_entropy_weight"

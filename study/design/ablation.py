@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from search_spaces.schema import Ablate, Assignment, Categorical, Study
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.errors import InputError
+from sslcl.validation import Scalar
 from study.design.cell import REFERENCE, Cell, Cells
 from study.design.fractional import fractional
 from study.design.grid import grid

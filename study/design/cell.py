@@ -6,7 +6,8 @@ from typing import Any
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Assignment, Study
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
+from sslcl.validation import Scalar
 
 REFERENCE = "reference"
 """Name of the cell that the others of an ablation are compared with."""

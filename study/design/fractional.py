@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate, Assignment, Study
-from sslcl.config import Scalar
+from sslcl.validation import Scalar
 from study.design.cell import Cell, Cells, joined, unread
 from study.design.two_level import Design, confounding, two_level
 

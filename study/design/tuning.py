@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from search_spaces.schema import Ablate, Assignment, Search, Study
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
+from sslcl.validation import Scalar
 from study.design.cell import REFERENCE, Cell, joined, unread
 from tracking.records import Phase, PlannedTrial
 

@@ -276,10 +276,11 @@ def test_a_configuration_does_not_change():
     assert config.digest() == before
 
 
-def test_importing_the_configuration_is_light():
+@pytest.mark.parametrize("module", ["sslcl.errors", "sslcl.validation", "sslcl.command"])
+def test_what_every_part_imports_is_light(module: str) -> None:
     script = (
-        "import sys, sslcl.config;"
-        "print([m for m in ('torch', 'numpy', 'sslcl.data') if m in sys.modules])"
+        f"import sys, {module};"
+        "print([m for m in ('torch', 'numpy', 'sslcl.config', 'sslcl.data') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

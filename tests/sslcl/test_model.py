@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sslcl.backbones import BACKBONES, View
+from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.data import Batch, Dataset, load_dataset
+from sslcl.data.types import View
 from sslcl.errors import InputError
 from sslcl.model import ConversationScorer, SSLCLModel, Standardiser, chosen_modalities
 from sslcl.objectives import OBJECTIVES

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import yaml
 
-from sslcl.config import Scalar
 from sslcl.errors import InputError
+from sslcl.validation import Scalar
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, Scalar]:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from sslcl.config import ModelT, validated
 from sslcl.data.corpus import COLUMNS, Task
 from sslcl.errors import InputError
+from sslcl.validation import ModelT, validated
 
 CARD = "data.yaml"
 TABLES = ("utterances.csv", "utterances.parquet")

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from sslcl.augmentation import views_of
 from sslcl.backbones import BACKBONES, Backbone
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.data.types import Batch, Conversation
 from sslcl.errors import InputError
+from sslcl.validation import Scalar
 
 WIDTHS = {"text": 5, "audio": 3, "video": 4}
 FULL = frozenset(WIDTHS)

@@ -12,8 +12,8 @@ from sslcl.backbones.dialogue_rnn import (
     attend,
     both_orders,
 )
-from sslcl.config import Scalar
 from sslcl.data.types import Batch
+from sslcl.validation import Scalar
 
 WIDTH = 4
 

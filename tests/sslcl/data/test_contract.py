@@ -11,13 +11,13 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from sslcl.config import Scalar
 from sslcl.data import CATALOG, Dataset, load_dataset
 from sslcl.data.formats.mintrec import INTENTS
 from sslcl.data.formats.mintrec2 import INTENTS as INTENTS_2
 from sslcl.data.loading.checks import check_dataset
 from sslcl.data.types import PAD_LABEL, Conversation
 from sslcl.errors import InputError
+from sslcl.validation import Scalar
 
 from .writers import emorynlp_csv, iemocap_tuple, made_up, mintrec, mmsa
 

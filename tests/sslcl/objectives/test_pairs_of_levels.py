@@ -10,13 +10,14 @@ import pytest
 
 from sslcl.augmentation import AUGMENTATIONS
 from sslcl.backbones import BACKBONES
-from sslcl.config import LogitScaleMode, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 from sslcl.training import Trainer
+from sslcl.validation import LogitScaleMode
 
 LEVELS: dict[str, tuple[object, ...]] = {
     "backbone": BACKBONES.names(),

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sslcl.data import NoOptions, load_dataset
+from sslcl.data import load_dataset
 from sslcl.data.loading.prepared import prepared
 from sslcl.data.types import Dataset
+from sslcl.validation import NoOptions
 
 
 @pytest.mark.slow
