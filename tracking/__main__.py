@@ -20,6 +20,11 @@ class _Lazy(OneLineGroup):
         """Click's hook: the names."""
         return list(COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Click's hook: the list in the help, which imports no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Click's hook: the command of a name."""
         if cmd_name not in COMMANDS:
