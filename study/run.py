@@ -29,6 +29,7 @@ from study.execution.resources import Halt, Resources
 from study.execution.winner import NothingToCompare
 from study.reporting.html import save_html
 from study.reporting.report import save_report, show_report
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Status
 
@@ -121,7 +122,7 @@ def run_study(
     Returns:
         0, 1 when trials failed, 130 when a person stopped it.
     """
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     halt = Halt(spec.budget.hours * 3600 if spec.budget.hours else None)
     describe(spec, dataset, console)
     register(ledger, spec, dataset, console)

@@ -12,6 +12,7 @@ from study.analysis.costs import COSTS
 from study.reporting.report import DEFAULT_METRIC
 from study.reporting.table import FORMATS
 from study.stats.verdicts import CORRECTIONS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -34,7 +35,7 @@ def opened(home: Path) -> Iterator[Ledger]:
         raise InputError(
             f"no results at {home / 'results.db'}: expected the --home of a study that has run"
         )
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     try:
         yield ledger
     finally:

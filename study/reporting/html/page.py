@@ -26,9 +26,9 @@ from study.reporting.html.provenance import facts_section, failures_section, fin
 from study.reporting.html.summary import search_words, summary
 from study.reporting.report import report_table
 from study.stats.metrics import METRICS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import status_counts
-from tracking.mirror.contents import report_page
 from tracking.rows import ComparisonRow, StudyRow
 
 _MARK: dict[str, str] = {"better": "▲", "worse": "▼", "equivalent": "■", "not shown": "○"}
@@ -71,7 +71,7 @@ def html_report(ledger: Ledger, study: str, home: Path) -> str:
 
 def save_html(ledger: Ledger, study: str, home: Path) -> Path:
     """Write the page to ``home/reports/<study>/report.html``, whole or not at all."""
-    path = report_page(home, study)
+    path = Home(home).page(study)
     text = html_report(ledger, study, home)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

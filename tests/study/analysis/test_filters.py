@@ -10,6 +10,7 @@ import pytest
 from sslcl.errors import InputError
 from study.analysis.filters import Conditions
 from study.reporting.report import reading_of, report_table
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -19,7 +20,7 @@ from ..reported import CELLS, SEEDS, fill, planned, put_study
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("selection")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     ledger.close()
@@ -29,7 +30,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
     shutil.copytree(filled, tmp_path / "home")
-    ledger = Ledger.at(tmp_path / "home")
+    ledger = Ledger.at(Home(tmp_path / "home"))
     yield ledger
     ledger.close()
 
@@ -37,7 +38,7 @@ def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
 def test_statistics_of_a_subset_are_those_of_a_study_of_it_alone(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    alone = Ledger.at(tmp_path / "alone")
+    alone = Ledger.at(Home(tmp_path / "alone"))
     put_study(alone)
     fill(alone, [planned(cell, seed) for seed in SEEDS[:3] for cell in CELLS], CELLS)
     where = [f"seed={seed}" for seed in SEEDS[:3]]

@@ -19,6 +19,7 @@ from study.report import main
 from study.reporting.pivot_table import pivot_sheet
 from study.reporting.report import reading_of, show_report
 from study.reporting.table import FORMATS, render_sheet
+from tracking.home import Home
 from tracking.ledger import Ledger
 
 from ..crossed import LEVELS, SPEC, grid_ledger, score_of
@@ -34,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reading(home: Path) -> Iterator[PhaseReading]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield reading_of(ledger, "demo")
     ledger.close()
 
@@ -56,7 +57,7 @@ def test_grid_is_averaged_over_the_other_factors_then_over_seeds(reading: PhaseR
 def test_one_factor_design_does_not_mix_in_cells_that_differ_in_another_factor(
     tmp_path: Path,
 ) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     reading = reading_of(ledger, "demo")
@@ -152,7 +153,7 @@ def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(home, ca
 
 
 def test_report_after_a_run_tells_the_effects_too(home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     console = Console(file=io.StringIO(), width=100)
     show_report(ledger, "demo", console)
     ledger.close()

@@ -23,6 +23,7 @@ from study.reporting.html.page import comparison_grid
 from study.reporting.html.pareto import front
 from study.reporting.html.summary import verdicts
 from study.reporting.report import report_table
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
@@ -87,7 +88,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("rich")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     fill_rich(ledger)
     ledger.close()
     return home
@@ -95,7 +96,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rich(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield ledger
     ledger.close()
 
@@ -112,7 +113,7 @@ def page(text: str) -> Page:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     yield ledger
     ledger.close()
 
@@ -153,7 +154,7 @@ def test_every_drawing_tells_what_it_shows(page: Page, text: str) -> None:
 
 
 def test_the_same_ledger_gives_the_same_page(text: str, home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     assert html_report(ledger, "demo", home) == text
     ledger.close()
 

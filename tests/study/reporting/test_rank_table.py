@@ -10,6 +10,7 @@ from matplotlib import image
 
 from study.report import main
 from study.reporting.report import reading_of
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, PlannedTrial
 
@@ -23,7 +24,7 @@ STUDIES = ("one", "two", "three", "four", "five", "six")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("ranks")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     for place, study in enumerate(STUDIES):
         ledger.put_study(
             study,
@@ -101,7 +102,7 @@ def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) 
 
 
 def test_readings_of_the_fixture_are_of_different_data(home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     prints = {reading_of(ledger, study).study.data_fingerprint for study in STUDIES}
     ledger.close()
     assert len(prints) == len(STUDIES)

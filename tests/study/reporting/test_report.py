@@ -18,6 +18,7 @@ from study.report import main
 from study.reporting.captions import timing_note
 from study.reporting.comparison_table import as_frame, render
 from study.reporting.report import report_table, save_report
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import StudyRow, TrialRow
@@ -27,7 +28,7 @@ from ..reported import CELLS, GOLD, SEEDS, fill, outcome, planned, put_study
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     yield ledger
     ledger.close()
@@ -36,7 +37,7 @@ def empty(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("filled")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     ledger.close()
@@ -46,7 +47,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
     shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     yield ledger
     ledger.close()
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import event, text
 
 from sslcl.errors import InputError
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.writes import COST_COLUMNS
 from tracking.mirror.contents import trial_points
@@ -21,7 +22,7 @@ from .ledger_cases import comparison, evaluation, outcome, planned, put_study, r
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.at(tmp_path)
+    made = Ledger.at(Home(tmp_path))
     put_study(made)
     yield made
     made.close()

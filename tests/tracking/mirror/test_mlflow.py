@@ -11,7 +11,9 @@ import psutil
 import pytest
 import torch
 
+from sslcl.command import run
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
 from tracking.mirror.client import FoundRun, MlflowRuns
@@ -32,14 +34,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(home: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        with serve(home) as server:
+        with serve(Home(home)) as server:
             assert server.wait_ready()
             yield server
 
 
 @pytest.fixture(scope="module")
 def ledger(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield ledger
     ledger.close()
 
@@ -154,10 +156,10 @@ def test_reconcile_repairs_a_damaged_mlflow(
     fill(ledger, "broken")
     damage(server, home, mirrored(home, ledger, server, "broken"))
     call = ["--home", str(home), "--study", "broken"]
-    assert main([*call, "--check"]) == 1
+    assert run(main, [*call, "--check"]) == 1
     assert "MLflow differs from the ledger" in capsys.readouterr().out
-    assert main(call) == 0
-    assert main([*call, "--check"]) == 0
+    assert run(main, call) == 0
+    assert run(main, [*call, "--check"]) == 0
     assert "MLflow equals the ledger: 4 trials" in capsys.readouterr().out
     assert runs_of(server.uri, "broken").keys() == {"parent", *(f"broken-{n}" for n in range(1, 5))}
 
@@ -175,7 +177,7 @@ def test_reconcile_refuses_bad_input_in_one_line(
         (["--home", str(home), "--study", "knwon"], server.uri, "did you mean 'known'"),
     ):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-        assert main(arguments) == 2
+        assert run(main, arguments) == 2
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
@@ -224,9 +226,9 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger, "killed")
-    first = serve(tmp_path)
+    first = serve(Home(tmp_path))
     assert first.wait_ready()
     address = [first.uri]
     url = f"sqlite:///{tmp_path / 'results.db'}"
@@ -239,7 +241,7 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
         assert not mirror.drain(3.0)
         assert mirror.behind() == 2
         assert mirror.last_error is not None
-        with serve(tmp_path) as second:
+        with serve(Home(tmp_path)) as second:
             assert second.started
             assert second.wait_ready()
             address[0] = second.uri
