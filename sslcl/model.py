@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sslcl.backbones import BACKBONES, View
+from sslcl.backbones import BACKBONES, BackboneShape, View
 from sslcl.config import TrialConfig
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset
 from sslcl.errors import unknown
@@ -55,11 +55,13 @@ class SSLCLModel(nn.Module):
         )
         backbone = BACKBONES.get(config.backbone)
         self.backbone = backbone(
-            {name: dataset.modalities[name] for name in self.modalities},
-            dataset.speakers,
-            config.hidden_size,
-            config.dropout,
-            backbone.check_options(config.backbone_options),
+            BackboneShape(
+                widths={name: dataset.modalities[name] for name in self.modalities},
+                speakers=dataset.speakers,
+                hidden_size=config.hidden_size,
+                dropout=config.dropout,
+                options=backbone.check_options(config.backbone_options),
+            )
         )
         labels = torch.cat([c.labels for c in dataset.train])
         counts = torch.bincount(

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
@@ -21,6 +22,28 @@ class NoOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class BackboneShape(Generic[OptionsT]):
+    """What a backbone is built from.
+
+    Args:
+        widths: modality name to input width, in the dataset's order.
+        speakers: the most participants of any conversation.
+        hidden_size: width of hidden states.
+        dropout: dropout probability.
+        options: a validated instance of the backbone's :attr:`Backbone.Options`.
+    """
+
+    widths: Mapping[str, int]
+    speakers: int
+    hidden_size: int
+    dropout: float
+    options: OptionsT
+
+
 class Backbone(nn.Module, ABC):
     """The contract of every architecture.
 
@@ -29,11 +52,10 @@ class Backbone(nn.Module, ABC):
     one graph, except where it has a packed GRU or LSTM, which ``torch.compile`` does not trace.
 
     Args:
-        widths: modality name to input width, in the dataset's order.
-        speakers: the most participants of any conversation.
-        hidden_size: width of hidden states.
-        dropout: dropout probability.
-        options: a validated instance of :attr:`Options`.
+        shape: widths, participants and options.
+
+    Raises:
+        InputError: when the hidden size does not go with the options.
     """
 
     name: ClassVar[str]
@@ -44,8 +66,6 @@ class Backbone(nn.Module, ABC):
     differs: ClassVar[str] = ""
     """What is not as in the released code."""
     Options: ClassVar[type[BaseModel]] = NoOptions
-    search_ranges: ClassVar[Mapping[str, Any]] = {}
-    """Configuration field or option to its default search range, written as in a study file."""
     uses_context: ClassVar[bool] = True
     """Whether an utterance's features depend on the other utterances and on their order."""
     uses_speakers: ClassVar[bool] = False
@@ -55,17 +75,10 @@ class Backbone(nn.Module, ABC):
     false, exchanging the indices of two participants changes nothing."""
     output_width: int
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: BaseModel,
-    ) -> None:
+    def __init__(self, shape: BackboneShape[Any]) -> None:
         super().__init__()
-        self.check_size(hidden_size, options)
-        self.modalities = tuple(widths)
+        self.check_size(shape.hidden_size, shape.options)
+        self.modalities = tuple(shape.widths)
 
     @abstractmethod
     def features(self, batch: Batch, view: View) -> Tensor:

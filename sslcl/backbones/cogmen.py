@@ -1,12 +1,10 @@
 """COGMEN: a transformer for the global context, a relational graph for the local one."""
 
-from collections.abc import Mapping
-
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
@@ -100,30 +98,17 @@ class Cogmen(Backbone):
         "layer norm instead of batch norm; relations by same or other speaker"
     )
     Options = CogmenOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2],
-        "backbone_options.heads": [1, 2, 4],
-        "backbone_options.window_past": [2, 5, 10],
-        "backbone_options.window_future": [0, 2, 5, 10],
-    }
     uses_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: CogmenOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[CogmenOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.past, self.future = options.window_past, options.window_future
+        self.past, self.future = shape.options.window_past, shape.options.window_future
         self.fuse = ModalitySum(widths, hidden_size)
         self.blocks = nn.ModuleList(
-            EncoderBlock(hidden_size, options.heads, dropout) for _ in range(options.layers)
+            EncoderBlock(hidden_size, shape.options.heads, dropout)
+            for _ in range(shape.options.layers)
         )
         self.context = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
         self.relational = RelationalConv(hidden_size, hidden_size, relations=4)

@@ -1,13 +1,11 @@
 """DialogueCRN: reasoning steps over the memory of the situation and of each speaker."""
 
-from collections.abc import Mapping
-
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import ModalitySum, masked_softmax, run_packed
 from sslcl.data.types import Batch
 
@@ -109,40 +107,27 @@ class DialogueCRN(Backbone):
     published = {"IEMOCAP": 66.20, "MELD": 58.39}
     differs = "sequences are packed; one linear layer brings the feature to the common width"
     Options = DialogueCRNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2],
-        "backbone_options.situation_steps": [0, 1, 2, 3],
-        "backbone_options.speaker_steps": [0, 1, 2, 4],
-    }
     uses_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: DialogueCRNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[DialogueCRNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.fuse = ModalitySum(widths, hidden_size)
         self.situation, self.party = (
             nn.LSTM(
                 hidden_size,
                 hidden_size,
-                options.layers,
+                shape.options.layers,
                 batch_first=True,
                 bidirectional=True,
-                dropout=dropout if options.layers > 1 else 0.0,
+                dropout=dropout if shape.options.layers > 1 else 0.0,
             )
             for _ in range(2)
         )
         self.query = nn.Linear(2 * hidden_size, 4 * hidden_size)
-        steps = (options.speaker_steps, options.situation_steps)
+        steps = (shape.options.speaker_steps, shape.options.situation_steps)
         self.reasoners = nn.ModuleList(Reasoner(2 * hidden_size, k) for k in steps)
         self.out = nn.Linear(8 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)

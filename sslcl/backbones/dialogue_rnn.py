@@ -1,6 +1,6 @@
 """DialogueRNN: one state for the dialogue, one for each participant, one for the emotion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import repeat
 from typing import Literal
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import General2Attention, ModalitySum
 from sslcl.data.types import Batch
 
@@ -262,36 +262,22 @@ class DialogueRNN(Backbone):
         "both directions run in one loop"
     )
     Options = DialogueRNNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.recurrent_dropout": [0.0, 0.1, 0.3],
-        "backbone_options.attention": ["none", "general2"],
-        "backbone_options.memory_attention": ["general", "simple"],
-        "backbone_options.active_listener": [False, True],
-    }
     uses_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: DialogueRNNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[DialogueRNNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.fuse = ModalitySum(widths, hidden_size)
         self.cells = DialogueCells(
-            DIRECTIONS, hidden_size, options.recurrent_dropout, options.memory_attention
+            DIRECTIONS, hidden_size, shape.options.recurrent_dropout, shape.options.memory_attention
         )
-        attends = options.attention == "general2"
+        attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
-        if options.active_listener:  # last, so that all other weights are drawn as without it
+        if shape.options.active_listener:  # last, so that all other weights are drawn as without it
             self.cells.listener = Listener(DIRECTIONS, hidden_size)
 
     def features(self, batch: Batch, view: View) -> Tensor:

@@ -1,13 +1,11 @@
 """M3Net: a hypergraph for what utterances share, a signed graph for where they differ."""
 
-from collections.abc import Mapping
-
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import present, run_packed
 from sslcl.data.types import Batch
 
@@ -149,25 +147,12 @@ class M3Net(Backbone):
         "node features brought to one width"
     )
     Options = M3NetOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.hypergraph_layers": [1, 2, 3],
-        "backbone_options.frequency_layers": [1, 2, 4],
-    }
     uses_speakers = True
     names_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: M3NetOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[M3NetOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.anchor = "text" if "text" in widths else self.modalities[0]
         node = 2 * hidden_size
@@ -175,16 +160,16 @@ class M3Net(Backbone):
         self.context = nn.GRU(
             node,
             hidden_size,
-            options.context_layers,
+            shape.options.context_layers,
             batch_first=True,
             bidirectional=True,
-            dropout=dropout if options.context_layers > 1 else 0.0,
+            dropout=dropout if shape.options.context_layers > 1 else 0.0,
         )
-        self.speaker = nn.Embedding(speakers, node)
+        self.speaker = nn.Embedding(shape.speakers, node)
         self.enter = nn.Linear(node, hidden_size)
-        self.hypergraph = Hypergraph(len(widths), hidden_size, options.hypergraph_layers)
+        self.hypergraph = Hypergraph(len(widths), hidden_size, shape.options.hypergraph_layers)
         self.frequency = nn.ModuleList(
-            HighFrequencyConv(hidden_size) for _ in range(options.frequency_layers)
+            HighFrequencyConv(hidden_size) for _ in range(shape.options.frequency_layers)
         )
         self.out = nn.ModuleDict({name: nn.Linear(2 * hidden_size, hidden_size) for name in widths})
         self.drop = nn.Dropout(dropout)

@@ -1,14 +1,13 @@
 """MM-DFN: the graph of MMGCN, with a memory that decides at each depth what to pass on."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import present, run_packed
 from sslcl.backbones.dialogue_crn import run_by_speaker
 from sslcl.backbones.mmgcn import Edges, similarity_edges
@@ -106,25 +105,13 @@ class MMDFN(Backbone):
         "residual and memory always on; node features brought to one width"
     )
     Options = MMDFNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.layers": [4, 8, 16, 32],
-    }
     uses_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MMDFNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MMDFNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.anchor = "text" if "text" in widths else self.modalities[0]
         node = 2 * hidden_size
         self.project = nn.ModuleDict({name: nn.Linear(n, node) for name, n in widths.items()})
@@ -132,15 +119,15 @@ class MMDFN(Backbone):
             nn.GRU(
                 node,
                 hidden_size,
-                options.context_layers,
+                shape.options.context_layers,
                 batch_first=True,
                 bidirectional=True,
-                dropout=dropout if options.context_layers > 1 else 0.0,
+                dropout=dropout if shape.options.context_layers > 1 else 0.0,
             )
             for _ in range(2)
         )
         self.party_weight = nn.Parameter(torch.ones(len(widths)))
-        self.graph = DynamicFusion(node, hidden_size, options.layers, dropout)
+        self.graph = DynamicFusion(node, hidden_size, shape.options.layers, dropout)
         self.out = nn.ModuleDict({name: nn.Linear(3 * hidden_size, hidden_size) for name in widths})
         self.drop = nn.Dropout(dropout)
 

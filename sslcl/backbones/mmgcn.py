@@ -1,7 +1,6 @@
 """MMGCN: one graph over all utterances in all modalities, convolved deeply."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import present, run_packed
 from sslcl.data.types import Batch
 
@@ -144,24 +143,12 @@ class MMGCN(Backbone):
         "4 graph layers by default, 64 are hard-coded in the released code"
     )
     Options = MMGCNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.layers": [2, 4, 8, 16],
-    }
     uses_speakers = True
     names_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MMGCNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MMGCNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.anchor = "text" if "text" in widths else self.modalities[0]
         node = 2 * hidden_size
@@ -169,13 +156,13 @@ class MMGCN(Backbone):
         self.context = nn.LSTM(
             node,
             hidden_size,
-            options.context_layers,
+            shape.options.context_layers,
             batch_first=True,
             bidirectional=True,
-            dropout=dropout if options.context_layers > 1 else 0.0,
+            dropout=dropout if shape.options.context_layers > 1 else 0.0,
         )
-        self.speaker = nn.Embedding(speakers, node)
-        self.graph = DeepGraph(node, hidden_size, options.layers, dropout)
+        self.speaker = nn.Embedding(shape.speakers, node)
+        self.graph = DeepGraph(node, hidden_size, shape.options.layers, dropout)
         self.out = nn.ModuleDict({name: nn.Linear(3 * hidden_size, hidden_size) for name in widths})
         self.drop = nn.Dropout(dropout)
 

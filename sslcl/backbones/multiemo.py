@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._attention import CrossAttention
 from sslcl.backbones._parts import present
 from sslcl.backbones.dialogue_rnn import DIRECTIONS, DialogueCells, both_orders, reorder
@@ -114,25 +114,13 @@ class MultiEMO(Backbone):
         "smaller initial weights of what each layer adds"
     )
     Options = MultiEMOOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2, 4, 6],
-        "backbone_options.heads": [1, 2, 4],
-    }
     uses_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MultiEMOOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MultiEMOOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.project = nn.ModuleDict({m: nn.Linear(n, hidden_size) for m, n in widths.items()})
         self.cells = DialogueCells(DIRECTIONS * len(widths), hidden_size, dropout=0.0)
         self.context = nn.ModuleDict({m: nn.Linear(2 * hidden_size, hidden_size) for m in widths})
@@ -140,9 +128,12 @@ class MultiEMO(Backbone):
             {
                 target: nn.ModuleList(
                     MultiAttnLayer(
-                        [m for m in widths if m != target], hidden_size, options.heads, dropout
+                        [m for m in widths if m != target],
+                        hidden_size,
+                        shape.options.heads,
+                        dropout,
                     )
-                    for _ in range(options.layers)
+                    for _ in range(shape.options.layers)
                 )
                 for target in widths
             }

@@ -1,12 +1,11 @@
 """Contextual recurrent network: the utterance in the light of what came before and after it."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import General2Attention, ModalitySum, run_packed
 from sslcl.data.types import Batch
 
@@ -47,34 +46,21 @@ class Recurrent(Backbone):
     published = {"IEMOCAP": 56.19, "MELD": 56.32}
     differs = "sequences packed; a projection before the network; one layer of GRU by default"
     Options = RecurrentOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.cell": ["gru", "lstm"],
-        "backbone_options.layers": [1, 2],
-        "backbone_options.attention": ["none", "general2"],
-    }
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: RecurrentOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[RecurrentOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
-        self.context = CELLS[options.cell](
+        self.context = CELLS[shape.options.cell](
             hidden_size,
             hidden_size,
-            options.layers,
+            shape.options.layers,
             batch_first=True,
             bidirectional=True,
-            dropout=dropout if options.layers > 1 else 0.0,
+            dropout=dropout if shape.options.layers > 1 else 0.0,
         )
-        attends = options.attention == "general2"
+        attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._attention import CrossAttention
 from sslcl.backbones._parts import present
 from sslcl.backbones.transformer import check_heads, sinusoidal_positions
@@ -110,28 +110,17 @@ class SDT(Backbone):
         "dataset; subsets of modalities leave out the blocks of the others"
     )
     Options = SDTOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.heads": [2, 4, 8],
-    }
     uses_speakers = True
     names_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: SDTOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[SDTOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.project = nn.ModuleDict(
             {name: nn.Linear(n, hidden_size, bias=False) for name, n in widths.items()}
         )
-        self.speaker = nn.Embedding(speakers, hidden_size)
+        self.speaker = nn.Embedding(shape.speakers, hidden_size)
         # The released code joins the blocks of a target and maps them with one bias: it stands in
         # the block of the target with itself, which no view is without.
         self.blocks = nn.ModuleDict(
@@ -139,7 +128,7 @@ class SDT(Backbone):
                 target: nn.ModuleDict(
                     {
                         source: GatedBlock(
-                            hidden_size, options.heads, dropout, bias=source == target
+                            hidden_size, shape.options.heads, dropout, bias=source == target
                         )
                         for source in widths
                     }

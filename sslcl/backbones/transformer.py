@@ -1,14 +1,13 @@
 """Transformer encoder over the utterances of a conversation."""
 
 import math
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import ModalitySum
 from sslcl.data.types import Batch
 from sslcl.errors import InputError
@@ -105,29 +104,18 @@ class Transformer(Backbone):
     source = "Vaswani et al. 2017, arXiv 1706.03762"
     differs = "a plain encoder, pre-norm, with embeddings of speakers; no released code for ERC"
     Options = TransformerOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2, 4],
-        "backbone_options.heads": [1, 2, 4],
-    }
     uses_speakers = True
     names_speakers = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: TransformerOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[TransformerOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
-        self.speaker = nn.Embedding(speakers, hidden_size)
+        self.speaker = nn.Embedding(shape.speakers, hidden_size)
         self.blocks = nn.ModuleList(
-            EncoderBlock(hidden_size, options.heads, dropout) for _ in range(options.layers)
+            EncoderBlock(hidden_size, shape.options.heads, dropout)
+            for _ in range(shape.options.layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
         self.drop = nn.Dropout(dropout)

@@ -1,11 +1,8 @@
 """The floor: every utterance by itself, without its conversation."""
 
-from collections.abc import Mapping
-
-from pydantic import BaseModel
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape, NoOptions, View
 from sslcl.backbones._parts import ModalitySum
 from sslcl.data.types import Batch
 
@@ -20,18 +17,11 @@ class Utterance(Backbone):
     """
 
     name = "utterance"
-    search_ranges = {"hidden_size": [32, 64, 128, 256], "dropout": {"low": 0.0, "high": 0.5}}
     uses_context = False
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: BaseModel,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[NoOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
         self.hidden = nn.Linear(hidden_size, hidden_size)

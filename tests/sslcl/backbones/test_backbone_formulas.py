@@ -27,6 +27,8 @@ from sslcl.backbones.dialogue_gcn import (
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 LENGTHS = (6, 1, 4)
 
@@ -114,8 +116,7 @@ def test_the_kind_of_edges_leaves_all_other_weights_as_drawn():
     kinds = []
     for kind in ("content", "position"):
         torch.manual_seed(0)
-        options = DialogueGCN.check_options({"edges": kind})
-        kinds.append(DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).state_dict())
+        kinds.append(built(DialogueGCN, {"text": 3}, WIDTH, options={"edges": kind}).state_dict())
     content, position = kinds
     assert content.keys() - position.keys() == {"edge_attention.bilinear.weight"}
     assert position.keys() - content.keys() == {"edge_attention.row.weight"}
@@ -165,8 +166,7 @@ def arriving(model: DialogueGCN, h: Tensor, i: int, past: int, future: int) -> d
 def test_dialogue_gcn_is_its_equations_node_by_node(edges):
     lengths, past, future = (5, 2), 2, 1
     chosen = {"window_past": past, "window_future": future, "layers": 1, "edges": edges}
-    options = DialogueGCN.check_options(chosen)
-    model = DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).eval()
+    model = built(DialogueGCN, {"text": 3}, WIDTH, options=chosen).eval()
     speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
     x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
     batch = Batch({"text": x}, speakers, speakers, mask_of(lengths), torch.tensor(lengths))

@@ -7,6 +7,8 @@ from torch import nn
 from sslcl.backbones.dialogue_crn import DialogueCRN, Reasoner, run_by_speaker
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 
 
@@ -55,8 +57,8 @@ def test_each_participant_is_perceived_as_if_nobody_else_had_spoken():
 
 
 def test_features_join_the_speakers_and_the_situation():
-    options = DialogueCRN.check_options({"layers": 1, "situation_steps": 2, "speaker_steps": 1})
-    model = DialogueCRN({"text": 3}, 2, WIDTH, 0.3, options).eval()
+    options = {"layers": 1, "situation_steps": 2, "speaker_steps": 1}
+    model = built(DialogueCRN, {"text": 3}, WIDTH, options=options).eval()
     x, speakers = torch.randn(1, 4, 3), torch.tensor([[0, 1, 1, 0]])
     mask = torch.ones(1, 4, dtype=torch.bool)
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor([4]))

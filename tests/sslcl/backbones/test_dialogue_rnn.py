@@ -15,6 +15,8 @@ from sslcl.backbones.dialogue_rnn import (
 from sslcl.config import Scalar
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 
 
@@ -25,7 +27,7 @@ def _seeded() -> None:
 
 def build(**options: Scalar) -> DialogueRNN:
     torch.manual_seed(0)
-    return DialogueRNN({"text": 3}, 3, WIDTH, 0.3, DialogueRNN.check_options(options))
+    return built(DialogueRNN, {"text": 3}, WIDTH, options=options)
 
 
 def torch_cell(cells: GRUCells, k: int, *known: Tensor) -> nn.GRUCell:

@@ -10,6 +10,8 @@ from torch.nn.functional import leaky_relu
 from sslcl.backbones.m3net import HighFrequencyConv, Hypergraph, M3Net
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 LENGTHS = (5, 1, 3)
 
@@ -90,7 +92,7 @@ def test_a_high_frequency_layer_adds_signed_neighbours(modalities):
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
 def test_features_join_both_graphs_over_the_nodes_of_the_view(names):
     widths = {"text": 3, "audio": 2}
-    model = M3Net(widths, 2, WIDTH, 0.3, M3Net.check_options({})).eval()
+    model = built(M3Net, widths, WIDTH).eval()
     features = {m: torch.randn(1, 4, width) for m, width in widths.items()}
     speakers = torch.tensor([[0, 1, 1, 0]])
     batch = Batch(features, speakers, speakers, mask_of((4,)), torch.tensor([4]))

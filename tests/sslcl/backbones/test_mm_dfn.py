@@ -10,6 +10,8 @@ from sslcl.backbones.mm_dfn import MMDFN, DynamicFusion
 from sslcl.backbones.mmgcn import similarity_edges
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 WIDTHS = {"text": 3, "audio": 2}
 
@@ -71,7 +73,7 @@ def test_dynamic_fusion_is_a_memory_over_depth(layers):
 
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
 def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utterances(names):
-    model = MMDFN(WIDTHS, 3, WIDTH, 0.3, MMDFN.check_options({"layers": 2})).eval()
+    model = built(MMDFN, WIDTHS, WIDTH, options={"layers": 2}).eval()
     model.party_weight.data = torch.tensor([0.5, 3.0])
     talk = [0, 1, 0, 2, 1]
     features = {m: torch.randn(1, 5, width) for m, width in WIDTHS.items()}

@@ -9,6 +9,8 @@ from torch import Tensor
 from sslcl.backbones.mmgcn import MMGCN, DeepGraph, similarity_edges
 from sslcl.data.types import Batch
 
+from .shapes import built
+
 WIDTH = 4
 MODALITIES = 3
 
@@ -72,7 +74,7 @@ def test_a_vector_of_zeros_is_at_a_right_angle_to_all_and_has_a_finite_gradient(
 
 @pytest.mark.parametrize("view", [{"text", "audio"}, {"text"}, {"audio"}])
 def test_features_are_a_sum_over_the_nodes_of_the_view(view):
-    model = MMGCN({"text": 3, "audio": 2}, 2, WIDTH, 0.3, MMGCN.check_options({})).eval()
+    model = built(MMGCN, {"text": 3, "audio": 2}, WIDTH).eval()
     features = {"text": torch.randn(1, 4, 3), "audio": torch.randn(1, 4, 2)}
     speakers, mask = torch.tensor([[0, 1, 1, 0]]), torch.ones(1, 4, dtype=torch.bool)
     batch = Batch(features, speakers, speakers, mask, torch.tensor([4]))

@@ -12,6 +12,7 @@ from sslcl.data.types import Batch
 from sslcl.errors import InputError
 
 from .attention_loop import attend
+from .shapes import built
 
 WIDTH, HEADS = 6, 2
 LENGTHS = (5, 1, 3)
@@ -72,7 +73,7 @@ def test_a_layer_attends_to_each_present_source_in_turn(names):
 
 @pytest.mark.parametrize("names", VIEWS, ids="+".join)
 def test_features_are_each_modality_rewritten_by_the_first_contexts_of_the_others(names):
-    model = MultiEMO(WIDTHS, 3, WIDTH, 0.3, MultiEMO.check_options({"heads": HEADS})).eval()
+    model = built(MultiEMO, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = [[0, 1, 2, 0, 1], [0], [0, 1, 1]]
     speakers = torch.tensor([s + [0] * (5 - len(s)) for s in talk])
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
