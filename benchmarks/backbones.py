@@ -48,7 +48,7 @@ def measure(name: str, batch: Batch) -> tuple[int, int, float]:
     seconds = []
     for step in range(STEPS + 1):
         started = time.perf_counter()
-        features = backbone.features(batch, frozenset(WIDTHS))
+        features = backbone.features(batch, [frozenset(WIDTHS)])[0]
         loss = torch.nn.functional.cross_entropy(head(features), batch.valid_labels)
         optimiser.zero_grad()
         loss.backward()

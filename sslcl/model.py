@@ -81,8 +81,8 @@ class SSLCLModel(nn.Module):
         in the loss; at least one utterance must have a label.
         """
         ready = self._standardised(batch)
-        views = [self.backbone.features(ready, view) for view in self.objective.views]
-        features, labels = torch.stack(views), batch.valid_labels
+        features = self.backbone.features(ready, self.objective.views)  # (V, N, D)
+        labels = batch.valid_labels
         carries = labels != PAD_LABEL
         if not carries.all():
             features, labels = features[:, carries], labels[carries]
@@ -91,8 +91,8 @@ class SSLCLModel(nn.Module):
 
     def scores(self, batch: Batch, view: View | None = None) -> Tensor:
         """``(N, C)`` class scores of the batch's utterances, from all modalities or a view."""
-        features = self.backbone.features(self._standardised(batch), view or self.full_view)
-        return self.objective.scores(features)
+        features = self.backbone.features(self._standardised(batch), [view or self.full_view])
+        return self.objective.scores(features[0])
 
     def _standardised(self, batch: Batch) -> Batch:
         features = {

@@ -1,10 +1,10 @@
 """Architectures that turn a conversation into one feature vector per utterance."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -44,8 +44,13 @@ class BackboneShape(Generic[OptionsT]):
     options: OptionsT
 
 
-class Backbone(nn.Module, ABC):
+class Backbone(nn.Module):
     """The contract of every architecture.
+
+    Views are subsets of the modalities. The features of a view are those of a model that was never
+    given the other modalities, whatever other views are asked for beside it. What several views
+    have in common, such as the projection of a modality, may be computed once for all of them: its
+    dropout is then the same in all.
 
     The features of a conversation do not depend on what it is batched with, nor on its position
     in the batch; :attr:`output_width` does not depend on the view. The forward pass compiles into
@@ -73,6 +78,9 @@ class Backbone(nn.Module, ABC):
     names_speakers: ClassVar[bool] = False
     """Whether it tells participants apart by their index, as speaker embeddings do; where it is
     false, exchanging the indices of two participants changes nothing."""
+    stacks_views: ClassVar[bool] = False
+    """Whether all views of a batch take one forward pass together. A class where it is true has
+    its own :meth:`features`; one where it is false has :meth:`view_features`."""
     output_width: int
 
     def __init__(self, shape: BackboneShape[Any]) -> None:
@@ -80,14 +88,27 @@ class Backbone(nn.Module, ABC):
         self.check_size(shape.hidden_size, shape.options)
         self.modalities = tuple(shape.widths)
 
-    @abstractmethod
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """Utterance features from the modalities in ``view`` alone.
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """Utterance features from each of the views alone, in evaluation and in training.
+
+        As written here, one pass of :meth:`view_features` for each view.
+
+        Args:
+            batch: its features need not have modalities that no view names.
+            views: at least one.
 
         Returns:
-            ``(N, D)`` for the ``N`` utterances of the batch, conversation by conversation;
-            ``D`` is :attr:`output_width`.
+            ``(V, N, D)`` for the ``V`` views and the ``N`` utterances of the batch, conversation
+            by conversation; ``D`` is :attr:`output_width`.
+
+        Raises:
+            InputError: when a view is empty or names a modality that there is not.
         """
+        return torch.stack([self.view_features(batch, view) for view in views])
+
+    def view_features(self, batch: Batch, view: View) -> Tensor:
+        """``(N, D)`` features from the modalities in ``view``, where views are not stacked."""
+        raise NotImplementedError(f"{type(self).__name__} has features for stacked views only")
 
     @classmethod
     def check_options(cls, values: Mapping[str, Scalar]) -> BaseModel:
@@ -111,4 +132,4 @@ class Backbone(nn.Module, ABC):
         """
 
 
-BACKBONES: Registry[Backbone] = Registry("backbone", "sslcl.backbones", Backbone)  # type: ignore[type-abstract]
+BACKBONES: Registry[Backbone] = Registry("backbone", "sslcl.backbones", Backbone)

@@ -1,9 +1,11 @@
 """Small parts that several architectures share.
 
-Shapes: ``B`` conversations padded to ``T`` utterances; ``D``, ``E`` widths; ``R`` relations.
+Shapes: ``V`` views; ``B`` conversations padded to ``T`` utterances; ``D``, ``E`` widths; ``R``
+relations. Stacked views are ``V B`` conversations, view by view.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +30,52 @@ def present(view: View, modalities: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in modalities if name in view)
 
 
+def union(chosen: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """All modalities of several views, each once."""
+    return tuple(dict.fromkeys(name for names in chosen for name in names))
+
+
+def total(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors of one shape, from the first to the last."""
+    first, *others = terms
+    for term in others:
+        first = first + term
+    return first
+
+
+def repeated(batch: Batch, views: int) -> Batch:
+    """The conversations of a batch once for each view, view by view, without their features."""
+    return replace(
+        batch,
+        features={},
+        speakers=batch.speakers.repeat(views, 1),
+        labels=batch.labels.repeat(views, 1),
+        mask=batch.mask.repeat(views, 1),
+        lengths=batch.lengths.repeat(views),
+    )
+
+
+def by_view(rows: Tensor, views: Sequence[View]) -> Tensor:
+    """``(V, N, D)`` from the rows of stacked views, ``(V N, D)``."""
+    return rows.view(len(views), -1, rows.shape[-1])
+
+
+def bidirectional(
+    cell: type[nn.GRU] | type[nn.LSTM], width: int, hidden: int, layers: int, dropout: float
+) -> nn.GRU | nn.LSTM:
+    """A batch-first network that reads both ways, with dropout between its layers.
+
+    Args:
+        cell: GRU or LSTM.
+        width: ``D`` of the input.
+        hidden: width of the states of one direction, half of ``E``.
+        layers: layers, at least 1.
+        dropout: dropout probability.
+    """
+    between = dropout if layers > 1 else 0.0
+    return cell(width, hidden, layers, batch_first=True, bidirectional=True, dropout=between)
+
+
 class ModalitySum(nn.Module):
     """Early fusion, x_t = sum over the modalities m of the view of W_m x_mt + b_m.
 
@@ -43,10 +91,11 @@ class ModalitySum(nn.Module):
         super().__init__()
         self.project = nn.ModuleDict({name: nn.Linear(n, width) for name, n in widths.items()})
 
-    def forward(self, batch: Batch, view: View) -> Tensor:
-        """``(B, T, D)``; padded positions hold the biases, so they must be masked later."""
-        names = present(view, tuple(self.project))
-        return torch.stack([self.project[m](batch.features[m]) for m in names]).sum(dim=0)
+    def forward(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V B, T, D)``; padded positions hold the biases, so they must be masked later."""
+        chosen = [present(view, tuple(self.project)) for view in views]
+        terms = {m: self.project[m](batch.features[m]) for m in union(chosen)}  # (B, T, D) each
+        return torch.cat([total([terms[m] for m in names]) for names in chosen])
 
 
 def run_packed(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:

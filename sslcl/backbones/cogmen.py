@@ -1,5 +1,7 @@
 """COGMEN: a transformer for the global context, a relational graph for the local one."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -8,7 +10,9 @@ from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    by_view,
     masked_softmax,
+    repeated,
     speaker_relations,
     window_edges,
 )
@@ -99,6 +103,7 @@ class Cogmen(Backbone):
     )
     Options = CogmenOptions
     uses_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[CogmenOptions]) -> None:
         super().__init__(shape)
@@ -121,14 +126,15 @@ class Cogmen(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
         for block in self.blocks:
-            x = block(x, batch.mask)  # (B, T, H)
-        h = self.context(x)  # (B, T, H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
-        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (B, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (N, H)
-        features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (N, H)
-        return features
+            x = block(x, batch.mask)  # (VB, T, H)
+        h = self.context(x)  # (VB, T, H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
+        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (VB, 4, T, T)
+        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (VN, H)
+        features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (VN, H)
+        return by_view(features, views)

@@ -1,12 +1,21 @@
 """DialogueCRN: reasoning steps over the memory of the situation and of each speaker."""
 
+from collections.abc import Sequence
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sslcl.backbones import Backbone, BackboneShape, View
-from sslcl.backbones._parts import ModalitySum, masked_softmax, run_packed
+from sslcl.backbones._parts import (
+    ModalitySum,
+    bidirectional,
+    by_view,
+    masked_softmax,
+    repeated,
+    run_packed,
+)
 from sslcl.data.types import Batch
 
 
@@ -60,7 +69,7 @@ class Reasoner(nn.Module):
         return query
 
 
-def run_by_speaker(rnn: nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
+def run_by_speaker(rnn: nn.GRU | nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
     """Run a network over the utterances of each participant alone, as if nobody else had spoken.
 
     Args:
@@ -108,6 +117,7 @@ class DialogueCRN(Backbone):
     differs = "sequences are packed; one linear layer brings the feature to the common width"
     Options = DialogueCRNOptions
     uses_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[DialogueCRNOptions]) -> None:
         super().__init__(shape)
@@ -116,14 +126,7 @@ class DialogueCRN(Backbone):
         self.speakers = shape.speakers
         self.fuse = ModalitySum(widths, hidden_size)
         self.situation, self.party = (
-            nn.LSTM(
-                hidden_size,
-                hidden_size,
-                shape.options.layers,
-                batch_first=True,
-                bidirectional=True,
-                dropout=dropout if shape.options.layers > 1 else 0.0,
-            )
+            bidirectional(nn.LSTM, hidden_size, hidden_size, shape.options.layers, dropout)
             for _ in range(2)
         )
         self.query = nn.Linear(2 * hidden_size, 4 * hidden_size)
@@ -132,18 +135,19 @@ class DialogueCRN(Backbone):
         self.out = nn.Linear(8 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
-        speaks = one_hot(batch.speakers, self.speakers).bool() & batch.mask[..., None]  # (B, T, P)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        speaks = one_hot(batch.speakers, self.speakers).bool() & batch.mask[..., None]  # (VB, T, P)
         memories = (
-            run_by_speaker(self.party, x, speaks),  # (B, T, 2H)
-            run_packed(self.situation, x, batch.lengths),  # (B, T, 2H)
+            run_by_speaker(self.party, x, speaks),  # (VB, T, 2H)
+            run_packed(self.situation, x, batch.lengths),  # (VB, T, 2H)
         )
         thoughts = []
         for reason, memory in zip(self.reasoners, memories, strict=True):
-            query = self.query(memory)  # (B, T, 4H)
-            thoughts.append(reason(query, memory, batch.mask))  # (B, T, 4H)
-        joined = torch.cat(thoughts, dim=-1)[batch.mask]  # (N, 8H)
-        features: Tensor = self.drop(self.out(joined).relu())  # (N, H)
-        return features
+            query = self.query(memory)  # (VB, T, 4H)
+            thoughts.append(reason(query, memory, batch.mask))  # (VB, T, 4H)
+        joined = torch.cat(thoughts, dim=-1)[batch.mask]  # (VN, 8H)
+        features: Tensor = self.drop(self.out(joined).relu())  # (VN, H)
+        return by_view(features, views)

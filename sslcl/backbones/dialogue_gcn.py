@@ -1,5 +1,6 @@
 """DialogueGCN: a graph over the utterances, with relations by speaker and direction."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +11,10 @@ from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    bidirectional,
+    by_view,
     masked_softmax,
+    repeated,
     run_packed,
     speaker_relations,
     window_edges,
@@ -131,6 +135,7 @@ class DialogueGCN(Backbone):
     )
     Options = DialogueGCNOptions
     uses_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[DialogueGCNOptions]) -> None:
         super().__init__(shape)
@@ -138,13 +143,8 @@ class DialogueGCN(Backbone):
         self.output_width = hidden_size
         self.past, self.future = shape.options.window_past, shape.options.window_future
         self.fuse = ModalitySum(widths, hidden_size)
-        self.context = nn.GRU(
-            hidden_size,
-            hidden_size,
-            shape.options.layers,
-            batch_first=True,
-            bidirectional=True,
-            dropout=dropout if shape.options.layers > 1 else 0.0,
+        self.context = bidirectional(
+            nn.GRU, hidden_size, hidden_size, shape.options.layers, dropout
         )
         self.edge_attention: EdgeAttention | PositionAttention = EdgeAttention(2 * hidden_size)
         self.relational = RelationalConv(2 * hidden_size, hidden_size, relations=4)
@@ -154,14 +154,15 @@ class DialogueGCN(Backbone):
         if shape.options.edges == "position":  # last, so that all other weights are drawn alike
             self.edge_attention = PositionAttention(2 * hidden_size)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
-        h = run_packed(self.context, x, batch.lengths)  # (B, T, 2H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
-        weights = self.edge_attention(h, edges)  # (B, T, T)
-        weights = weights[:, None] * speaker_relations(batch.speakers)  # (B, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)  # (B, T, H)
-        joined = torch.cat([h, z], dim=-1)[batch.mask]  # (N, 3H)
-        features: Tensor = self.drop(self.out(joined).relu())  # (N, H)
-        return features
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        h = run_packed(self.context, x, batch.lengths)  # (VB, T, 2H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
+        weights = self.edge_attention(h, edges)  # (VB, T, T)
+        weights = weights[:, None] * speaker_relations(batch.speakers)  # (VB, 4, T, T)
+        z = self.graph(self.relational(h, weights), edges)  # (VB, T, H)
+        joined = torch.cat([h, z], dim=-1)[batch.mask]  # (VN, 3H)
+        features: Tensor = self.drop(self.out(joined).relu())  # (VN, H)
+        return by_view(features, views)

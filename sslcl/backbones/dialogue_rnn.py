@@ -1,6 +1,6 @@
 """DialogueRNN: one state for the dialogue, one for each participant, one for the emotion."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Literal
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sslcl.backbones import Backbone, BackboneShape, View
-from sslcl.backbones._parts import General2Attention, ModalitySum
+from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
 from sslcl.data.types import Batch
 
 DIRECTIONS = 2
@@ -263,6 +263,7 @@ class DialogueRNN(Backbone):
     )
     Options = DialogueRNNOptions
     uses_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[DialogueRNNOptions]) -> None:
         super().__init__(shape)
@@ -280,15 +281,16 @@ class DialogueRNN(Backbone):
         if shape.options.active_listener:  # last, so that all other weights are drawn as without it
             self.cells.listener = Listener(DIRECTIONS, hidden_size)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        u = self.fuse(batch, view)  # (B, T, H)
-        speaks = one_hot(batch.speakers, self.speakers).to(u.dtype)  # (B, T, P)
-        order = both_orders(batch.mask)  # (2, B, T)
-        e = self.cells(reorder(u[None], order), reorder(speaks[None], order))  # (2, B, T, H)
-        forwards, backwards = reorder(e, order)  # (B, T, H) each
-        joined = self.drop(torch.cat([forwards, backwards], dim=-1))  # (B, T, 2H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        u = self.fuse(batch, views)  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        speaks = one_hot(batch.speakers, self.speakers).to(u.dtype)  # (VB, T, P)
+        order = both_orders(batch.mask)  # (2, VB, T)
+        e = self.cells(reorder(u[None], order), reorder(speaks[None], order))  # (2, VB, T, H)
+        forwards, backwards = reorder(e, order)  # (VB, T, H) each
+        joined = self.drop(torch.cat([forwards, backwards], dim=-1))  # (VB, T, 2H)
         if self.attention is not None:
-            joined = self.attention(joined, batch.mask)  # (B, T, 2H)
-        features: Tensor = self.drop(self.out(joined[batch.mask]).relu())  # (N, H)
-        return features
+            joined = self.attention(joined, batch.mask)  # (VB, T, 2H)
+        features: Tensor = self.drop(self.out(joined[batch.mask]).relu())  # (VN, H)
+        return by_view(features, views)

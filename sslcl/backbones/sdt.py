@@ -1,6 +1,6 @@
 """SDT: every modality hears itself and every other, and gates decide what is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sslcl.backbones import Backbone, BackboneShape, View
 from sslcl.backbones._attention import CrossAttention
-from sslcl.backbones._parts import present
+from sslcl.backbones._parts import present, total, union
 from sslcl.backbones.transformer import check_heads, sinusoidal_positions
 from sslcl.data.types import Batch
 
@@ -112,6 +112,7 @@ class SDT(Backbone):
     Options = SDTOptions
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[SDTOptions]) -> None:
         super().__init__(shape)
@@ -144,18 +145,26 @@ class SDT(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        chosen = [present(view, self.modalities) for view in views]
         place = self.speaker(batch.speakers)  # (B, T, H)
         place = place + sinusoidal_positions(place.shape[1], place.shape[2], place.device)
-        x = {m: self.drop(self.project[m](batch.features[m]) + place) for m in names}  # (B, T, H)
-        heard = [self._hear(target, x, batch.mask)[batch.mask] for target in names]  # (N, H) each
-        features: Tensor = self.gate(torch.stack(heard))  # (N, H)
-        return features
+        x = {
+            m: self.drop(self.project[m](batch.features[m]) + place)  # (B, T, H)
+            for m in union(chosen)
+        }
+        # A block is the same in every view that has both of its modalities.
+        pairs = dict.fromkeys((t, s) for names in chosen for t in names for s in names)
+        heard = {pair: self._hear(*pair, x, batch.mask) for pair in pairs}  # (N, H) each
+        gated = []
+        for names in chosen:
+            h = [total([heard[target, source] for source in names]) for target in names]
+            gated.append(self.gate(torch.stack(h)))  # (N, H)
+        return torch.stack(gated)
 
-    def _hear(self, target: str, x: Mapping[str, Tensor], mask: Tensor) -> Tensor:
-        """``(B, T, H)``: the target modality in the light of all that are there."""
+    def _hear(self, target: str, source: str, x: Mapping[str, Tensor], mask: Tensor) -> Tensor:
+        """``(N, H)``: the target modality as it hears the source."""
         blocks: nn.ModuleDict = self.blocks[target]  # type: ignore[assignment]
-        shares = [blocks[source](x[target], x[source], mask) for source in x]  # (B, T, H) each
-        return torch.stack(shares).sum(dim=0)
+        heard: Tensor = blocks[source](x[target], x[source], mask)[mask]
+        return heard

@@ -1,6 +1,7 @@
 """Transformer encoder over the utterances of a conversation."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from sslcl.backbones import Backbone, BackboneShape, View
-from sslcl.backbones._parts import ModalitySum
+from sslcl.backbones._parts import ModalitySum, by_view, repeated
 from sslcl.data.types import Batch
 from sslcl.errors import InputError
 
@@ -106,6 +107,7 @@ class Transformer(Backbone):
     Options = TransformerOptions
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[TransformerOptions]) -> None:
         super().__init__(shape)
@@ -125,12 +127,13 @@ class Transformer(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, view)  # (B, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.fuse(batch, views)  # (VB, T, H)
+        batch = repeated(batch, len(views))
         position = sinusoidal_positions(x.shape[1], x.shape[2], x.device)  # (T, H)
-        x = self.drop(x + position + self.speaker(batch.speakers))  # (B, T, H)
+        x = self.drop(x + position + self.speaker(batch.speakers))  # (VB, T, H)
         for block in self.blocks:
-            x = block(x, batch.mask)  # (B, T, H)
-        features: Tensor = self.norm(x[batch.mask])  # (N, H)
-        return features
+            x = block(x, batch.mask)  # (VB, T, H)
+        features: Tensor = self.norm(x[batch.mask])  # (VN, H)
+        return by_view(features, views)

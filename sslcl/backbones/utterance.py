@@ -1,9 +1,11 @@
 """The floor: every utterance by itself, without its conversation."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from sslcl.backbones import Backbone, BackboneShape, NoOptions, View
-from sslcl.backbones._parts import ModalitySum
+from sslcl.backbones._parts import ModalitySum, by_view
 from sslcl.data.types import Batch
 
 
@@ -18,6 +20,7 @@ class Utterance(Backbone):
 
     name = "utterance"
     uses_context = False
+    stacks_views = True
 
     def __init__(self, shape: BackboneShape[NoOptions]) -> None:
         super().__init__(shape)
@@ -27,9 +30,9 @@ class Utterance(Backbone):
         self.hidden = nn.Linear(hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, view)[batch.mask]  # (N, H)
-        x = self.drop(x.relu())  # (N, H)
-        features: Tensor = self.drop(self.hidden(x).relu())  # (N, H)
-        return features
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.fuse(batch, views)[batch.mask.repeat(len(views), 1)]  # (VN, H)
+        x = self.drop(x.relu())  # (VN, H)
+        features: Tensor = self.drop(self.hidden(x).relu())  # (VN, H)
+        return by_view(features, views)

@@ -27,7 +27,7 @@ from sslcl.backbones.dialogue_gcn import (
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
 
-from .shapes import built
+from .cases import built
 
 WIDTH = 4
 LENGTHS = (6, 1, 4)
@@ -170,7 +170,7 @@ def test_dialogue_gcn_is_its_equations_node_by_node(edges):
     speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
     x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
     batch = Batch({"text": x}, speakers, speakers, mask_of(lengths), torch.tensor(lengths))
-    found = model.features(batch, frozenset(["text"])).split(lengths)
+    found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         h = model.context(model.fuse.project["text"](x[n : n + 1, :length]))[0][0]
         rows = []
@@ -229,8 +229,8 @@ def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
     batch = Batch({"text": text, "audio": audio}, *[torch.zeros(1, 2)] * 4)
     t, a = fuse.project["text"], fuse.project["audio"]
     joined = torch.cat([text, audio], -1) @ torch.cat([t.weight, a.weight], 1).T
-    close(fuse(batch, frozenset(["text", "audio"])), joined + t.bias + a.bias)
-    close(fuse(batch, frozenset(["audio"])), audio @ a.weight.T + a.bias)
+    close(fuse(batch, [frozenset(["text", "audio"])]), joined + t.bias + a.bias)
+    close(fuse(batch, [frozenset(["audio"])]), audio @ a.weight.T + a.bias)
 
 
 @pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])

@@ -7,7 +7,7 @@ from sslcl.backbones._parts import window_edges
 from sslcl.backbones.cogmen import Cogmen, TransformerConv
 from sslcl.data.types import Batch
 
-from .shapes import built
+from .cases import built
 
 WIDTH = 4
 
@@ -45,7 +45,7 @@ def test_cogmen_averages_its_neighbours_by_relation():
     mask = torch.arange(6) < torch.tensor(lengths)[:, None]
     x = torch.randn(2, 6, 3)
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor(lengths))
-    found = model.features(batch, frozenset(["text"])).split(lengths)
+    found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         alone = torch.ones(1, length, dtype=torch.bool)
         u = model.blocks[0](model.fuse.project["text"](x[n : n + 1, :length]), alone)

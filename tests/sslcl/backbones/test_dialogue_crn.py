@@ -7,7 +7,7 @@ from torch import nn
 from sslcl.backbones.dialogue_crn import DialogueCRN, Reasoner, run_by_speaker
 from sslcl.data.types import Batch
 
-from .shapes import built
+from .cases import built
 
 WIDTH = 4
 
@@ -69,5 +69,5 @@ def test_features_join_the_speakers_and_the_situation():
     by_speaker = model.reasoners[0](model.query(party), party, mask)
     by_situation = model.reasoners[1](model.query(situation), situation, mask)
     expected = model.out(torch.cat([by_speaker, by_situation], -1)).relu()[0]
-    found = model.features(batch, frozenset(["text"]))
+    found = model.features(batch, [frozenset(["text"])])[0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

@@ -13,7 +13,7 @@ from sslcl.data.types import Batch
 from sslcl.errors import InputError
 
 from .attention_loop import attend
-from .shapes import built
+from .cases import built
 
 WIDTH, HEADS = 6, 2
 LENGTHS = (5, 1, 3)
@@ -80,7 +80,7 @@ def test_a_view_leaves_out_the_blocks_of_absent_modalities(names):
     mask = mask_of(LENGTHS)
     features = {m: torch.randn(len(LENGTHS), 5, width) for m, width in WIDTHS.items()}
     batch = Batch(features, talk, talk, mask, torch.tensor(LENGTHS))
-    found = model.features(batch, frozenset(names)).split(LENGTHS)
+    found = model.features(batch, [frozenset(names)])[0].split(LENGTHS)
     k = torch.arange(WIDTH // 2)
     for n, length in enumerate(LENGTHS):
         angle = torch.arange(length)[:, None] / 10_000 ** (2 * k / WIDTH)
