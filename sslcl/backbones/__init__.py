@@ -54,7 +54,7 @@ class Backbone(nn.Module):
 
     The features of a conversation do not depend on what it is batched with, nor on its position
     in the batch; :attr:`output_width` does not depend on the view. The forward pass compiles into
-    one graph, except where it has a packed GRU or LSTM, which ``torch.compile`` does not trace.
+    one graph, except where it has a GRU or LSTM, whose loop follows the lengths of the batch.
 
     Args:
         shape: widths, participants and options.

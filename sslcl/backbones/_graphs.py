@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from sslcl.backbones import View
-from sslcl.backbones._parts import present, run_packed, total
+from sslcl.backbones._parts import present, total
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch
 
 
@@ -115,7 +116,7 @@ class ModalityNodes(nn.Module):
         nodes = list(y)
         if self.anchor in names:
             place = names.index(self.anchor)
-            nodes[place] = run_packed(self.context, y[place], batch.lengths)  # (B, T, D)
+            nodes[place] = run_recurrent(self.context, y[place], batch.lengths)  # (B, T, D)
         return torch.stack(y, dim=1), torch.stack(nodes, dim=1)
 
 

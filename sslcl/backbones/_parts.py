@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sslcl.backbones import View
 from sslcl.data.types import Batch
@@ -96,28 +95,6 @@ class ModalitySum(nn.Module):
         chosen = [present(view, tuple(self.project)) for view in views]
         terms = {m: self.project[m](batch.features[m]) for m in union(chosen)}  # (B, T, D) each
         return torch.cat([total([terms[m] for m in names]) for names in chosen])
-
-
-def run_packed(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
-    """Run a batch-first recurrent network over the utterances alone, never over padding.
-
-    It computes in the precision of its weights, because packed sequences have no mixed form on
-    every device.
-
-    Args:
-        rnn: GRU or LSTM with ``batch_first=True``.
-        x: ``(B, T, D)``.
-        lengths: ``(B,)`` int64 on the CPU.
-
-    Returns:
-        ``(B, T, E)``, zero where padded; ``E`` is the width of all directions together.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        x = x.to(rnn.all_weights[0][0].dtype)
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = rnn(packed)
-        padded, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
-    return padded
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

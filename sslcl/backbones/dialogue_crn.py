@@ -14,8 +14,8 @@ from sslcl.backbones._parts import (
     by_view,
     masked_softmax,
     repeated,
-    run_packed,
 )
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch
 
 
@@ -86,7 +86,7 @@ def run_by_speaker(rnn: nn.GRU | nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
     # A participant who is silent has one row of somebody else's, which nobody reads below.
     counts = own.sum(dim=-1).clamp(min=1)  # (B, P)
     streams = x[rows, order].flatten(0, 1)  # (B P, T, D)
-    states = run_packed(rnn, streams, counts.flatten().cpu())  # (B P, T, E)
+    states = run_recurrent(rnn, streams, counts.flatten().cpu())  # (B P, T, E)
     back = order.argsort(dim=-1)[..., None].expand(-1, -1, -1, states.shape[-1])  # (B, P, T, E)
     in_place = states.view(*own.shape, -1).gather(2, back)  # (B, P, T, E)
     return (in_place * own[..., None]).sum(dim=1)  # (B, T, E)
@@ -142,7 +142,7 @@ class DialogueCRN(Backbone):
         speaks = one_hot(batch.speakers, self.speakers).bool() & batch.mask[..., None]  # (VB, T, P)
         memories = (
             run_by_speaker(self.party, x, speaks),  # (VB, T, 2H)
-            run_packed(self.situation, x, batch.lengths),  # (VB, T, 2H)
+            run_recurrent(self.situation, x, batch.lengths),  # (VB, T, 2H)
         )
         thoughts = []
         for reason, memory in zip(self.reasoners, memories, strict=True):

@@ -15,10 +15,10 @@ from sslcl.backbones._parts import (
     by_view,
     masked_softmax,
     repeated,
-    run_packed,
     speaker_relations,
     window_edges,
 )
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch
 
 POSITIONS = 110
@@ -158,7 +158,7 @@ class DialogueGCN(Backbone):
         """``(V, N, H)`` features, ``H`` the hidden size."""
         x = self.drop(self.fuse(batch, views))  # (VB, T, H)
         batch = repeated(batch, len(views))
-        h = run_packed(self.context, x, batch.lengths)  # (VB, T, 2H)
+        h = run_recurrent(self.context, x, batch.lengths)  # (VB, T, 2H)
         edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
         weights = self.edge_attention(h, edges)  # (VB, T, T)
         weights = weights[:, None] * speaker_relations(batch.speakers)  # (VB, 4, T, T)

@@ -13,8 +13,8 @@ from sslcl.backbones._parts import (
     bidirectional,
     by_view,
     repeated,
-    run_packed,
 )
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -73,7 +73,7 @@ class Recurrent(Backbone):
         """``(V, N, H)`` features, ``H`` the hidden size."""
         x = self.drop(self.fuse(batch, views))  # (VB, T, H)
         batch = repeated(batch, len(views))
-        h = run_packed(self.context, x, batch.lengths)  # (VB, T, 2H)
+        h = run_recurrent(self.context, x, batch.lengths)  # (VB, T, 2H)
         if self.attention is not None:
             h = self.attention(h, batch.mask)  # (VB, T, 2H)
         features: Tensor = self.drop(self.out(h[batch.mask]).relu())  # (VN, H)

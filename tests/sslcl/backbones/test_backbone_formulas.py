@@ -13,10 +13,10 @@ from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
     masked_softmax,
-    run_packed,
     speaker_relations,
     window_edges,
 )
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.backbones.dialogue_gcn import (
     POSITIONS,
     DialogueGCN,
@@ -236,7 +236,7 @@ def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
 @pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
 def test_a_packed_network_runs_over_each_conversation_alone(cell):
     rnn, x = cell(WIDTH, 3, 2, batch_first=True, bidirectional=True), states()
-    found = run_packed(rnn, x, torch.tensor(LENGTHS))
+    found = run_recurrent(rnn, x, torch.tensor(LENGTHS))
     for n, length in enumerate(LENGTHS):
         close(found[n, :length], rnn(x[n : n + 1, :length])[0][0])
         assert not found[n, length:].any()
