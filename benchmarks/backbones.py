@@ -10,7 +10,7 @@ from statistics import median
 
 import torch
 
-from sslcl.backbones import BACKBONES, Backbone
+from sslcl.backbones import BACKBONES, Backbone, BackboneShape
 from sslcl.data.types import Batch, Conversation
 
 WIDTHS = {"text": 100, "audio": 100, "video": 100}
@@ -41,14 +41,14 @@ def measure(name: str, batch: Batch) -> tuple[int, int, float]:
     """Parameters, ``D``, and training utterances per second of one backbone."""
     torch.manual_seed(0)
     cls = BACKBONES.get(name)
-    backbone: Backbone = cls(WIDTHS, 2, HIDDEN, 0.1, cls.check_options({}))
+    backbone: Backbone = cls(BackboneShape(WIDTHS, 2, HIDDEN, 0.1, cls.check_options({})))
     head = torch.nn.Linear(backbone.output_width, 6)
     parameters = [*backbone.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters)
     seconds = []
     for step in range(STEPS + 1):
         started = time.perf_counter()
-        features = backbone.features(batch, frozenset(WIDTHS))
+        features = backbone.features(batch, [frozenset(WIDTHS)])[0]
         loss = torch.nn.functional.cross_entropy(head(features), batch.valid_labels)
         optimiser.zero_grad()
         loss.backward()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sslcl.backbones import BACKBONES
+from sslcl.backbones import BACKBONES, BackboneShape
 from sslcl.config import TrialConfig
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, View
 from sslcl.errors import unknown
@@ -55,11 +55,13 @@ class SSLCLModel(nn.Module):
         )
         backbone = BACKBONES.get(config.backbone)
         self.backbone = backbone(
-            {name: dataset.modalities[name] for name in self.modalities},
-            dataset.speakers,
-            config.hidden_size,
-            config.dropout,
-            backbone.check_options(config.backbone_options),
+            BackboneShape(
+                widths={name: dataset.modalities[name] for name in self.modalities},
+                speakers=dataset.speakers,
+                hidden_size=config.hidden_size,
+                dropout=config.dropout,
+                options=backbone.check_options(config.backbone_options),
+            )
         )
         labels = torch.cat([c.labels for c in dataset.train])
         counts = torch.bincount(
@@ -79,8 +81,8 @@ class SSLCLModel(nn.Module):
         in the loss; at least one utterance must have a label.
         """
         ready = self._standardised(batch)
-        views = [self.backbone.features(ready, view) for view in self.objective.views]
-        features, labels = torch.stack(views), batch.valid_labels
+        features = self.backbone.features(ready, self.objective.views)  # (V, N, D)
+        labels = batch.valid_labels
         carries = labels != PAD_LABEL
         if not carries.all():
             features, labels = features[:, carries], labels[carries]
@@ -89,8 +91,8 @@ class SSLCLModel(nn.Module):
 
     def scores(self, batch: Batch, view: View | None = None) -> Tensor:
         """``(N, C)`` class scores of the batch's utterances, from all modalities or a view."""
-        features = self.backbone.features(self._standardised(batch), view or self.full_view)
-        return self.objective.scores(features)
+        features = self.backbone.features(self._standardised(batch), [view or self.full_view])
+        return self.objective.scores(features[0])
 
     def _standardised(self, batch: Batch) -> Batch:
         features = {

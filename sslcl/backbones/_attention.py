@@ -31,8 +31,15 @@ class CrossAttention(nn.Module):
         self.merge = nn.Linear(width, width)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor) -> Tensor:
-        """``(B, T, D)`` from ``x`` and ``source`` ``(B, T, D)``; ``mask`` ``(B, T)`` of keys."""
-        q = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, T, D/h)
+        """What the queries hear, of their shape.
+
+        Args:
+            x: queries, ``(..., B, T, D)``: several may ask the same source.
+            source: ``(B, T, D)``.
+            mask: ``(B, T)`` of the source, true at utterances.
+        """
+        asks = x.reshape(-1, *source.shape).transpose(0, 1).flatten(1, 2)  # (B, VT, D)
+        q = self.query(asks).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, VT, D/h)
         k, v = self.key_value(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         heard = F.scaled_dot_product_attention(
             q,
@@ -40,6 +47,7 @@ class CrossAttention(nn.Module):
             v,
             attn_mask=mask[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
-        )  # (B, h, T, D/h)
-        merged: Tensor = self.merge(heard.transpose(1, 2).flatten(2))  # (B, T, D)
-        return merged
+        )  # (B, h, VT, D/h)
+        merged: Tensor = self.merge(heard.transpose(1, 2).flatten(2))  # (B, VT, D)
+        by_asker = merged.view(len(source), -1, *source.shape[1:])  # (B, V, T, D)
+        return by_asker.transpose(0, 1).reshape(x.shape)

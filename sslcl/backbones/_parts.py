@@ -1,16 +1,16 @@
 """Small parts that several architectures share.
 
-Shapes: ``B`` conversations padded to ``T`` utterances; ``D``, ``E`` widths; ``R`` relations.
+Shapes: ``V`` views; ``B`` conversations padded to ``T`` utterances; ``D``, ``E`` widths; ``R``
+relations. Stacked views are ``V B`` conversations, view by view.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from sslcl.backbones import View
-from sslcl.data.types import Batch
+from sslcl.data.types import Batch, View
 from sslcl.errors import InputError, unknown
 
 
@@ -28,6 +28,52 @@ def present(view: View, modalities: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in modalities if name in view)
 
 
+def union(chosen: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """All modalities of several views, each once."""
+    return tuple(dict.fromkeys(name for names in chosen for name in names))
+
+
+def total(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors of one shape, from the first to the last."""
+    first, *others = terms
+    for term in others:
+        first = first + term
+    return first
+
+
+def repeated(batch: Batch, views: int) -> Batch:
+    """The conversations of a batch once for each view, view by view, without their features."""
+    return replace(
+        batch,
+        features={},
+        speakers=batch.speakers.repeat(views, 1),
+        labels=batch.labels.repeat(views, 1),
+        mask=batch.mask.repeat(views, 1),
+        lengths=batch.lengths.repeat(views),
+    )
+
+
+def by_view(rows: Tensor, views: Sequence[View]) -> Tensor:
+    """``(V, N, D)`` from the rows of stacked views, ``(V N, D)``."""
+    return rows.view(len(views), -1, rows.shape[-1])
+
+
+def bidirectional(
+    cell: type[nn.GRU] | type[nn.LSTM], width: int, hidden: int, layers: int, dropout: float
+) -> nn.GRU | nn.LSTM:
+    """A batch-first network that reads both ways, with dropout between its layers.
+
+    Args:
+        cell: GRU or LSTM.
+        width: ``D`` of the input.
+        hidden: width of the states of one direction, half of ``E``.
+        layers: layers, at least 1.
+        dropout: dropout probability.
+    """
+    between = dropout if layers > 1 else 0.0
+    return cell(width, hidden, layers, batch_first=True, bidirectional=True, dropout=between)
+
+
 class ModalitySum(nn.Module):
     """Early fusion, x_t = sum over the modalities m of the view of W_m x_mt + b_m.
 
@@ -43,32 +89,11 @@ class ModalitySum(nn.Module):
         super().__init__()
         self.project = nn.ModuleDict({name: nn.Linear(n, width) for name, n in widths.items()})
 
-    def forward(self, batch: Batch, view: View) -> Tensor:
-        """``(B, T, D)``; padded positions hold the biases, so they must be masked later."""
-        names = present(view, tuple(self.project))
-        return torch.stack([self.project[m](batch.features[m]) for m in names]).sum(dim=0)
-
-
-def run_packed(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
-    """Run a batch-first recurrent network over the utterances alone, never over padding.
-
-    It computes in the precision of its weights, because packed sequences have no mixed form on
-    every device.
-
-    Args:
-        rnn: GRU or LSTM with ``batch_first=True``.
-        x: ``(B, T, D)``.
-        lengths: ``(B,)`` int64 on the CPU.
-
-    Returns:
-        ``(B, T, E)``, zero where padded; ``E`` is the width of all directions together.
-    """
-    with torch.autocast(x.device.type, enabled=False):
-        x = x.to(rnn.all_weights[0][0].dtype)
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = rnn(packed)
-        padded, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
-    return padded
+    def forward(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V B, T, D)``; padded positions hold the biases, so they must be masked later."""
+        chosen = [present(view, tuple(self.project)) for view in views]
+        terms = {m: self.project[m](batch.features[m]) for m in union(chosen)}  # (B, T, D) each
+        return torch.cat([total([terms[m] for m in names]) for names in chosen])
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

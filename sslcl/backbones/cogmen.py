@@ -1,21 +1,23 @@
 """COGMEN: a transformer for the global context, a relational graph for the local one."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    by_view,
     masked_softmax,
+    repeated,
     speaker_relations,
     window_edges,
 )
 from sslcl.backbones.transformer import EncoderBlock, check_heads
-from sslcl.data.types import Batch
+from sslcl.data.types import Batch, View
 
 
 class CogmenOptions(BaseModel):
@@ -100,30 +102,18 @@ class Cogmen(Backbone):
         "layer norm instead of batch norm; relations by same or other speaker"
     )
     Options = CogmenOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2],
-        "backbone_options.heads": [1, 2, 4],
-        "backbone_options.window_past": [2, 5, 10],
-        "backbone_options.window_future": [0, 2, 5, 10],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: CogmenOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[CogmenOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.past, self.future = options.window_past, options.window_future
+        self.past, self.future = shape.options.window_past, shape.options.window_future
         self.fuse = ModalitySum(widths, hidden_size)
         self.blocks = nn.ModuleList(
-            EncoderBlock(hidden_size, options.heads, dropout) for _ in range(options.layers)
+            EncoderBlock(hidden_size, shape.options.heads, dropout)
+            for _ in range(shape.options.layers)
         )
         self.context = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
         self.relational = RelationalConv(hidden_size, hidden_size, relations=4)
@@ -136,14 +126,15 @@ class Cogmen(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
         for block in self.blocks:
-            x = block(x, batch.mask)  # (B, T, H)
-        h = self.context(x)  # (B, T, H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
-        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (B, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (N, H)
-        features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (N, H)
-        return features
+            x = block(x, batch.mask)  # (VB, T, H)
+        h = self.context(x)  # (VB, T, H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
+        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (VB, 4, T, T)
+        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (VN, H)
+        features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (VN, H)
+        return by_view(features, views)

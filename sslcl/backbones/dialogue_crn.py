@@ -1,15 +1,22 @@
 """DialogueCRN: reasoning steps over the memory of the situation and of each speaker."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import ModalitySum, masked_softmax, run_packed
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._parts import (
+    ModalitySum,
+    bidirectional,
+    by_view,
+    masked_softmax,
+    repeated,
+)
+from sslcl.backbones._recurrence import run_recurrent
+from sslcl.data.types import Batch, View
 
 
 class DialogueCRNOptions(BaseModel):
@@ -62,7 +69,7 @@ class Reasoner(nn.Module):
         return query
 
 
-def run_by_speaker(rnn: nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
+def run_by_speaker(rnn: nn.GRU | nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
     """Run a network over the utterances of each participant alone, as if nobody else had spoken.
 
     Args:
@@ -79,7 +86,7 @@ def run_by_speaker(rnn: nn.LSTM, x: Tensor, speaks: Tensor) -> Tensor:
     # A participant who is silent has one row of somebody else's, which nobody reads below.
     counts = own.sum(dim=-1).clamp(min=1)  # (B, P)
     streams = x[rows, order].flatten(0, 1)  # (B P, T, D)
-    states = run_packed(rnn, streams, counts.flatten().cpu())  # (B P, T, E)
+    states = run_recurrent(rnn, streams, counts.flatten().cpu())  # (B P, T, E)
     back = order.argsort(dim=-1)[..., None].expand(-1, -1, -1, states.shape[-1])  # (B, P, T, E)
     in_place = states.view(*own.shape, -1).gather(2, back)  # (B, P, T, E)
     return (in_place * own[..., None]).sum(dim=1)  # (B, T, E)
@@ -109,56 +116,38 @@ class DialogueCRN(Backbone):
     published = {"IEMOCAP": 66.20, "MELD": 58.39}
     differs = "sequences are packed; one linear layer brings the feature to the common width"
     Options = DialogueCRNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2],
-        "backbone_options.situation_steps": [0, 1, 2, 3],
-        "backbone_options.speaker_steps": [0, 1, 2, 4],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: DialogueCRNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[DialogueCRNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.fuse = ModalitySum(widths, hidden_size)
         self.situation, self.party = (
-            nn.LSTM(
-                hidden_size,
-                hidden_size,
-                options.layers,
-                batch_first=True,
-                bidirectional=True,
-                dropout=dropout if options.layers > 1 else 0.0,
-            )
+            bidirectional(nn.LSTM, hidden_size, hidden_size, shape.options.layers, dropout)
             for _ in range(2)
         )
         self.query = nn.Linear(2 * hidden_size, 4 * hidden_size)
-        steps = (options.speaker_steps, options.situation_steps)
+        steps = (shape.options.speaker_steps, shape.options.situation_steps)
         self.reasoners = nn.ModuleList(Reasoner(2 * hidden_size, k) for k in steps)
         self.out = nn.Linear(8 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
-        speaks = one_hot(batch.speakers, self.speakers).bool() & batch.mask[..., None]  # (B, T, P)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        speaks = one_hot(batch.speakers, self.speakers).bool() & batch.mask[..., None]  # (VB, T, P)
         memories = (
-            run_by_speaker(self.party, x, speaks),  # (B, T, 2H)
-            run_packed(self.situation, x, batch.lengths),  # (B, T, 2H)
+            run_by_speaker(self.party, x, speaks),  # (VB, T, 2H)
+            run_recurrent(self.situation, x, batch.lengths),  # (VB, T, 2H)
         )
         thoughts = []
         for reason, memory in zip(self.reasoners, memories, strict=True):
-            query = self.query(memory)  # (B, T, 4H)
-            thoughts.append(reason(query, memory, batch.mask))  # (B, T, 4H)
-        joined = torch.cat(thoughts, dim=-1)[batch.mask]  # (N, 8H)
-        features: Tensor = self.drop(self.out(joined).relu())  # (N, H)
-        return features
+            query = self.query(memory)  # (VB, T, 4H)
+            thoughts.append(reason(query, memory, batch.mask))  # (VB, T, 4H)
+        joined = torch.cat(thoughts, dim=-1)[batch.mask]  # (VN, 8H)
+        features: Tensor = self.drop(self.out(joined).relu())  # (VN, H)
+        return by_view(features, views)

@@ -1,22 +1,25 @@
 """DialogueGCN: a graph over the utterances, with relations by speaker and direction."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    bidirectional,
+    by_view,
     masked_softmax,
-    run_packed,
+    repeated,
     speaker_relations,
     window_edges,
 )
-from sslcl.data.types import Batch
+from sslcl.backbones._recurrence import run_recurrent
+from sslcl.data.types import Batch, View
 
 POSITIONS = 110
 """Positions of an utterance that :class:`PositionAttention` tells apart."""
@@ -131,52 +134,35 @@ class DialogueGCN(Backbone):
         "4 relations instead of one for each ordered pair of participants; GRU, packed"
     )
     Options = DialogueGCNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2],
-        "backbone_options.window_past": [4, 10, 20],
-        "backbone_options.window_future": [0, 4, 10],
-        "backbone_options.edges": ["content", "position"],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: DialogueGCNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[DialogueGCNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.past, self.future = options.window_past, options.window_future
+        self.past, self.future = shape.options.window_past, shape.options.window_future
         self.fuse = ModalitySum(widths, hidden_size)
-        self.context = nn.GRU(
-            hidden_size,
-            hidden_size,
-            options.layers,
-            batch_first=True,
-            bidirectional=True,
-            dropout=dropout if options.layers > 1 else 0.0,
+        self.context = bidirectional(
+            nn.GRU, hidden_size, hidden_size, shape.options.layers, dropout
         )
         self.edge_attention: EdgeAttention | PositionAttention = EdgeAttention(2 * hidden_size)
         self.relational = RelationalConv(2 * hidden_size, hidden_size, relations=4)
         self.graph = GraphConv(hidden_size)
         self.out = nn.Linear(3 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
-        if options.edges == "position":  # last, so that all other weights are drawn alike
+        if shape.options.edges == "position":  # last, so that all other weights are drawn alike
             self.edge_attention = PositionAttention(2 * hidden_size)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
-        h = run_packed(self.context, x, batch.lengths)  # (B, T, 2H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
-        weights = self.edge_attention(h, edges)  # (B, T, T)
-        weights = weights[:, None] * speaker_relations(batch.speakers)  # (B, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)  # (B, T, H)
-        joined = torch.cat([h, z], dim=-1)[batch.mask]  # (N, 3H)
-        features: Tensor = self.drop(self.out(joined).relu())  # (N, H)
-        return features
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        h = run_recurrent(self.context, x, batch.lengths)  # (VB, T, 2H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
+        weights = self.edge_attention(h, edges)  # (VB, T, T)
+        weights = weights[:, None] * speaker_relations(batch.speakers)  # (VB, 4, T, T)
+        z = self.graph(self.relational(h, weights), edges)  # (VB, T, H)
+        joined = torch.cat([h, z], dim=-1)[batch.mask]  # (VN, 3H)
+        features: Tensor = self.drop(self.out(joined).relu())  # (VN, H)
+        return by_view(features, views)

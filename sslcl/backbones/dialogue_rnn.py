@@ -1,6 +1,6 @@
 """DialogueRNN: one state for the dialogue, one for each participant, one for the emotion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Literal
 
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import General2Attention, ModalitySum
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
+from sslcl.data.types import Batch, View
 
 DIRECTIONS = 2
 
@@ -262,47 +262,35 @@ class DialogueRNN(Backbone):
         "both directions run in one loop"
     )
     Options = DialogueRNNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.recurrent_dropout": [0.0, 0.1, 0.3],
-        "backbone_options.attention": ["none", "general2"],
-        "backbone_options.memory_attention": ["general", "simple"],
-        "backbone_options.active_listener": [False, True],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: DialogueRNNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[DialogueRNNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.fuse = ModalitySum(widths, hidden_size)
         self.cells = DialogueCells(
-            DIRECTIONS, hidden_size, options.recurrent_dropout, options.memory_attention
+            DIRECTIONS, hidden_size, shape.options.recurrent_dropout, shape.options.memory_attention
         )
-        attends = options.attention == "general2"
+        attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
-        if options.active_listener:  # last, so that all other weights are drawn as without it
+        if shape.options.active_listener:  # last, so that all other weights are drawn as without it
             self.cells.listener = Listener(DIRECTIONS, hidden_size)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        u = self.fuse(batch, view)  # (B, T, H)
-        speaks = one_hot(batch.speakers, self.speakers).to(u.dtype)  # (B, T, P)
-        order = both_orders(batch.mask)  # (2, B, T)
-        e = self.cells(reorder(u[None], order), reorder(speaks[None], order))  # (2, B, T, H)
-        forwards, backwards = reorder(e, order)  # (B, T, H) each
-        joined = self.drop(torch.cat([forwards, backwards], dim=-1))  # (B, T, 2H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        u = self.fuse(batch, views)  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        speaks = one_hot(batch.speakers, self.speakers).to(u.dtype)  # (VB, T, P)
+        order = both_orders(batch.mask)  # (2, VB, T)
+        e = self.cells(reorder(u[None], order), reorder(speaks[None], order))  # (2, VB, T, H)
+        forwards, backwards = reorder(e, order)  # (VB, T, H) each
+        joined = self.drop(torch.cat([forwards, backwards], dim=-1))  # (VB, T, 2H)
         if self.attention is not None:
-            joined = self.attention(joined, batch.mask)  # (B, T, 2H)
-        features: Tensor = self.drop(self.out(joined[batch.mask]).relu())  # (N, H)
-        return features
+            joined = self.attention(joined, batch.mask)  # (VB, T, 2H)
+        features: Tensor = self.drop(self.out(joined[batch.mask]).relu())  # (VN, H)
+        return by_view(features, views)

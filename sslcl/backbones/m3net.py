@@ -1,15 +1,16 @@
 """M3Net: a hypergraph for what utterances share, a signed graph for where they differ."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import present, run_packed
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum, beside
+from sslcl.backbones._parts import bidirectional, masked_softmax
+from sslcl.data.types import Batch, View
 
 
 class M3NetOptions(BaseModel):
@@ -54,25 +55,28 @@ class Hypergraph(nn.Module):
         self.utterance_weight = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(layers, width))
 
-    def forward(self, x: Tensor, mask: Tensor, which: list[int]) -> Tensor:
-        """Nodes after all layers, ``(B, M, T, D)``.
+    def forward(self, x: Tensor, mask: Tensor, streams: Streams) -> Tensor:
+        """Nodes after all layers, ``(B, P, T, D)``.
 
         Args:
-            x: ``(B, M, T, D)`` nodes.
+            x: ``(B, P, T, D)`` nodes.
             mask: ``(B, T)`` bool, true at utterances.
-            which: the place of each of the ``M`` present modalities among all.
+            streams: which modality of which view each of the ``P`` streams is.
         """
-        node = self.node_weight[which].softmax(dim=0)[:, None, None]  # (M, 1, 1)
+        which = list(streams.modalities)
+        scores = self.node_weight[which].expand(len(which), -1)  # (P, P)
+        node = masked_softmax(scores, streams.together(x.device))  # (P, P)
         # w_m / (w_m + w_0) for weights that are exponentials.
-        share = torch.sigmoid(self.modality_weight[which] - self.utterance_weight)  # (M)
-        share = share[:, None, None]  # (M, 1, 1)
-        valid = mask[:, None, :, None].to(x.dtype)  # (B, 1, T, 1)
-        mean = valid / valid.sum(dim=2, keepdim=True)  # (B, 1, T, 1)
+        share = torch.sigmoid(self.modality_weight[which] - self.utterance_weight)  # (P)
+        share = share[:, None, None]  # (P, 1, 1)
+        mean = mask / mask.sum(dim=1, keepdim=True)  # (B, T)
+        mean = mean[:, None, None].to(x.dtype)  # (B, 1, 1, T)
+        mixed = ((1 - share[..., 0]) * node).to(x.dtype)  # (P, P)
         for bias in self.bias:
-            of_modality = (mean * x).sum(dim=2, keepdim=True)  # (B, M, 1, D)
-            of_utterance = (node * x).sum(dim=1, keepdim=True)  # (B, 1, T, D)
-            x = F.leaky_relu(share * of_modality + (1 - share) * of_utterance + bias)
-        return x  # (B, M, T, D)
+            of_modality = mean @ x  # (B, P, 1, D)
+            of_utterance = (mixed @ x.flatten(2)).view_as(x)  # (B, P, T, D)
+            x = F.leaky_relu(of_utterance + (share * of_modality + bias))  # (B, P, T, D)
+        return x
 
 
 class HighFrequencyConv(nn.Module):
@@ -94,22 +98,24 @@ class HighFrequencyConv(nn.Module):
         self.own = nn.Linear(width, 1)
         self.other = nn.Linear(width, 1, bias=False)
 
-    def forward(self, h: Tensor, mask: Tensor) -> Tensor:
-        """``(B, M, T, D)`` from nodes ``(B, M, T, D)`` and the mask of utterances ``(B, T)``."""
-        modalities, length = h.shape[1:3]
-        own, other = self.own(h), self.other(h)  # (B, M, T, 1) each
-        pairs = (mask[:, None, :] & _others(length, h.device))[:, None]  # (B, 1, T, T)
-        within = torch.tanh(own + other.mT) * pairs  # (B, M, T, T)
-        own, other = own.transpose(1, 2), other.transpose(1, 2)  # (B, T, M, 1) each
-        across = torch.tanh(own + other.mT) * _others(modalities, h.device)  # (B, T, M, M)
-        received = within @ h + (across @ h.transpose(1, 2)).transpose(1, 2)  # (B, M, T, D)
-        degree = (mask.sum(dim=1) + modalities - 2).clamp(min=1)  # (B)
-        return h + received / degree[:, None, None, None]
+    def forward(self, h: Tensor, mask: Tensor, streams: Streams) -> Tensor:
+        """Nodes after the layer, ``(B, P, T, D)``.
 
-
-def _others(size: int, device: torch.device) -> Tensor:
-    """``(size, size)`` bool, false on the diagonal."""
-    return ~torch.eye(size, dtype=torch.bool, device=device)
+        Args:
+            h: ``(B, P, T, D)`` nodes.
+            mask: ``(B, T)`` bool, true at utterances.
+            streams: which modality of which view each of the ``P`` streams is.
+        """
+        linked = streams.linked(h.device)  # (P, P)
+        degree = mask.sum(dim=1)[:, None] - 1 + linked.sum(dim=1)  # (B, P)
+        scale = 1 / degree.clamp(min=1)[..., None, None]  # (B, P, 1, 1)
+        own, other = self.own(h), self.other(h)  # (B, P, T, 1) each
+        itself = torch.eye(h.shape[2], dtype=torch.bool, device=h.device)  # (T, T)
+        pairs = (mask[:, None, :] & ~itself)[:, None] * scale  # (B, P, T, T)
+        within = torch.tanh(own + other.mT) * pairs  # (B, P, T, T)
+        own, other = own.transpose(1, 2), other.transpose(1, 2)  # (B, T, P, 1) each
+        across = torch.tanh(own + other.mT) * (linked * scale[..., 0].mT[..., None])
+        return h + within.to(h.dtype) @ h + beside(across, h)
 
 
 class M3Net(Backbone):
@@ -149,62 +155,34 @@ class M3Net(Backbone):
         "node features brought to one width"
     )
     Options = M3NetOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.hypergraph_layers": [1, 2, 3],
-        "backbone_options.frequency_layers": [1, 2, 4],
-    }
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: M3NetOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[M3NetOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.anchor = "text" if "text" in widths else self.modalities[0]
         node = 2 * hidden_size
-        self.project = nn.ModuleDict({name: nn.Linear(n, node) for name, n in widths.items()})
-        self.context = nn.GRU(
-            node,
-            hidden_size,
-            options.context_layers,
-            batch_first=True,
-            bidirectional=True,
-            dropout=dropout if options.context_layers > 1 else 0.0,
-        )
-        self.speaker = nn.Embedding(speakers, node)
+        context = bidirectional(nn.GRU, node, hidden_size, shape.options.context_layers, dropout)
+        self.nodes = ModalityNodes(widths, node, context, dropout, drops_all=True)
+        self.speaker = nn.Embedding(shape.speakers, node)
         self.enter = nn.Linear(node, hidden_size)
-        self.hypergraph = Hypergraph(len(widths), hidden_size, options.hypergraph_layers)
+        self.hypergraph = Hypergraph(len(widths), hidden_size, shape.options.hypergraph_layers)
         self.frequency = nn.ModuleList(
-            HighFrequencyConv(hidden_size) for _ in range(options.frequency_layers)
+            HighFrequencyConv(hidden_size) for _ in range(shape.options.frequency_layers)
         )
-        self.out = nn.ModuleDict({name: nn.Linear(2 * hidden_size, hidden_size) for name in widths})
+        self.out = StreamSum(self.modalities, 2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
-        x = torch.stack([self._nodes(batch, name) for name in names], dim=1)  # (B, M, T, 2H)
-        z = y = self.enter(x)  # (B, M, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        streams = Streams.of(views, self.modalities)
+        _, x = self.nodes(batch, streams.names)  # (B, M, T, 2H)
+        y = self.enter(x + self.speaker(batch.speakers)[:, None])  # (B, M, T, H)
+        z = y = streams.split(y)  # (B, P, T, H)
         for layer in self.frequency:
-            z = layer(z, batch.mask)  # (B, M, T, H)
-        which = [self.modalities.index(name) for name in names]
-        joined = torch.cat([self.hypergraph(y, batch.mask, which), z], dim=-1)  # (B, M, T, 2H)
-        terms = [self.out[name](joined[:, m]) for m, name in enumerate(names)]  # (B, T, H) each
-        features: Tensor = self.drop(torch.stack(terms).sum(dim=0)[batch.mask].relu())  # (N, H)
+            z = layer(z, batch.mask, streams)  # (B, P, T, H)
+        joined = torch.cat([self.hypergraph(y, batch.mask, streams), z], dim=-1)  # (B, P, T, 2H)
+        features: Tensor = self.drop(self.out(joined, streams, batch.mask).relu())  # (V, N, H)
         return features
-
-    def _nodes(self, batch: Batch, name: str) -> Tensor:
-        x = self.drop(self.project[name](batch.features[name]))  # (B, T, 2H)
-        if name == self.anchor:
-            x = run_packed(self.context, x, batch.lengths)  # (B, T, 2H)
-        nodes: Tensor = x + self.speaker(batch.speakers)  # (B, T, 2H)
-        return nodes

@@ -1,18 +1,19 @@
 """MM-DFN: the graph of MMGCN, with a memory that decides at each depth what to pass on."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import present, run_packed
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum
+from sslcl.backbones._parts import bidirectional
 from sslcl.backbones.dialogue_crn import run_by_speaker
 from sslcl.backbones.mmgcn import Edges, similarity_edges
-from sslcl.data.types import Batch
+from sslcl.data.types import Batch, View
 
 ALPHA = 0.2
 """Share of the first layer's state in every layer."""
@@ -59,19 +60,19 @@ class DynamicFusion(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
-        """``(B, M, T, E)`` from nodes ``(B, M, T, D)``."""
-        first = torch.relu(self.input(self.drop(x)))  # (B, M, T, E)
-        q: Tensor = self.drop(first)  # (B, M, T, E)
-        u = cell = torch.zeros_like(q)  # (B, M, T, E)
+        """``(B, P, T, E)`` for the streams of the edges, from nodes ``(B, M, T, D)``."""
+        first = edges.streams.split(torch.relu(self.input(self.drop(x))))  # (B, P, T, E)
+        q: Tensor = self.drop(first)  # (B, P, T, E)
+        u = cell = torch.zeros_like(q)  # (B, P, T, E)
         for depth, learned in enumerate(self.maps, start=1):
-            i, f, g, o = self.gates(torch.cat([q, u], dim=-1)).chunk(4, dim=-1)  # (B, M, T, E) each
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()  # (B, M, T, E)
-            u = o.sigmoid() * cell.tanh()  # (B, M, T, E)
+            i, f, g, o = self.gates(torch.cat([q, u], dim=-1)).chunk(4, dim=-1)  # (B, P, T, E) each
+            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()  # (B, P, T, E)
+            u = o.sigmoid() * cell.tanh()  # (B, P, T, E)
             theta = math.log(LAMBDA / depth + 1)
-            spread = edges.spread(u)  # (B, M, T, E)
-            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, M, T, E)
-            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, M, T, E)
-            q = q + self.drop(torch.relu(theta * mapped + (1 - theta) * plain))  # (B, M, T, E)
+            spread = edges.spread(u)  # (B, P, T, E)
+            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, P, T, E)
+            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, P, T, E)
+            q = q + self.drop(torch.relu(theta * mapped + (1 - theta) * plain))  # (B, P, T, E)
         return q
 
 
@@ -106,65 +107,41 @@ class MMDFN(Backbone):
         "residual and memory always on; node features brought to one width"
     )
     Options = MMDFNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.layers": [4, 8, 16, 32],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MMDFNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MMDFNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
-        self.anchor = "text" if "text" in widths else self.modalities[0]
+        self.speakers = shape.speakers
         node = 2 * hidden_size
-        self.project = nn.ModuleDict({name: nn.Linear(n, node) for name, n in widths.items()})
-        self.context, self.party = (
-            nn.GRU(
-                node,
-                hidden_size,
-                options.context_layers,
-                batch_first=True,
-                bidirectional=True,
-                dropout=dropout if options.context_layers > 1 else 0.0,
-            )
+        context, self.party = (
+            bidirectional(nn.GRU, node, hidden_size, shape.options.context_layers, dropout)
             for _ in range(2)
         )
+        self.nodes = ModalityNodes(widths, node, context, dropout, drops_all=True)
         self.party_weight = nn.Parameter(torch.ones(len(widths)))
-        self.graph = DynamicFusion(node, hidden_size, options.layers, dropout)
-        self.out = nn.ModuleDict({name: nn.Linear(3 * hidden_size, hidden_size) for name in widths})
+        self.graph = DynamicFusion(node, hidden_size, shape.options.layers, dropout)
+        self.out = StreamSum(self.modalities, 3 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
-        x = self._nodes(batch, names)  # (B, M, T, 2H)
-        h = self.graph(x, similarity_edges(x, batch.mask))  # (B, M, T, H)
-        joined = torch.cat([x, h], dim=-1)  # (B, M, T, 3H)
-        terms = [self.out[name](joined[:, m]) for m, name in enumerate(names)]  # (B, T, H) each
-        features: Tensor = self.drop(torch.stack(terms).sum(dim=0)[batch.mask].relu())  # (N, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        streams = Streams.of(views, self.modalities)
+        x = self._nodes(batch, streams.names)  # (B, M, T, 2H)
+        h = self.graph(x, similarity_edges(x, batch.mask, streams))  # (B, P, T, H)
+        joined = torch.cat([streams.split(x), h], dim=-1)  # (B, P, T, 3H)
+        features: Tensor = self.drop(self.out(joined, streams, batch.mask).relu())  # (V, N, H)
         return features
 
     def _nodes(self, batch: Batch, names: tuple[str, ...]) -> Tensor:
         """``(B, M, T, 2H)`` for the ``M`` modalities of ``names``."""
-        y = {name: self.drop(self.project[name](batch.features[name])) for name in names}
-        context = {**y}
-        if self.anchor in y:
-            context[self.anchor] = run_packed(self.context, y[self.anchor], batch.lengths)
+        y, nodes = self.nodes(batch, names)  # (B, M, T, 2H) each
         speaks = one_hot(batch.speakers, self.speakers) > 0  # (B, T, P)
         speaks = speaks & batch.mask[..., None]  # (B, T, P)
-        speaks = speaks.repeat_interleave(len(names), dim=0)  # (B M, T, P)
-        streams = torch.stack([y[name] for name in names], dim=1)  # (B, M, T, 2H)
-        own = run_by_speaker(self.party, streams.flatten(0, 1), speaks)  # type: ignore[arg-type]
+        speaks = speaks.repeat_interleave(len(names), dim=0)  # (BM, T, P)
+        own = run_by_speaker(self.party, y.flatten(0, 1), speaks)  # (BM, T, 2H)
         share = self.party_weight[[self.modalities.index(name) for name in names]]  # (M)
-        own = share[:, None, None] * own.view_as(streams)  # (B, M, T, 2H)
-        return torch.stack([context[name] for name in names], dim=1) + own
+        x: Tensor = nodes + share[:, None, None] * own.view_as(y)  # (B, M, T, 2H)
+        return x

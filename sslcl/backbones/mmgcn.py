@@ -1,7 +1,7 @@
 """MMGCN: one graph over all utterances in all modalities, convolved deeply."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import present, run_packed
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum, beside
+from sslcl.backbones._parts import bidirectional
+from sslcl.data.types import Batch, View
 
 ALPHA = 0.1
 """Share of the first layer's state in every layer."""
@@ -32,25 +33,27 @@ class MMGCNOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Edges:
-    """The normalised adjacency D^-1/2 A D^-1/2 of a graph over ``M`` modalities, in its two parts.
+    """The normalised adjacency D^-1/2 A D^-1/2 of the graphs of all views, in its two parts.
 
     The assembled matrix would have ``(M T)^2`` entries a conversation, most of them zero.
 
     Args:
-        within: ``(B, M, T, T)`` between the utterances of one modality.
-        across: ``(B, T, M, M)`` between the modalities of one utterance, zero on the diagonal.
+        within: ``(B, P, T, T)`` between the utterances of one stream.
+        across: ``(B, T, P, P)`` between the modalities of one utterance in one view, zero
+            elsewhere.
+        streams: which modality of which view each of the ``P`` streams is.
     """
 
     within: Tensor
     across: Tensor
+    streams: Streams
 
     def spread(self, h: Tensor) -> Tensor:
-        """The product of the adjacency and the nodes ``(B, M, T, D)``, of the same shape."""
-        across = self.across.to(h.dtype) @ h.transpose(1, 2)  # (B, T, M, D)
-        return self.within.to(h.dtype) @ h + across.transpose(1, 2)  # (B, M, T, D)
+        """The product of the adjacency and the nodes ``(B, P, T, D)``, of the same shape."""
+        return self.within.to(h.dtype) @ h + beside(self.across, h)  # (B, P, T, D)
 
 
-def similarity_edges(x: Tensor, mask: Tensor) -> Edges:
+def similarity_edges(x: Tensor, mask: Tensor, streams: Streams) -> Edges:
     """Edges weighted by angle, w(x, y) = 1 - acos(0.99999 cos(x, y)) / pi.
 
     There is an edge between all utterances of a conversation within a modality, and between all
@@ -61,20 +64,23 @@ def similarity_edges(x: Tensor, mask: Tensor) -> Edges:
     Args:
         x: ``(B, M, T, D)`` nodes.
         mask: ``(B, T)`` bool, true at utterances.
+        streams: the streams that have these nodes.
     """
     # In bfloat16 the 0.99999 is 1, where the gradient of acos is infinite.
     with torch.autocast(x.device.type, enabled=False):
         unit = F.normalize(x.float(), dim=-1, eps=1e-6)  # (B, M, T, D)
-        beside = unit.transpose(1, 2)  # (B, T, M, D)
+        at_once = unit.transpose(1, 2)  # (B, T, M, D)
         pairs = (mask[:, :, None] & mask[:, None, :])[:, None]  # (B, 1, T, T)
-        others = ~torch.eye(x.shape[1], dtype=torch.bool, device=x.device)  # (M, M)
         within = _angular(unit @ unit.mT) * pairs  # (B, M, T, T)
-        across = _angular(beside @ beside.mT) * (others & mask[..., None, None])  # (B, T, M, M)
-        degree = within.sum(dim=-1) + across.sum(dim=-1).mT  # (B, M, T)
-        scale = degree.clamp(min=1e-6).rsqrt()  # (B, M, T)
+        across = _angular(at_once @ at_once.mT)  # (B, T, M, M)
+        across = streams.split(streams.split(across, dim=2), dim=3)  # (B, T, P, P)
+        across = across * (streams.linked(x.device) & mask[..., None, None])  # (B, T, P, P)
+        degree = streams.split(within.sum(dim=-1)) + across.sum(dim=-1).mT  # (B, P, T)
+        scale = degree.clamp(min=1e-6).rsqrt()  # (B, P, T)
         return Edges(
-            within * scale[..., :, None] * scale[..., None, :],
+            streams.split(within) * scale[..., :, None] * scale[..., None, :],
             across * scale.mT[..., :, None] * scale.mT[..., None, :],
+            streams,
         )
 
 
@@ -105,14 +111,14 @@ class DeepGraph(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
-        """``(B, M, T, E)`` from nodes ``(B, M, T, D)``."""
-        h = first = torch.relu(self.input(self.drop(x)))  # (B, M, T, E)
+        """``(B, P, T, E)`` for the streams of the edges, from nodes ``(B, M, T, D)``."""
+        h = first = edges.streams.split(torch.relu(self.input(self.drop(x))))  # (B, P, T, E)
         for depth, learned in enumerate(self.maps, start=1):
             theta = math.log(LAMBDA / depth + 1)
-            spread = edges.spread(self.drop(h))  # (B, M, T, E)
-            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, M, T, E)
-            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, M, T, E)
-            h = torch.relu(theta * mapped + (1 - theta) * plain)  # (B, M, T, E)
+            spread = edges.spread(self.drop(h))  # (B, P, T, E)
+            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, P, T, E)
+            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, P, T, E)
+            h = torch.relu(theta * mapped + (1 - theta) * plain)  # (B, P, T, E)
         return h
 
 
@@ -144,54 +150,28 @@ class MMGCN(Backbone):
         "4 graph layers by default, 64 are hard-coded in the released code"
     )
     Options = MMGCNOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.context_layers": [1, 2],
-        "backbone_options.layers": [2, 4, 8, 16],
-    }
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MMGCNOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MMGCNOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.anchor = "text" if "text" in widths else self.modalities[0]
         node = 2 * hidden_size
-        self.project = nn.ModuleDict({name: nn.Linear(n, node) for name, n in widths.items()})
-        self.context = nn.LSTM(
-            node,
-            hidden_size,
-            options.context_layers,
-            batch_first=True,
-            bidirectional=True,
-            dropout=dropout if options.context_layers > 1 else 0.0,
-        )
-        self.speaker = nn.Embedding(speakers, node)
-        self.graph = DeepGraph(node, hidden_size, options.layers, dropout)
-        self.out = nn.ModuleDict({name: nn.Linear(3 * hidden_size, hidden_size) for name in widths})
+        context = bidirectional(nn.LSTM, node, hidden_size, shape.options.context_layers, dropout)
+        self.nodes = ModalityNodes(widths, node, context, dropout, drops_all=False)
+        self.speaker = nn.Embedding(shape.speakers, node)
+        self.graph = DeepGraph(node, hidden_size, shape.options.layers, dropout)
+        self.out = StreamSum(self.modalities, 3 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
-        x = torch.stack([self._nodes(batch, name) for name in names], dim=1)  # (B, M, T, 2H)
-        h = self.graph(x, similarity_edges(x, batch.mask))  # (B, M, T, H)
-        joined = torch.cat([x, h], dim=-1)  # (B, M, T, 3H)
-        terms = [self.out[name](joined[:, m]) for m, name in enumerate(names)]  # (B, T, H) each
-        features: Tensor = self.drop(torch.stack(terms).sum(dim=0)[batch.mask].relu())  # (N, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        streams = Streams.of(views, self.modalities)
+        _, x = self.nodes(batch, streams.names)  # (B, M, T, 2H)
+        x = x + self.speaker(batch.speakers)[:, None]  # (B, M, T, 2H)
+        h = self.graph(x, similarity_edges(x, batch.mask, streams))  # (B, P, T, H)
+        joined = torch.cat([streams.split(x), h], dim=-1)  # (B, P, T, 3H)
+        features: Tensor = self.drop(self.out(joined, streams, batch.mask).relu())  # (V, N, H)
         return features
-
-    def _nodes(self, batch: Batch, name: str) -> Tensor:
-        x = self.project[name](batch.features[name])  # (B, T, 2H)
-        if name == self.anchor:
-            x = run_packed(self.context, self.drop(x), batch.lengths)  # (B, T, 2H)
-        nodes: Tensor = x + self.speaker(batch.speakers)  # (B, T, 2H)
-        return nodes

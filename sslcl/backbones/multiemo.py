@@ -1,6 +1,6 @@
 """MultiEMO: each modality is rewritten by attention over the others, layer after layer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import one_hot
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._attention import CrossAttention
-from sslcl.backbones._parts import present
+from sslcl.backbones._parts import present, total, union
 from sslcl.backbones.dialogue_rnn import DIRECTIONS, DialogueCells, both_orders, reorder
 from sslcl.backbones.transformer import check_heads
-from sslcl.data.types import Batch
+from sslcl.data.types import Batch, View
 
 BRANCH_SCALE = 0.1
 """Factor on the first weights of what is added to a modality. Without it the norms after each sum
@@ -63,19 +63,30 @@ class MultiAttnLayer(nn.Module):
             with torch.no_grad():
                 branch.weight.mul_(BRANCH_SCALE)
 
-    def forward(self, q: Tensor, contexts: Mapping[str, Tensor], mask: Tensor) -> Tensor:
-        """``(B, T, D)`` from ``(B, T, D)``.
+    def forward(
+        self,
+        q: Tensor,
+        contexts: Mapping[str, Tensor],
+        views: Sequence[Collection[str]],
+        mask: Tensor,
+    ) -> Tensor:
+        """``(V, B, T, D)`` from ``(V, B, T, D)``.
 
         Args:
-            q: ``(B, T, D)``, the modality as it is so far.
-            contexts: the present modalities, ``(B, T, D)`` each; its own is not read.
+            q: ``(V, B, T, D)``, the modality in each view as it is so far.
+            contexts: the modalities that some view has, ``(B, T, D)`` each; its own is not read.
+            views: the modalities of each of the ``V`` views.
             mask: ``(B, T)`` bool, true at utterances.
         """
         for source, attention in self.attention.items():
-            if source in contexts:
-                heard = self.drop(attention(q, contexts[source], mask))  # (B, T, D)
-                q = self.attention_norm[source](q + heard)  # (B, T, D)
-        out: Tensor = self.feed_norm(q + self.drop(self.down(self.up(q).relu())))  # (B, T, D)
+            there = [v for v, names in enumerate(views) if source in names]
+            if there:
+                asking = q if len(there) == len(views) else q[there]  # (V', B, T, D)
+                heard = self.drop(attention(asking, contexts[source], mask))  # (V', B, T, D)
+                asking = self.attention_norm[source](asking + heard)  # (V', B, T, D)
+                changed = dict(zip(there, asking.unbind(), strict=True))
+                q = torch.stack([changed.get(v, old) for v, old in enumerate(q.unbind())])
+        out: Tensor = self.feed_norm(q + self.drop(self.down(self.up(q).relu())))  # (V, B, T, D)
         return out
 
 
@@ -114,25 +125,14 @@ class MultiEMO(Backbone):
         "smaller initial weights of what each layer adds"
     )
     Options = MultiEMOOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2, 4, 6],
-        "backbone_options.heads": [1, 2, 4],
-    }
     uses_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: MultiEMOOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[MultiEMOOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
-        self.speakers = speakers
+        self.speakers = shape.speakers
         self.project = nn.ModuleDict({m: nn.Linear(n, hidden_size) for m, n in widths.items()})
         self.cells = DialogueCells(DIRECTIONS * len(widths), hidden_size, dropout=0.0)
         self.context = nn.ModuleDict({m: nn.Linear(2 * hidden_size, hidden_size) for m in widths})
@@ -140,9 +140,12 @@ class MultiEMO(Backbone):
             {
                 target: nn.ModuleList(
                     MultiAttnLayer(
-                        [m for m in widths if m != target], hidden_size, options.heads, dropout
+                        [m for m in widths if m != target],
+                        hidden_size,
+                        shape.options.heads,
+                        dropout,
                     )
-                    for _ in range(options.layers)
+                    for _ in range(shape.options.layers)
                 )
                 for target in widths
             }
@@ -158,18 +161,20 @@ class MultiEMO(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
-        contexts = self._contexts(batch, names)
-        terms = []
-        for name in names:
-            q = contexts[name]  # (B, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        chosen = [present(view, self.modalities) for view in views]
+        contexts = self._contexts(batch, union(chosen))
+        terms: list[list[Tensor]] = [[] for _ in chosen]
+        for name in union(chosen):
+            there = [v for v, names in enumerate(chosen) if name in names]
+            q = contexts[name].expand(len(there), -1, -1, -1)  # (V, B, T, H)
             layers: nn.ModuleList = self.attention[name]  # type: ignore[assignment]
             for layer in layers:
-                q = layer(q, contexts, batch.mask)  # (B, T, H)
-            terms.append(self.out[name](q[batch.mask]))  # (N, H)
-        return torch.stack(terms).sum(dim=0) + self.out_bias  # (N, H)
+                q = layer(q, contexts, [chosen[v] for v in there], batch.mask)  # (V, B, T, H)
+            for v, term in zip(there, self.out[name](q[:, batch.mask]), strict=True):
+                terms[v].append(term)  # (N, H)
+        return torch.stack([total(of_view) for of_view in terms]) + self.out_bias  # (V, N, H)
 
     def _contexts(self, batch: Batch, names: tuple[str, ...]) -> dict[str, Tensor]:
         """``(B, T, H)`` for each of the ``M`` modalities of ``names``, read both ways at once."""

@@ -1,14 +1,21 @@
 """Contextual recurrent network: the utterance in the light of what came before and after it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import General2Attention, ModalitySum, run_packed
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._parts import (
+    General2Attention,
+    ModalitySum,
+    bidirectional,
+    by_view,
+    repeated,
+)
+from sslcl.backbones._recurrence import run_recurrent
+from sslcl.data.types import Batch, View
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -47,43 +54,27 @@ class Recurrent(Backbone):
     published = {"IEMOCAP": 56.19, "MELD": 56.32}
     differs = "sequences packed; a projection before the network; one layer of GRU by default"
     Options = RecurrentOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.cell": ["gru", "lstm"],
-        "backbone_options.layers": [1, 2],
-        "backbone_options.attention": ["none", "general2"],
-    }
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: RecurrentOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[RecurrentOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
-        self.context = CELLS[options.cell](
-            hidden_size,
-            hidden_size,
-            options.layers,
-            batch_first=True,
-            bidirectional=True,
-            dropout=dropout if options.layers > 1 else 0.0,
+        self.context = bidirectional(
+            CELLS[shape.options.cell], hidden_size, hidden_size, shape.options.layers, dropout
         )
-        attends = options.attention == "general2"
+        attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, view))  # (B, T, H)
-        h = run_packed(self.context, x, batch.lengths)  # (B, T, 2H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
+        batch = repeated(batch, len(views))
+        h = run_recurrent(self.context, x, batch.lengths)  # (VB, T, 2H)
         if self.attention is not None:
-            h = self.attention(h, batch.mask)  # (B, T, 2H)
-        features: Tensor = self.drop(self.out(h[batch.mask]).relu())  # (N, H)
-        return features
+            h = self.attention(h, batch.mask)  # (VB, T, 2H)
+        features: Tensor = self.drop(self.out(h[batch.mask]).relu())  # (VN, H)
+        return by_view(features, views)

@@ -1,17 +1,17 @@
 """SDT: every modality hears itself and every other, and gates decide what is kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
+from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._attention import CrossAttention
-from sslcl.backbones._parts import present
+from sslcl.backbones._parts import present, total, union
 from sslcl.backbones.transformer import check_heads, sinusoidal_positions
-from sslcl.data.types import Batch
+from sslcl.data.types import Batch, View
 
 
 class SDTOptions(BaseModel):
@@ -110,28 +110,18 @@ class SDT(Backbone):
         "dataset; subsets of modalities leave out the blocks of the others"
     )
     Options = SDTOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.heads": [2, 4, 8],
-    }
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: SDTOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[SDTOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.project = nn.ModuleDict(
             {name: nn.Linear(n, hidden_size, bias=False) for name, n in widths.items()}
         )
-        self.speaker = nn.Embedding(speakers, hidden_size)
+        self.speaker = nn.Embedding(shape.speakers, hidden_size)
         # The released code joins the blocks of a target and maps them with one bias: it stands in
         # the block of the target with itself, which no view is without.
         self.blocks = nn.ModuleDict(
@@ -139,7 +129,7 @@ class SDT(Backbone):
                 target: nn.ModuleDict(
                     {
                         source: GatedBlock(
-                            hidden_size, options.heads, dropout, bias=source == target
+                            hidden_size, shape.options.heads, dropout, bias=source == target
                         )
                         for source in widths
                     }
@@ -155,18 +145,26 @@ class SDT(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        names = present(view, self.modalities)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        chosen = [present(view, self.modalities) for view in views]
         place = self.speaker(batch.speakers)  # (B, T, H)
         place = place + sinusoidal_positions(place.shape[1], place.shape[2], place.device)
-        x = {m: self.drop(self.project[m](batch.features[m]) + place) for m in names}  # (B, T, H)
-        heard = [self._hear(target, x, batch.mask)[batch.mask] for target in names]  # (N, H) each
-        features: Tensor = self.gate(torch.stack(heard))  # (N, H)
-        return features
+        x = {
+            m: self.drop(self.project[m](batch.features[m]) + place)  # (B, T, H)
+            for m in union(chosen)
+        }
+        # A block is the same in every view that has both of its modalities.
+        pairs = dict.fromkeys((t, s) for names in chosen for t in names for s in names)
+        heard = {pair: self._hear(*pair, x, batch.mask) for pair in pairs}  # (N, H) each
+        gated = []
+        for names in chosen:
+            h = [total([heard[target, source] for source in names]) for target in names]
+            gated.append(self.gate(torch.stack(h)))  # (N, H)
+        return torch.stack(gated)
 
-    def _hear(self, target: str, x: Mapping[str, Tensor], mask: Tensor) -> Tensor:
-        """``(B, T, H)``: the target modality in the light of all that are there."""
+    def _hear(self, target: str, source: str, x: Mapping[str, Tensor], mask: Tensor) -> Tensor:
+        """``(N, H)``: the target modality as it hears the source."""
         blocks: nn.ModuleDict = self.blocks[target]  # type: ignore[assignment]
-        shares = [blocks[source](x[target], x[source], mask) for source in x]  # (B, T, H) each
-        return torch.stack(shares).sum(dim=0)
+        heard: Tensor = blocks[source](x[target], x[source], mask)[mask]
+        return heard

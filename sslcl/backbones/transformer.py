@@ -1,16 +1,16 @@
 """Transformer encoder over the utterances of a conversation."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import ModalitySum
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._parts import ModalitySum, by_view, repeated
+from sslcl.data.types import Batch, View
 from sslcl.errors import InputError
 
 
@@ -105,29 +105,19 @@ class Transformer(Backbone):
     source = "Vaswani et al. 2017, arXiv 1706.03762"
     differs = "a plain encoder, pre-norm, with embeddings of speakers; no released code for ERC"
     Options = TransformerOptions
-    search_ranges = {
-        "hidden_size": [32, 64, 128, 256],
-        "dropout": {"low": 0.0, "high": 0.5},
-        "backbone_options.layers": [1, 2, 4],
-        "backbone_options.heads": [1, 2, 4],
-    }
     uses_speakers = True
     names_speakers = True
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: TransformerOptions,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[TransformerOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
-        self.speaker = nn.Embedding(speakers, hidden_size)
+        self.speaker = nn.Embedding(shape.speakers, hidden_size)
         self.blocks = nn.ModuleList(
-            EncoderBlock(hidden_size, options.heads, dropout) for _ in range(options.layers)
+            EncoderBlock(hidden_size, shape.options.heads, dropout)
+            for _ in range(shape.options.layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
         self.drop = nn.Dropout(dropout)
@@ -137,12 +127,13 @@ class Transformer(Backbone):
         """Refuse a hidden size that is no multiple of the number of heads."""
         check_heads(cls.name, hidden_size, options.heads)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, view)  # (B, T, H)
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.fuse(batch, views)  # (VB, T, H)
+        batch = repeated(batch, len(views))
         position = sinusoidal_positions(x.shape[1], x.shape[2], x.device)  # (T, H)
-        x = self.drop(x + position + self.speaker(batch.speakers))  # (B, T, H)
+        x = self.drop(x + position + self.speaker(batch.speakers))  # (VB, T, H)
         for block in self.blocks:
-            x = block(x, batch.mask)  # (B, T, H)
-        features: Tensor = self.norm(x[batch.mask])  # (N, H)
-        return features
+            x = block(x, batch.mask)  # (VB, T, H)
+        features: Tensor = self.norm(x[batch.mask])  # (VN, H)
+        return by_view(features, views)

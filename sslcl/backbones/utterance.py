@@ -1,13 +1,13 @@
 """The floor: every utterance by itself, without its conversation."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from pydantic import BaseModel
 from torch import Tensor, nn
 
-from sslcl.backbones import Backbone, View
-from sslcl.backbones._parts import ModalitySum
-from sslcl.data.types import Batch
+from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._parts import ModalitySum, by_view
+from sslcl.data.types import Batch, View
+from sslcl.validation import NoOptions
 
 
 class Utterance(Backbone):
@@ -20,26 +20,20 @@ class Utterance(Backbone):
     """
 
     name = "utterance"
-    search_ranges = {"hidden_size": [32, 64, 128, 256], "dropout": {"low": 0.0, "high": 0.5}}
     uses_context = False
+    stacks_views = True
 
-    def __init__(
-        self,
-        widths: Mapping[str, int],
-        speakers: int,
-        hidden_size: int,
-        dropout: float,
-        options: BaseModel,
-    ) -> None:
-        super().__init__(widths, speakers, hidden_size, dropout, options)
+    def __init__(self, shape: BackboneShape[NoOptions]) -> None:
+        super().__init__(shape)
+        widths, hidden_size, dropout = shape.widths, shape.hidden_size, shape.dropout
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
         self.hidden = nn.Linear(hidden_size, hidden_size)
         self.drop = nn.Dropout(dropout)
 
-    def features(self, batch: Batch, view: View) -> Tensor:
-        """``(N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, view)[batch.mask]  # (N, H)
-        x = self.drop(x.relu())  # (N, H)
-        features: Tensor = self.drop(self.hidden(x).relu())  # (N, H)
-        return features
+    def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V, N, H)`` features, ``H`` the hidden size."""
+        x = self.fuse(batch, views)[batch.mask.repeat(len(views), 1)]  # (VN, H)
+        x = self.drop(x.relu())  # (VN, H)
+        features: Tensor = self.drop(self.hidden(x).relu())  # (VN, H)
+        return by_view(features, views)

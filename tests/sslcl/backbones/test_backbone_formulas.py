@@ -13,10 +13,10 @@ from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
     masked_softmax,
-    run_packed,
     speaker_relations,
     window_edges,
 )
+from sslcl.backbones._recurrence import run_recurrent
 from sslcl.backbones.dialogue_gcn import (
     POSITIONS,
     DialogueGCN,
@@ -26,6 +26,8 @@ from sslcl.backbones.dialogue_gcn import (
 )
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
+
+from .cases import built
 
 WIDTH = 4
 LENGTHS = (6, 1, 4)
@@ -114,8 +116,7 @@ def test_the_kind_of_edges_leaves_all_other_weights_as_drawn():
     kinds = []
     for kind in ("content", "position"):
         torch.manual_seed(0)
-        options = DialogueGCN.check_options({"edges": kind})
-        kinds.append(DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).state_dict())
+        kinds.append(built(DialogueGCN, {"text": 3}, WIDTH, options={"edges": kind}).state_dict())
     content, position = kinds
     assert content.keys() - position.keys() == {"edge_attention.bilinear.weight"}
     assert position.keys() - content.keys() == {"edge_attention.row.weight"}
@@ -165,12 +166,11 @@ def arriving(model: DialogueGCN, h: Tensor, i: int, past: int, future: int) -> d
 def test_dialogue_gcn_is_its_equations_node_by_node(edges):
     lengths, past, future = (5, 2), 2, 1
     chosen = {"window_past": past, "window_future": future, "layers": 1, "edges": edges}
-    options = DialogueGCN.check_options(chosen)
-    model = DialogueGCN({"text": 3}, 3, WIDTH, 0.0, options).eval()
+    model = built(DialogueGCN, {"text": 3}, WIDTH, options=chosen).eval()
     speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
     x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
     batch = Batch({"text": x}, speakers, speakers, mask_of(lengths), torch.tensor(lengths))
-    found = model.features(batch, frozenset(["text"])).split(lengths)
+    found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         h = model.context(model.fuse.project["text"](x[n : n + 1, :length]))[0][0]
         rows = []
@@ -229,14 +229,14 @@ def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
     batch = Batch({"text": text, "audio": audio}, *[torch.zeros(1, 2)] * 4)
     t, a = fuse.project["text"], fuse.project["audio"]
     joined = torch.cat([text, audio], -1) @ torch.cat([t.weight, a.weight], 1).T
-    close(fuse(batch, frozenset(["text", "audio"])), joined + t.bias + a.bias)
-    close(fuse(batch, frozenset(["audio"])), audio @ a.weight.T + a.bias)
+    close(fuse(batch, [frozenset(["text", "audio"])]), joined + t.bias + a.bias)
+    close(fuse(batch, [frozenset(["audio"])]), audio @ a.weight.T + a.bias)
 
 
 @pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
 def test_a_packed_network_runs_over_each_conversation_alone(cell):
     rnn, x = cell(WIDTH, 3, 2, batch_first=True, bidirectional=True), states()
-    found = run_packed(rnn, x, torch.tensor(LENGTHS))
+    found = run_recurrent(rnn, x, torch.tensor(LENGTHS))
     for n, length in enumerate(LENGTHS):
         close(found[n, :length], rnn(x[n : n + 1, :length])[0][0])
         assert not found[n, length:].any()

@@ -7,6 +7,8 @@ from sslcl.backbones._parts import window_edges
 from sslcl.backbones.cogmen import Cogmen, TransformerConv
 from sslcl.data.types import Batch
 
+from .cases import built
+
 WIDTH = 4
 
 
@@ -37,15 +39,13 @@ def test_graph_attention_is_a_softmax_over_the_window():
 
 def test_cogmen_averages_its_neighbours_by_relation():
     lengths, past, future = (6, 2), 2, 1
-    options = Cogmen.check_options(
-        {"window_past": past, "window_future": future, "layers": 1, "heads": 2}
-    )
-    model = Cogmen({"text": 3}, 3, WIDTH, 0.3, options).eval()
+    options = {"window_past": past, "window_future": future, "layers": 1, "heads": 2}
+    model = built(Cogmen, {"text": 3}, WIDTH, options=options).eval()
     speakers = torch.tensor([[0, 1, 0, 0, 2, 1], [0, 1, 0, 0, 0, 0]])
     mask = torch.arange(6) < torch.tensor(lengths)[:, None]
     x = torch.randn(2, 6, 3)
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor(lengths))
-    found = model.features(batch, frozenset(["text"])).split(lengths)
+    found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         alone = torch.ones(1, length, dtype=torch.bool)
         u = model.blocks[0](model.fuse.project["text"](x[n : n + 1, :length]), alone)

@@ -7,6 +7,8 @@ from torch import nn
 from sslcl.backbones.dialogue_crn import DialogueCRN, Reasoner, run_by_speaker
 from sslcl.data.types import Batch
 
+from .cases import built
+
 WIDTH = 4
 
 
@@ -55,8 +57,8 @@ def test_each_participant_is_perceived_as_if_nobody_else_had_spoken():
 
 
 def test_features_join_the_speakers_and_the_situation():
-    options = DialogueCRN.check_options({"layers": 1, "situation_steps": 2, "speaker_steps": 1})
-    model = DialogueCRN({"text": 3}, 2, WIDTH, 0.3, options).eval()
+    options = {"layers": 1, "situation_steps": 2, "speaker_steps": 1}
+    model = built(DialogueCRN, {"text": 3}, WIDTH, options=options).eval()
     x, speakers = torch.randn(1, 4, 3), torch.tensor([[0, 1, 1, 0]])
     mask = torch.ones(1, 4, dtype=torch.bool)
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor([4]))
@@ -67,5 +69,5 @@ def test_features_join_the_speakers_and_the_situation():
     by_speaker = model.reasoners[0](model.query(party), party, mask)
     by_situation = model.reasoners[1](model.query(situation), situation, mask)
     expected = model.out(torch.cat([by_speaker, by_situation], -1)).relu()[0]
-    found = model.features(batch, frozenset(["text"]))
+    found = model.features(batch, [frozenset(["text"])])[0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)

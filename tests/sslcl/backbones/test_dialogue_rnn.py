@@ -15,6 +15,8 @@ from sslcl.backbones.dialogue_rnn import (
 from sslcl.data.types import Batch
 from sslcl.validation import Scalar
 
+from .cases import built
+
 WIDTH = 4
 
 
@@ -25,7 +27,7 @@ def _seeded() -> None:
 
 def build(**options: Scalar) -> DialogueRNN:
     torch.manual_seed(0)
-    return DialogueRNN({"text": 3}, 3, WIDTH, 0.3, DialogueRNN.check_options(options))
+    return built(DialogueRNN, {"text": 3}, WIDTH, options=options)
 
 
 def torch_cell(cells: GRUCells, k: int, *known: Tensor) -> nn.GRUCell:
@@ -87,7 +89,7 @@ def test_dialogue_rnn_is_its_recurrence_in_both_directions(memory_attention, act
     speakers = torch.tensor([s + [0] * (6 - len(s)) for s in talk])
     mask = torch.arange(6) < torch.tensor(lengths)[:, None]
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor(lengths))
-    found = model.features(batch, frozenset(["text"])).split(lengths)
+    found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         u = model.fuse.project["text"](x[n, :length])
         forwards = emotion_states(model, 0, u, talk[n])
@@ -123,9 +125,9 @@ def test_a_participant_who_only_listened_starts_from_what_was_heard():
     x, mask = torch.randn(1, 3, 3), torch.ones(1, 3, dtype=torch.bool)
     speakers = torch.tensor([[0, 0, 1]])
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor([3]))
-    heard = model.features(batch, frozenset(["text"]))
+    heard = model.features(batch, [frozenset(["text"])])[0]
     model.cells.listener = None
-    silent = model.features(batch, frozenset(["text"]))
+    silent = model.features(batch, [frozenset(["text"])])[0]
     assert not torch.allclose(heard[2], silent[2], atol=1e-4)
 
 

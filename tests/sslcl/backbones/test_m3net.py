@@ -7,8 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
+from sslcl.backbones._graphs import Streams
 from sslcl.backbones.m3net import HighFrequencyConv, Hypergraph, M3Net
 from sslcl.data.types import Batch
+
+from .cases import built
 
 WIDTH = 4
 LENGTHS = (5, 1, 3)
@@ -21,6 +24,12 @@ def _seeded() -> None:
 
 def mask_of(lengths: tuple[int, ...]) -> Tensor:
     return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+def streams(which: list[int]) -> Streams:
+    """Those of one view, whose modalities have these places among three."""
+    names = ("text", "audio", "video")
+    return Streams.of([frozenset(names[m] for m in which)], names)
 
 
 def hyper(graph: Hypergraph, x: Tensor, which: list[int]) -> dict[tuple[int, int], Tensor]:
@@ -65,7 +74,7 @@ def test_the_hypergraph_averages_nodes_to_edges_and_edges_to_nodes(which):
     graph, x = Hypergraph(3, WIDTH, 2), torch.randn(3, len(which), 5, WIDTH)
     for parameter in graph.parameters():
         torch.nn.init.normal_(parameter)
-    found = graph(x, mask_of(LENGTHS), which)
+    found = graph(x, mask_of(LENGTHS), streams(which))
     for n, length in enumerate(LENGTHS):
         for (m, t), expected in hyper(graph, x[n, :, :length], which).items():
             torch.testing.assert_close(found[n, m, t], expected, atol=1e-5, rtol=1e-5)
@@ -74,14 +83,14 @@ def test_the_hypergraph_averages_nodes_to_edges_and_edges_to_nodes(which):
 def test_at_first_a_layer_is_the_released_one_with_all_weights_one():
     graph, x = Hypergraph(3, WIDTH, 1), torch.randn(1, 3, 5, WIDTH)
     means = x.mean(2, keepdim=True) + x.mean(1, keepdim=True)
-    found = graph(x, mask_of((5,)), [0, 1, 2])
+    found = graph(x, mask_of((5,)), streams([0, 1, 2]))
     torch.testing.assert_close(found, leaky_relu(means / 2), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("modalities", [1, 3])
 def test_a_high_frequency_layer_adds_signed_neighbours(modalities):
     conv, h = HighFrequencyConv(WIDTH), torch.randn(3, modalities, 5, WIDTH)
-    found = conv(h, mask_of(LENGTHS))
+    found = conv(h, mask_of(LENGTHS), streams(list(range(modalities))))
     for n, length in enumerate(LENGTHS):
         expected = sharpen(conv, h[n, :, :length])
         torch.testing.assert_close(found[n, :, :length], expected, atol=1e-5, rtol=1e-5)
@@ -90,22 +99,23 @@ def test_a_high_frequency_layer_adds_signed_neighbours(modalities):
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
 def test_features_join_both_graphs_over_the_nodes_of_the_view(names):
     widths = {"text": 3, "audio": 2}
-    model = M3Net(widths, 2, WIDTH, 0.3, M3Net.check_options({})).eval()
+    model = built(M3Net, widths, WIDTH).eval()
     features = {m: torch.randn(1, 4, width) for m, width in widths.items()}
     speakers = torch.tensor([[0, 1, 1, 0]])
     batch = Batch(features, speakers, speakers, mask_of((4,)), torch.tensor([4]))
     nodes = []
     for name in names:
-        x = model.project[name](features[name])
-        x = model.context(x)[0] if name == "text" else x
+        x = model.nodes.project[name](features[name])
+        x = model.nodes.context(x)[0] if name == "text" else x
         nodes.append(model.enter(x + model.speaker(speakers))[0])
     shared = hyper(model.hypergraph, torch.stack(nodes), [list(widths).index(m) for m in names])
     sharp = torch.stack(nodes)
     for conv in model.frequency:
         sharp = sharpen(conv, sharp)
-    found = model.features(batch, frozenset(names))
+    found = model.features(batch, [frozenset(names)])[0]
     for t in range(4):
         expected = sum(
-            model.out[name](torch.cat([shared[m, t], sharp[m, t]])) for m, name in enumerate(names)
+            model.out.out[name](torch.cat([shared[m, t], sharp[m, t]]))
+            for m, name in enumerate(names)
         ).relu()
         torch.testing.assert_close(found[t], expected, atol=1e-5, rtol=1e-4)

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sslcl.backbones._graphs import Streams
 from sslcl.backbones.mm_dfn import MMDFN, DynamicFusion
 from sslcl.backbones.mmgcn import similarity_edges
 from sslcl.data.types import Batch
+
+from .cases import built
 
 WIDTH = 4
 WIDTHS = {"text": 3, "audio": 2}
@@ -17,6 +20,12 @@ WIDTHS = {"text": 3, "audio": 2}
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
+
+
+def streams(modalities: int) -> Streams:
+    """Those of one view that has all modalities."""
+    names = tuple("abc"[:modalities])
+    return Streams.of([frozenset(names)], names)
 
 
 def adjacency(x: Tensor) -> Tensor:
@@ -63,7 +72,7 @@ def test_dynamic_fusion_is_a_memory_over_depth(layers):
     lengths = (5, 1, 3)
     graph, x = DynamicFusion(WIDTH, 3, layers, 0.3).eval(), torch.randn(3, 2, 5, WIDTH)
     mask = torch.arange(5) < torch.tensor(lengths)[:, None]
-    found = graph(x, similarity_edges(x, mask))
+    found = graph(x, similarity_edges(x, mask, streams(x.shape[1])))
     for n, length in enumerate(lengths):
         expected = fuse(graph, x[n, :, :length])
         torch.testing.assert_close(found[n, :, :length], expected, atol=1e-5, rtol=1e-4)
@@ -71,7 +80,7 @@ def test_dynamic_fusion_is_a_memory_over_depth(layers):
 
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
 def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utterances(names):
-    model = MMDFN(WIDTHS, 3, WIDTH, 0.3, MMDFN.check_options({"layers": 2})).eval()
+    model = built(MMDFN, WIDTHS, WIDTH, options={"layers": 2}).eval()
     model.party_weight.data = torch.tensor([0.5, 3.0])
     talk = [0, 1, 0, 2, 1]
     features = {m: torch.randn(1, 5, width) for m, width in WIDTHS.items()}
@@ -79,8 +88,8 @@ def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utteranc
     batch = Batch(features, speakers, speakers, mask, torch.tensor([5]))
     nodes = []
     for name in names:
-        y = model.project[name](features[name][0])
-        node = model.context(y[None])[0][0] if name == "text" else y
+        y = model.nodes.project[name](features[name][0])
+        node = model.nodes.context(y[None])[0][0] if name == "text" else y
         node = node.clone()
         for party in set(talk):
             own = [t for t, s in enumerate(talk) if s == party]
@@ -90,7 +99,7 @@ def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utteranc
     x = torch.stack(nodes)
     h = fuse(model.graph, x)
     expected = sum(
-        model.out[name](torch.cat([x[m], h[m]], -1)) for m, name in enumerate(names)
+        model.out.out[name](torch.cat([x[m], h[m]], -1)) for m, name in enumerate(names)
     ).relu()
-    found = model.features(batch, frozenset(names))
+    found = model.features(batch, [frozenset(names)])[0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)

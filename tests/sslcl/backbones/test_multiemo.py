@@ -12,6 +12,7 @@ from sslcl.data.types import Batch
 from sslcl.errors import InputError
 
 from .attention_loop import attend
+from .cases import built
 
 WIDTH, HEADS = 6, 2
 LENGTHS = (5, 1, 3)
@@ -64,7 +65,8 @@ def test_a_layer_attends_to_each_present_source_in_turn(names):
     layer = MultiAttnLayer(["audio", "video"], WIDTH, HEADS, 0.3).eval()
     contexts = {m: torch.randn(len(LENGTHS), 5, WIDTH) for m in names}
     q = torch.randn(len(LENGTHS), 5, WIDTH)
-    found = layer(q, contexts, torch.arange(5) < torch.tensor(LENGTHS)[:, None])
+    mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
+    found = layer(q[None], contexts, [names], mask)[0]
     for n, length in enumerate(LENGTHS):
         here = {m: c[n, :length] for m, c in contexts.items()}
         close(found[n, :length], rewrite(layer, q[n, :length], here))
@@ -72,13 +74,13 @@ def test_a_layer_attends_to_each_present_source_in_turn(names):
 
 @pytest.mark.parametrize("names", VIEWS, ids="+".join)
 def test_features_are_each_modality_rewritten_by_the_first_contexts_of_the_others(names):
-    model = MultiEMO(WIDTHS, 3, WIDTH, 0.3, MultiEMO.check_options({"heads": HEADS})).eval()
+    model = built(MultiEMO, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = [[0, 1, 2, 0, 1], [0], [0, 1, 1]]
     speakers = torch.tensor([s + [0] * (5 - len(s)) for s in talk])
     mask = torch.arange(5) < torch.tensor(LENGTHS)[:, None]
     features = {m: torch.randn(len(LENGTHS), 5, width) for m, width in WIDTHS.items()}
     batch = Batch(features, speakers, speakers, mask, torch.tensor(LENGTHS))
-    found = model.features(batch, frozenset(names)).split(LENGTHS)
+    found = model.features(batch, [frozenset(names)])[0].split(LENGTHS)
     for n, length in enumerate(LENGTHS):
         contexts = contexts_of(model, {m: features[m][n, :length] for m in names}, talk[n])
         total = model.out_bias

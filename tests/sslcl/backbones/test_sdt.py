@@ -13,6 +13,7 @@ from sslcl.data.types import Batch
 from sslcl.errors import InputError
 
 from .attention_loop import attend
+from .cases import built
 
 WIDTH, HEADS = 6, 2
 LENGTHS = (5, 1, 3)
@@ -74,12 +75,12 @@ def test_the_last_gate_weighs_modalities_feature_by_feature(modalities):
 
 @pytest.mark.parametrize("names", [("text", "audio", "video"), ("text", "video"), ("audio",)])
 def test_a_view_leaves_out_the_blocks_of_absent_modalities(names):
-    model = SDT(WIDTHS, 3, WIDTH, 0.3, SDT.check_options({"heads": HEADS})).eval()
+    model = built(SDT, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = torch.tensor([[0, 1, 2, 0, 1], [0, 0, 0, 0, 0], [0, 1, 1, 0, 0]])
     mask = mask_of(LENGTHS)
     features = {m: torch.randn(len(LENGTHS), 5, width) for m, width in WIDTHS.items()}
     batch = Batch(features, talk, talk, mask, torch.tensor(LENGTHS))
-    found = model.features(batch, frozenset(names)).split(LENGTHS)
+    found = model.features(batch, [frozenset(names)])[0].split(LENGTHS)
     k = torch.arange(WIDTH // 2)
     for n, length in enumerate(LENGTHS):
         angle = torch.arange(length)[:, None] / 10_000 ** (2 * k / WIDTH)

@@ -1,0 +1,205 @@
+"""Recurrent networks over conversations of different lengths, fast on the CPU.
+
+PyTorch's packed networks take a dozen small operations a step, each with its record for the
+gradient. Here a layer's directions run side by side in one loop of a few operations, and the
+gradient is written out. The results are those of :class:`torch.nn.GRU` and :class:`torch.nn.LSTM`.
+
+Shapes: ``K`` cells side by side; ``B`` sequences padded to ``T`` steps, ``S`` steps in all; ``D``,
+``H`` widths.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+Weights = tuple[list[Tensor], list[Tensor]]
+"""Of one layer, forwards and backwards: the maps of input and state, then their biases."""
+
+
+def run_recurrent(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
+    """Run a batch-first bidirectional network over the utterances alone, never over padding.
+
+    It computes in the precision of its weights, because recurrent networks have no mixed form on
+    every device.
+
+    Args:
+        rnn: GRU or LSTM with ``batch_first=True`` and ``bidirectional=True``.
+        x: ``(B, T, D)``.
+        lengths: ``(B,)`` int64 on the CPU, at least 1.
+
+    Returns:
+        ``(B, T, 2H)``, zero where padded, forwards before backwards.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.to(rnn.all_weights[0][0].dtype)
+        if x.device.type != "cpu":  # Accelerators have a fused network for packed sequences.
+            packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            states, _ = rnn(packed)
+            padded, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
+            return padded
+        run_layer = _gru_layer if isinstance(rnn, nn.GRU) else _lstm_layer
+        packing = Packing(lengths)
+        total, rows = x.shape[1], x[:, : packing.steps]  # (B, T, D), without needless padding
+        for layer, weights in enumerate(zip(*[iter(rnn.all_weights)] * 2, strict=True)):
+            if layer:
+                rows = F.dropout(rows, rnn.dropout, rnn.training)
+            rows = run_layer(rows, weights, packing)  # (B, T, 2H)
+        return F.pad(rows, (0, 0, 0, total - packing.steps))
+
+
+class Packing:
+    """Where the steps of sequences lie when they are read side by side, longest sequence first.
+
+    A row of the packed form is a step of a sequence; all first steps come first, then all second
+    ones. The sequences that still go on at a step are the first of those at the step before.
+
+    Args:
+        lengths: ``(B,)`` int64 on the CPU, at least 1.
+    """
+
+    def __init__(self, lengths: Tensor) -> None:
+        self.steps = int(lengths.max())
+        """``T``, of the longest sequence."""
+        descending, rows = lengths.sort(descending=True, stable=True)
+        time = torch.arange(self.steps)[:, None]  # (T, 1)
+        goes_on = time < descending  # (T, B)
+        self.active = goes_on.sum(dim=1).tolist()
+        """``T`` numbers of sequences that have such a step."""
+        first = rows * self.steps  # (B,) the first step of each sequence in the padded form
+        forwards = (first + time)[goes_on]  # (S,)
+        backwards = (first + descending - 1 - time)[goes_on]  # (S,)
+        self.places = torch.stack([forwards, backwards])
+        """``(2, S)`` places of the packed rows in ``(B T)``, read forwards and backwards."""
+        every = torch.arange(len(lengths) * self.steps).view(len(lengths), self.steps)
+        last = lengths[:, None] - 1  # (B, 1)
+        step = every - every[:, :1]  # (B, T)
+        self.reversal = torch.where(step <= last, every[:, :1] + last - step, every).flatten()
+        """``(B T)`` places with each sequence turned round and the padding where it is."""
+        self.valid = (step <= last)[..., None]
+        """``(B, T, 1)`` bool, false at padding."""
+
+
+def _lstm_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
+    """One direction at a time: PyTorch's fused kernel knows no lengths."""
+
+    def turned(y: Tensor) -> Tensor:
+        return y.flatten(0, 1).index_select(0, packing.reversal).view_as(y)
+
+    forwards, backwards = (
+        torch.lstm(y, _zeros(y, way), way, True, 1, 0.0, False, False, True)[0]
+        for y, way in zip((x, turned(x)), weights, strict=True)
+    )
+    return torch.cat([forwards, turned(backwards)], dim=-1) * packing.valid  # (B, T, 2H)
+
+
+def _zeros(x: Tensor, weights: list[Tensor]) -> list[Tensor]:
+    return [x.new_zeros(1, len(x), weights[1].shape[1]) for _ in range(2)]
+
+
+def _gru_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
+    input_map, state_map, input_bias, state_bias = (
+        torch.stack(way) for way in zip(*weights, strict=True)
+    )
+    ways, steps = packing.places.shape
+    rows = x.flatten(0, 1).index_select(0, packing.places.flatten()).view(ways, steps, -1)
+    gates = torch.baddbmm(input_bias[:, None], rows, input_map.mT)  # (2, S, 3H)
+    states: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
+        gates, state_map.mT, state_bias, packing.active
+    )  # (2, S, H)
+    # Direction k of place i is row 2 i + k.
+    target = (ways * packing.places + torch.arange(ways)[:, None]).flatten()  # (2 S)
+    padded = x.new_zeros(ways * len(x) * packing.steps, states.shape[-1])
+    return padded.index_copy(0, target, states.flatten(0, 1)).view(*x.shape[:2], -1)
+
+
+class GRUStates(torch.autograd.Function):
+    """All states of ``K`` GRU cells, each over its own packed sequences, from states of zero.
+
+    c_t = h_t-1 U + d;  r, z = sigmoid of a_r + c_r, a_z + c_z;  n = tanh(a_n + r c_n);
+    h_t = (1 - z) n + z h_t-1
+
+    ``apply`` takes the shares a of the inputs in the gates r, z, n, ``(K, S, 3H)``; U,
+    ``(K, H, 3H)``; d, ``(K, 3H)``; and the number of sequences at each step. It returns the states
+    ``(K, S, H)``. The gradient is written out; that of a gradient is not there.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, gates: Tensor, state_map: Tensor, state_bias: Tensor, active: list[int]
+    ) -> Tensor:
+        cells, width = state_map.shape[:2]
+        gates, recalled = gates.clone(), torch.empty_like(gates)  # (K, S, 3H) each
+        states = gates.new_empty(*gates.shape[:2], width)  # (K, S, H)
+        bias = state_bias[:, None]  # (K, 1, 3H)
+        h = gates.new_zeros(cells, active[0], width)  # (K, B, H)
+        steps = zip(
+            active,
+            gates[..., : 2 * width].split_with_sizes(active, dim=1),
+            gates[..., :width].split_with_sizes(active, dim=1),
+            gates[..., width : 2 * width].split_with_sizes(active, dim=1),
+            gates[..., 2 * width :].split_with_sizes(active, dim=1),
+            recalled.split_with_sizes(active, dim=1),
+            recalled[..., : 2 * width].split_with_sizes(active, dim=1),
+            recalled[..., 2 * width :].split_with_sizes(active, dim=1),
+            states.split_with_sizes(active, dim=1),
+            strict=True,
+        )
+        for rows, rz, r, z, n, c, c_rz, c_n, new in steps:
+            if rows < h.shape[1]:
+                h = h[:, :rows]
+            torch.baddbmm(bias, h, state_map, out=c)
+            rz.add_(c_rz).sigmoid_()
+            n.addcmul_(r, c_n).tanh_()
+            h = torch.lerp(n, h, z, out=new)
+        ctx.active = active
+        ctx.save_for_backward(gates, recalled[..., 2 * width :], states, state_map)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        gates, recalled, states, state_map = ctx.saved_tensors
+        active, width = ctx.active, state_map.shape[1]
+        r, z, n = gates.chunk(3, dim=-1)  # (K, S, H) each
+        before = previous(states, active)  # (K, S, H)
+        # Of h_t in the gates before their nonlinearities, for all steps at once.
+        of_n = (1 - z) * (1 - n * n)  # (K, S, H)
+        of_gates = gates.new_empty(*gates.shape[:2], 3, width)  # (K, S, 3, H)
+        torch.mul(of_n, r, out=of_gates[..., 2, :])
+        torch.mul(of_gates[..., 2, :] * recalled, 1 - r, out=of_gates[..., 0, :])
+        torch.mul((before - n) * z, 1 - z, out=of_gates[..., 1, :])
+        whole = torch.empty_like(states)  # from the output and from later steps
+        of_c = torch.empty_like(of_gates)  # (K, S, 3, H)
+        carried = states.new_zeros(len(states), active[0], width)  # (K, B, H)
+        back = state_map.mT  # (K, 3H, H)
+        steps = zip(
+            active,
+            grad.split_with_sizes(active, dim=1),
+            whole.split_with_sizes(active, dim=1),
+            z.split_with_sizes(active, dim=1),
+            of_gates.split_with_sizes(active, dim=1),
+            of_c.split_with_sizes(active, dim=1),
+            of_c.flatten(2).split_with_sizes(active, dim=1),
+            strict=True,
+        )
+        for rows, given, d, z_t, factor, d_c, d_c_flat in reversed(list(steps)):
+            here = carried[:, :rows]
+            torch.add(given, here, out=d)
+            torch.mul(d[..., None, :], factor, out=d_c)
+            torch.baddbmm(d * z_t, d_c_flat, back, out=here)
+        flat = of_c.flatten(2)  # (K, S, 3H)
+        of_map, of_bias = before.mT @ flat, flat.sum(dim=1)
+        torch.mul(whole, of_n, out=of_c[..., 2, :])  # the gates' own from here on
+        return flat, of_map, of_bias, None
+
+
+def previous(states: Tensor, active: list[int]) -> Tensor:
+    """The state before each step: ``(K, S, H)`` from states of the same shape, zero at first."""
+    blocks = states.split_with_sizes(active, dim=1)
+    first = torch.zeros_like(blocks[0])
+    earlier = [block[:, :n] for block, n in zip(blocks, active[1:], strict=False)]
+    return torch.cat([first, *earlier], dim=1)
