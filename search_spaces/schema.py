@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
-from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
+from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
 from sslcl.config import Scalar, TrialConfig
 from sslcl.errors import InputError, unknown
 
@@ -55,7 +55,7 @@ COMPONENTS = (
 """What ``leave_one_out`` removes from the reference; each view and modality in its turn."""
 
 
-class Search(Section):
+class Search(StudyPart):
     """The phase that looks for a good configuration, on validation scores alone."""
 
     trials: Annotated[int, Field(ge=1)]
@@ -71,14 +71,14 @@ class Search(Section):
     """Levels of factors that the search leaves as they are, for the ablation to vary."""
 
 
-class Confirm(Section):
+class Confirm(StudyPart):
     """The phase that trains the best few configurations of the search with fresh seeds."""
 
     top: Annotated[int, Field(ge=1)] = 1
     seeds: _Seeds = 5
 
 
-class Ablate(Section):
+class Ablate(StudyPart):
     """The phase that goes around a reference with fresh seeds; its design says which cells."""
 
     factors: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class Ablate(Section):
         return self.trials or TUNED_TRIALS
 
 
-class Report(Section):
+class Report(StudyPart):
     """How results are judged; it changes no trial."""
 
     smallest_difference: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
@@ -123,7 +123,7 @@ class Report(Section):
     share of false discoveries."""
 
 
-class Resources(Section):
+class Resources(StudyPart):
     """What trials may use."""
 
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -143,13 +143,13 @@ class Resources(Section):
         return self
 
 
-class Budget(Section):
+class Budget(StudyPart):
     """When to stop."""
 
     hours: Annotated[float, Field(gt=0.0)] | None = None
 
 
-class Study(Section):
+class Study(StudyPart):
     """A validated study; :func:`search_spaces.load_study` makes one."""
 
     name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$")]
