@@ -194,7 +194,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("words", "said"),
-        [(["nobody"], "nobody"), (["whole", "--home", "nowhere"], "no results database in")],
+        [(["nobody"], "nobody"), (["whole", "--home", "nowhere"], "no results at nowhere")],
     )
     def test_the_command_says_so_in_one_line(self, home: Path, words: list[str], said: str) -> None:
         result = CliRunner().invoke(main, ["--home", str(home), *words])

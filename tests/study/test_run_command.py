@@ -19,6 +19,7 @@ from sslcl.data.datasets.mosi import WIDTHS
 from study.execution.lock import only_driver
 from study.replay import main as replay
 from study.run import main
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.schema import SCHEMA_VERSION
 
@@ -331,10 +332,10 @@ class TestHome:
         assert (home / "results.db").read_text() == "these are my results\n" * 100
 
     def test_a_second_driver(self, home: Path, file: Callable[..., str]) -> None:
-        with only_driver(home):
+        with only_driver(Home(home)):
             assert "another study is running in" in refused(run(home, file()))
         assert [path.name for path in home.iterdir()] == ["driver.lock"]
 
     def test_a_dry_run_beside_a_driver(self, home: Path, file: Callable[..., str]) -> None:
-        with only_driver(home):
+        with only_driver(Home(home)):
             assert run(home, file(), "--dry-run").exit_code == 0

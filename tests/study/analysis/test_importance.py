@@ -18,7 +18,8 @@ from study.design.tuning import search_of
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
-from ..execution.simulator import identify, make_study, open_ledger, outcome, put_study
+from ..execution.mortal import open_ledger
+from ..execution.simulated import DATA, make_study, outcome, put_study
 
 Score = Callable[[dict[str, Any]], float]
 
@@ -30,7 +31,7 @@ def searched(study: Study, score: Score, count: int = 120, noise: float = 0.05) 
     rows = []
     for number in range(count):
         assignment = dict(suggest(search_of(study), sampler.ask()))
-        planned = search_of(study).trial(number, assignment, identify)
+        planned = search_of(study).trial(number, assignment, DATA)
         value = score(assignment) + rng.normal(0, noise)
         rows.append(
             TrialRow(
@@ -176,8 +177,7 @@ def test_search_in_the_ledger(tmp_path: Path, study: Study) -> None:
     put_study(ledger, study)
     rows = searched(study, near_one_thousandth, 15)
     planned = [
-        search_of(study).trial(row.number or 0, study.assignment(row.config), identify)
-        for row in rows
+        search_of(study).trial(row.number or 0, study.assignment(row.config), DATA) for row in rows
     ]
     ledger.plan(study.name, Phase.SEARCH, planned, replace=True)
     for trial in planned:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +14,10 @@ from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from study.analysis.comparisons import PhaseReading
+from study.design.data_facts import DataFacts
 from study.design.tuning import TunedCell, search_of, tuned_cells
 from study.execution.ray_cluster import ByGroup
+from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import OptunaSource
 from study.execution.winner import NothingToCompare, best_of, tuning_rows
 from study.reporting.captions import tuning_note
@@ -26,7 +27,9 @@ from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
 from ..test_dry_run import Shown
-from .simulator import World, fates, identify, make_study, open_ledger
+from .mortal import open_ledger
+from .simulated import DATA, SimulatedData, fates, identify, make_study
+from .simulator import World
 
 TUNED: dict[str, Any] = {
     "base": {"epochs": 2, "hidden_size": 8, "label_embedding_width": 8},
@@ -69,7 +72,7 @@ def make_world(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Make
     def make(content: dict[str, Any] = TUNED, **values: Any) -> World:
         name = f"tuned{next(numbers)}"
         study = make_study(**content, study=name)
-        given = {"identify": partial(identify, salt=name)} | values
+        given = {"data": SimulatedData(name)} | values
         return World(folder / name, ledger, study, **given)
 
     return make
@@ -95,7 +98,8 @@ def ablated(study: Study, **changes: Any) -> Study:
 def cells_of(
     study: Study, reference: dict[str, Any] | None = None
 ) -> tuple[list[TunedCell], tuple[str, ...]]:
-    return tuned_cells(study, reference or {}, identify)
+    assert study.ablate is not None
+    return tuned_cells(study, study.ablate, reference or {}, DATA)
 
 
 def check(world: World, reference: dict[str, Any] | None = None) -> None:
@@ -157,11 +161,13 @@ class TestCells:
         ablate = {**TUNED["ablate"], "factors": ["batch_size"], "reference": {"batch_size": 16}}
         study = make_study(**{**TUNED, "factors": factors, "ablate": ablate})
 
-        def blind(config: TrialConfig) -> str:
-            small = config.replace(batch_size=4 if config.batch_size < 16 else 16)
-            return identify(small)
+        class Blind(DataFacts):
+            def identify(self, config: TrialConfig) -> str:
+                small = config.replace(batch_size=4 if config.batch_size < 16 else 16)
+                return identify(small)
 
-        cells, notes = tuned_cells(study, {"batch_size": 16}, blind)
+        assert study.ablate is not None
+        cells, notes = tuned_cells(study, study.ablate, {"batch_size": 16}, Blind("data"))
         assert [cell.name for cell in cells] == ["reference", "batch_size=4"]
         assert notes == ("batch_size=8: left out, it searches the same space as batch_size=4",)
 
@@ -215,7 +221,7 @@ class TestCells:
 class TestTurns:
     def source(self, world: World, ledger: Ledger) -> OptunaSource:
         tunings = [cell.tuning for cell in cells_of(world.study)[0]]
-        return OptunaSource(tunings, ledger, world.url, world.identify)
+        return OptunaSource(tunings, ledger, world.url, world.data)
 
     def test_are_taken_and_every_cell_has_the_same_budget(self, make_world: MakeWorld) -> None:
         world = make_world()
@@ -239,7 +245,7 @@ class TestTurns:
         world = make_world()
         with world.driver() as (ledger, _):
             cells, _ = cells_of(world.study)
-            alone = OptunaSource([cells[0].tuning], ledger, world.url, world.identify)
+            alone = OptunaSource([cells[0].tuning], ledger, world.url, world.data)
             assert [alone.next() is None for _ in range(4)] == [False, False, False, True]
         with world.driver() as (ledger, _):
             source = self.source(world, ledger)
@@ -488,7 +494,7 @@ def test_a_scheduler_compares_trials_of_one_cell() -> None:
         scheduler = ByGroup(make_study(search=search, base=base))
         answers = []
         for name, group, score in zip("ab", groups, (0.9, 0.1), strict=True):
-            config = {"order": SimpleNamespace(group=group)}
+            config = {TRIAL_KEY: SimpleNamespace(cell=group, phase=Phase.TUNE)}
             trial: Any = SimpleNamespace(trial_id=name, config=config)
             scheduler.on_trial_add(None, trial)
             answers.append(scheduler.on_trial_result(None, trial, {"epoch": 1, "score": score}))

@@ -14,7 +14,7 @@ from study.reporting.table import FORMATS
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
-from ..execution.simulator import identify, make_study, outcome, put_study
+from ..execution.simulated import DATA, make_study, outcome, put_study
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "similarity": str(rng.choice(["dot", "cosine"])),
             "learning_rate": float(10 ** rng.uniform(-4, -2)),
         }
-        trials.append(search_of(study).trial(number, drawn, identify))
+        trials.append(search_of(study).trial(number, drawn, DATA))
     ledger.plan(study.name, Phase.SEARCH, trials, replace=True)
     for trial in trials:
         ledger.start(trial.id)
