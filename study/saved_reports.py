@@ -1,16 +1,17 @@
 """The files of a report, drawn again only when what they show has changed."""
 
+import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 from sslcl.files import write_whole
-from study.analysis.digest import comparison_digest
 from tracking.home import Home
 from tracking.ledger import Ledger
 
-_MAKER = "study.reporting.html.page"
-"""It imports the code of all tables and pictures."""
-_METRIC = "weighted_f1"
+_PACKAGES = ("study", "tracking", "search_spaces")
+_LIBRARIES = ("numpy", "scipy", "matplotlib", "optuna")
+_SUFFIXES = {".py", ".j2", ".css"}
 
 
 def save_reports(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
@@ -23,7 +24,7 @@ def save_reports(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
     """
     record = home.reports(study_name) / "written.json"
     digest = _digest(ledger, study_name)
-    files = _known(record, digest)
+    files = _written_before(record, digest)
     if files is None:
         from study.reporting.html import save_html
         from study.reporting.report import save_report
@@ -37,21 +38,30 @@ def save_reports(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
     return files
 
 
-def _known(record: Path, digest: str) -> list[Path] | None:
+def _written_before(record: Path, digest: str) -> list[Path] | None:
     """The files that an earlier run wrote from the same results, if all are there."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         files = [record.parent / name for name in content["files"]]
+        same = content["digest"] == digest
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    whole = content["digest"] == digest and all(path.is_file() for path in files)
-    return files if whole else None
+    return files if same and all(path.is_file() for path in files) else None
 
 
 def _digest(ledger: Ledger, study_name: str) -> str:
-    """SHA-256 of the study, its trials and the code that draws them."""
+    """SHA-256 of what reports follow from: the study, its trials, this code and its libraries."""
     study_row = ledger.study(study_name)
     rows = ledger.trials(study_name, current=None)
-    current = [row.id for row in rows if row.current]
-    facts = {"revision": study_row.revision, "spec": study_row.spec, "current": current}
-    return comparison_digest(study_row, rows, _METRIC, facts, _MAKER)
+    facts = [
+        study_row.revision,
+        [(row.id, row.revision, row.current) for row in rows],
+        [(library, version(library)) for library in _LIBRARIES],
+    ]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    root = Path(__file__).resolve().parents[1]
+    for package in _PACKAGES:
+        for path in sorted((root / package).rglob("*")):
+            if path.suffix in _SUFFIXES:
+                digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -172,7 +172,7 @@ class TestNothingIsWritten:
     def test_where_there_is_nothing(self, tmp_path: Path, ledger: Ledger, dataset: Dataset) -> None:
         world = World(tmp_path / "nowhere", ledger, make_study(**CONTENT))
         Shown(world, dataset)
-        assert not world.home.exists()
+        assert not world.folder.exists()
 
     def test_where_there_is_a_study(self, world: World, dataset: Dataset) -> None:
         world.campaign(dataset, 50)
@@ -180,8 +180,8 @@ class TestNothingIsWritten:
 
         def content() -> dict[str, bytes]:
             return {
-                str(path.relative_to(world.home)): path.read_bytes()
-                for path in world.home.rglob("*")
+                str(path.relative_to(world.folder)): path.read_bytes()
+                for path in world.folder.rglob("*")
                 if path.is_file()
             }
 

@@ -187,7 +187,7 @@ class World:
         """A new driver that dies after ``left`` writes."""
         fuse = Fuse(left)
         self.folder.mkdir(exist_ok=True)
-        put_study(self.ledger, self.study)
+        put_study(self.ledger, self.study, self.data.fingerprint)
         self.ledger.fuse = fuse  # type: ignore[attr-defined]
         try:
             with mock.patch.object(optuna.storages, "RDBStorage", self._storage_type(fuse)):
