@@ -29,6 +29,7 @@ from study.execution.resources import Halt, Resources
 from study.execution.winner import NothingToCompare
 from study.reporting.html import save_html
 from study.reporting.report import save_report, show_report
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Status
 
@@ -138,7 +139,10 @@ def run_study(
             stopped = halt()
             set_status(ledger, spec.name, "STOPPED" if stopped else "COMPLETE")
             write_comparisons(ledger, spec.name)
-            files = [*save_report(ledger, spec.name, home), save_html(ledger, spec.name, home)]
+            files = [
+                *save_report(ledger, spec.name, Home(home)),
+                save_html(ledger, spec.name, Home(home)),
+            ]
             if not stopped:
                 tracking.log_winner(spec, dataset)
         show_report(ledger, spec.name, console)

@@ -6,24 +6,12 @@ import numpy as np
 
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
-from study.stats.comparison import Comparison, Spread, summarise
-from study.stats.metrics import METRICS, Metric
+from study.stats.comparison import CellComparison, Spread, summarise
+from study.stats.metrics import Metric
+from study.stats.names import METRICS
 from study.stats.permutation import sign_flip_p
+from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
-
-COSTS: Mapping[str, bool] = {
-    "seconds": False,
-    "seconds_per_epoch": False,
-    "peak_memory_mb": False,
-    "device_memory_mb": False,
-    "parameters": False,
-    "utterances_per_second": True,
-    "latency_p50_ms": False,
-    "latency_p95_ms": False,
-    "flops_per_utterance": False,
-}
-"""Fields of a trial that can be compared, and whether more of them is better."""
-
 
 _Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -68,11 +56,11 @@ def cost_rows(
 
     Args:
         reading: the phase.
-        metric: one of :data:`COSTS`.
+        metric: one of :data:`tracking.costs.COSTS`.
         correction: as the study says when left out.
 
     Returns:
-        The reference first, as :func:`study.analysis.comparisons.ablation_rows` does.
+        The reference first, as :func:`study.analysis.comparisons.score_rows` does.
 
     Raises:
         InputError: for another metric, or one that no finished trial of the phase has.
@@ -86,12 +74,14 @@ def cost_rows(
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
     chosen = Rules.of(reading.study, correction=correction).correction
     rules = Rules(smallest_difference=np.nan, correction=chosen)
-    return judged(rows_of(reading, metric, found, flipped), rules, more_is_better=COSTS[metric])
+    return judged(
+        rows_of(reading, metric, found, flipped), rules, more_is_better=COSTS[metric].more_is_better
+    )
 
 
 def compare_costs(
     cells: Mapping[str, Mapping[int, float]], reference: str
-) -> dict[str, Comparison]:
+) -> dict[str, CellComparison]:
     """Compare every cell's values with the reference's, paired by seed alone.
 
     The interval is mean ± t(S - 1) sd / sqrt(S) over the S common seeds, the p-value that of the
@@ -103,7 +93,7 @@ def compare_costs(
     """
     if reference not in cells:
         raise unknown("cell", reference, cells)
-    found: dict[str, Comparison] = {}
+    found: dict[str, CellComparison] = {}
     for name, values in cells.items():
         differences = _differences(values, cells[reference])
         pairs, spread = len(differences), None

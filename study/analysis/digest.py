@@ -9,9 +9,9 @@ from typing import Any
 from sslcl.source_code import code_digest
 from tracking.rows import StudyRow, TrialRow
 
-COMPARISONS = "study.analysis.comparisons"
+COMPARISONS_MAKER = "study.analysis.comparisons"
 """The module that makes tables of comparisons."""
-EFFECTS = "study.reporting.effects_table"
+EFFECTS_MAKER = "study.reporting.effects_table"
 """The module that makes tables of effects."""
 _READING = "tracking.ledger.predictions"
 _PACKAGES = frozenset({"study", "search_spaces"})
@@ -19,11 +19,11 @@ _LIBRARIES = ("numpy", "scipy", "statsmodels")
 
 
 def comparison_digest(
-    study: StudyRow,
+    study_row: StudyRow,
     trials: Sequence[TrialRow],
     metric: str,
     rules: Mapping[str, Any],
-    maker: str = COMPARISONS,
+    maker: str = COMPARISONS_MAKER,
 ) -> str:
     """SHA-256 of all that the comparisons of a phase, or what else ``maker`` makes, follow from.
 
@@ -31,9 +31,9 @@ def comparison_digest(
     data, the metric, the rules, and the code that ``maker`` imports and the libraries' versions.
     """
     facts = [
-        study.name,
-        study.data_fingerprint,
-        study.label_names,
+        study_row.name,
+        study_row.data_fingerprint,
+        study_row.label_names,
         metric,
         rules,
         [(t.id, t.cell, t.config.seed, t.status, t.revision) for t in trials],

@@ -22,13 +22,14 @@ from search_spaces.factors import level_name
 from search_spaces.schema import Study
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading, Rules
-from study.analysis.costs import COSTS, values_of
+from study.analysis.costs import values_of
 from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check
 from study.stats.comparison import CONFIDENCE, Sample
 from study.stats.crossed_effects import CrossedEffect, crossed_effects
 from study.stats.metrics import Metric
 from study.stats.verdicts import correct
+from tracking.costs import COSTS
 
 _FEW = 5
 """Degrees of freedom of the error below which tests have little power."""
@@ -126,7 +127,7 @@ def factorial_of(
 
     Args:
         reading: the phase.
-        metric: a score or one of :data:`study.analysis.costs.COSTS`.
+        metric: a score or one of :data:`tracking.costs.COSTS`.
         correction: as the study says when left out.
 
     Raises:

@@ -1,23 +1,25 @@
 """What a table says about itself: how it was measured and tested, and what is missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
 from study.analysis.levels import level_of
 from study.design.cell import REFERENCE
-from study.reporting.comparison_table import metric_title
 from study.reporting.phrases import (
     corrected_words,
     direction_words,
     margin_words,
     measured_on,
+    named,
+    plural,
     seeds_words,
 )
+from study.reporting.units import metric_title
 from study.stats.comparison import RESAMPLES
+from tracking.costs import COSTS
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
@@ -56,14 +58,14 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     """What a reader must know besides: failures, missing trials, seeds that do not pair."""
     failed = [t for t in reading.trials if t.status is Status.FAILED]
     if failed:
-        named = "; ".join(
+        names = "; ".join(
             f"{t.cell} seed {t.config.seed}" + (f" ({t.failure})" if t.failure else "")
             for t in failed
         )
-        yield f"Failed and not counted in n: {len(failed)} trial{_s(failed)}: {named}."
+        yield f"Failed and not counted in n: {plural(len(failed), 'trial')}: {names}."
     missing = [t for t in reading.trials if not t.status.final]
     if missing:
-        yield f"Provisional: {len(missing)} planned trial{_s(missing)} not finished."
+        yield f"Provisional: {plural(len(missing), 'planned trial')} not finished."
     if REFERENCE not in reading.cells:
         yield (
             f"The reference is {reading.reference}, the configuration with the best mean "
@@ -80,12 +82,12 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     single = [cell for cell, count in pairs.items() if count == 1]
     if single:
         yield (
-            f"One common seed only ({_names(single, others)}): the interval covers new "
+            f"One common seed only ({named(single, others)}): the interval covers new "
             "conversations, not new seeds."
         )
     apart = [cell for cell, count in pairs.items() if count == 0]
     if apart:
-        yield f"No seed in common with the reference: {_names(apart, others)}."
+        yield f"No seed in common with the reference: {named(apart, others)}."
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
@@ -101,21 +103,21 @@ def tuning_note(reading: PhaseReading) -> str | None:
         return None
     config = reading.cells[reading.reference][0].config
     levels = {name: level_of(config, name) for name in ablate.factors}
-    named = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
-    trials = ablate.tuning_trials
+    reference = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
     return (
-        f"Every row, the reference ({named}) too, was tuned by {trials} search trial"
-        f"{'' if trials == 1 else 's'} of its own on validation scores, over all factors but "
-        f"{', '.join(ablate.factors)}; the winner was then trained with fresh seeds."
+        f"Every row, the reference ({reference}) too, was tuned by "
+        f"{plural(ablate.tuning_trials, 'search trial')} of its own on validation scores, over "
+        f"all factors but {', '.join(ablate.factors)}; the winner was then trained with fresh "
+        "seeds."
     )
 
 
-def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
+def timing_note(study_row: StudyRow, trials: Sequence[TrialRow]) -> str:
     """Whether the trials were timed alone: the study says so, and their times do not overlap.
 
     Trials that were taken from the results database (CACHED) were timed in another run.
     """
-    asked = (study.spec.get("resources") or {}).get("exclusive", False)
+    asked = (study_row.spec.get("resources") or {}).get("exclusive", False)
     times = sorted((t.started_at, t.ended_at) for t in trials if t.started_at and t.ended_at)
     apart = all(end <= start for (_, end), (start, _) in pairwise(times))
     taken = len(trials) - len(times)
@@ -126,11 +128,3 @@ def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
         "Timings are not exclusive: trials may have run side by side; resources: "
         "{exclusive: true} in the study file times them alone."
     )
-
-
-def _names(some: Sequence[str], everything: Mapping[str, object]) -> str:
-    return "all rows" if len(some) == len(everything) else "; ".join(some)
-
-
-def _s(things: Sequence[object]) -> str:
-    return "" if len(things) == 1 else "s"

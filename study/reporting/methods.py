@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
-from study.reporting.comparison_table import metric_title
 from study.reporting.phrases import (
     corrected_words,
     correction_of,
@@ -13,9 +11,11 @@ from study.reporting.phrases import (
     margin_words,
     seeds_words,
 )
+from study.reporting.units import metric_title
 from study.stats.comparison import RESAMPLES
 from study.stats.permutation import smallest_p
 from study.stats.verdicts import SIGNIFICANCE
+from tracking.costs import COSTS
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 

@@ -10,12 +10,13 @@ from study.analysis.flips import Pairing
 from study.analysis.levels import flat
 from study.analysis.operands import Side
 from study.reporting.difference_tables import (
-    apart_sheet,
-    flips_sheet,
-    right_and_wrong_sheet,
-    scores_sheet,
+    apart_table,
+    flips_table,
+    right_and_wrong_table,
+    scores_table,
 )
-from study.reporting.table import Sheet
+from study.reporting.phrases import plural
+from study.reporting.table import Table
 from tracking.ledger import Ledger
 from tracking.records import Evaluation
 
@@ -23,19 +24,19 @@ _SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
-class Difference:
+class SideBySide:
     """What two things differ in.
 
     Args:
         lines: in words.
-        sheets: in numbers; the first is what CSV shows.
+        tables: in numbers; the first is what CSV shows.
     """
 
     lines: tuple[str, ...]
-    sheets: tuple[Sheet, ...]
+    tables: tuple[Table, ...]
 
 
-def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> Difference:
+def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> SideBySide:
     """Compare two trials or cells, ``B - A``, paired by seed and conversation where that is true.
 
     Two single trials are paired whatever their seeds, and the difference then includes the luck
@@ -55,20 +56,20 @@ def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> 
             f"{_data(first)[:12]} and {_data(second)[:12]}): their scores stand side by side, and "
             "nothing can be paired."
         )
-        return Difference(tuple(lines), (apart_sheet(first, second, ours, theirs, split),))
+        return SideBySide(tuple(lines), (apart_table(first, second, ours, theirs, split),))
     pairing = _paired(first, second, ours, theirs)
     if pairing is None:
         lines.append("No seed in common: their scores stand side by side, and nothing is paired.")
-        return Difference(tuple(lines), (apart_sheet(first, second, ours, theirs, split),))
+        return SideBySide(tuple(lines), (apart_table(first, second, ours, theirs, split),))
     lines += _pairing_words(first, second, pairing)
     labels = first.study.label_names
     found = [
-        scores_sheet(first, second, pairing, split),
-        right_and_wrong_sheet(pairing, len(labels)),
+        scores_table(first, second, pairing, split),
+        right_and_wrong_table(pairing, len(labels)),
     ]
     if flips:
-        found.insert(0, flips_sheet(pairing, labels, flips))
-    return Difference(tuple(lines), tuple(found))
+        found.insert(0, flips_table(pairing, labels, flips))
+    return SideBySide(tuple(lines), tuple(found))
 
 
 def _told(side: Side) -> str:
@@ -86,15 +87,11 @@ def _configuration(first: Side, second: Side) -> Iterator[str]:
         for side in (first, second)
     )
     found = changes(before, after)
-    yield f"Configuration: {len(found)} key{'' if len(found) == 1 else 's'} differ{_s(found)}."
+    yield f"Configuration: {plural(len(found), 'key')} differ{'s' if len(found) == 1 else ''}."
     yield from (f"  {line}" for line in found)
     codes = {first.study.code_fingerprint, second.study.code_fingerprint}
     if len(codes) > 1:
         yield "The training code of the two studies differs."
-
-
-def _s(found: Sequence[object]) -> str:
-    return "s" if len(found) == 1 else ""
 
 
 def _data(side: Side) -> str:

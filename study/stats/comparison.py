@@ -55,7 +55,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CellComparison:
     """One cell against the reference; scores and differences in [0, 1], NaN where not estimable.
 
     Args:
@@ -87,7 +87,7 @@ class Comparison:
         return self.pairs > 1
 
 
-def compare(
+def compare_cells(
     cells: Mapping[str, Sample],
     reference: str,
     metric: Metric,
@@ -95,7 +95,7 @@ def compare(
     smallest_difference: float = SMALLEST_DIFFERENCE,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, Comparison]:
+) -> dict[str, CellComparison]:
     """Compare every cell with the reference cell, paired by seed and by conversation.
 
     With d(s) the difference of the scores at seed s on the whole split, the estimate is its mean
@@ -154,7 +154,7 @@ def compare(
     conversations = same_conversations(cells)
     scored = redrawn(cells, metric, resamples, seed)
     base = cells[reference]
-    found: dict[str, Comparison] = {}
+    found: dict[str, CellComparison] = {}
     for name, sample in cells.items():
         mine, theirs = paired(sample, base)
         whole = scored[name].whole[mine] - scored[reference].whole[theirs]
@@ -187,7 +187,7 @@ def standardised(differences: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class Scored:
+class RedrawnScores:
     """Scores of one cell: ``(S,)`` on the split as it is, ``(B, S)`` on each draw."""
 
     whole: Floats
@@ -196,7 +196,7 @@ class Scored:
 
 def redrawn(
     cells: Mapping[str, Sample], metric: Metric, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Scored]:
+) -> dict[str, RedrawnScores]:
     """Scores of all cells when the conversations are drawn anew, the same draws for all."""
     count = same_conversations(cells)
     rng = np.random.default_rng(seed)
@@ -215,12 +215,12 @@ def same_conversations(cells: Mapping[str, Sample]) -> int:
     return count
 
 
-def _score(sample: Sample, metric: Metric, draws: Floats) -> Scored:
+def _score(sample: Sample, metric: Metric, draws: Floats) -> RedrawnScores:
     counts = margins(sample.confusion)
     seeds, conversations, rows, classes = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(conversations, -1)
     drawn = (draws @ flat).reshape(len(draws), seeds, rows, classes)
-    return Scored(metric.score(counts.sum(1)), metric.score(drawn))
+    return RedrawnScores(metric.score(counts.sum(1)), metric.score(drawn))
 
 
 def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
@@ -231,7 +231,7 @@ def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
 
 def summarise(
     scores: Floats, differences: Floats, spread: "Spread | None", smallest_difference: float
-) -> Comparison:
+) -> CellComparison:
     """A comparison from ``(n,)`` scores, ``(S,)`` paired differences and what they vary by.
 
     Args:
@@ -245,7 +245,7 @@ def summarise(
         p_value = spread.level_reaching(abs(difference))
         p_equivalence = spread.p_equivalence(difference, smallest_difference)
     half = 0.0 if half < _NO_WIDTH else half
-    return Comparison(
+    return CellComparison(
         n=len(scores),
         mean=float(scores.mean()) if scores.size else np.nan,
         sd=float(scores.std(ddof=1)) if len(scores) > 1 else np.nan,

@@ -44,7 +44,7 @@ def crossed_effects(
 ) -> dict[Term, CrossedEffect]:
     """Test each effect of a model of the cells' scores.
 
-    The test is that of :func:`study.stats.comparison.compare`.
+    The test is that of :func:`study.stats.comparison.compare_cells`.
 
     An effect is a set of deviations of its levels (or pairs of levels) from their common mean, and
     each deviation is a weighted sum of the cells' scores, which has a variance like that of a

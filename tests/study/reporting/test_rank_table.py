@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
+from sslcl.command import run
 from study.report import main
 from study.reporting.report import reading_of
 from tracking.ledger import Ledger
@@ -55,7 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_ranks_of_the_levels_that_all_studies_have(home: Path, capsys) -> None:
     arguments = [*STUDIES, "--home", str(home), "--ranks", "similarity", "--metric", "accuracy"]
-    assert main(arguments) == 0
+    assert run(main, arguments) == 0
     captured = capsys.readouterr()
     picture = home / "reports" / "ranks-similarity.png"
     assert captured.err == f"diagram: {picture}\n"
@@ -74,7 +75,7 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
 ) -> None:
     out = tmp_path / "ranks.csv"
     arguments = [*STUDIES, "--home", str(home), "--ranks", "similarity", "--metric", "accuracy"]
-    assert main([*arguments, "--format", "csv", "--out", str(out)]) == 0
+    assert run(main, [*arguments, "--format", "csv", "--out", str(out)]) == 0
     assert (tmp_path / "ranks.png").is_file()
     frame = pd.read_csv(io.StringIO(out.read_text())).set_index("similarity")
     assert frame["average_rank"].to_dict() == {"soft_hgr": 1.0, "dot": 2.0, "cosine": 3.0}
@@ -94,7 +95,7 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
-    assert main([*arguments, "--home", str(home)]) == 2
+    assert run(main, [*arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert needle in captured.err

@@ -7,7 +7,7 @@ import pytest
 
 from study.analysis.factorial import Observation, analyse, with_conversations
 from study.stats.aliases import Term
-from study.stats.comparison import Sample, compare
+from study.stats.comparison import Sample, compare_cells
 from study.stats.crossed_effects import crossed_effects
 
 from .chance import ACCURACY, most_false_positives, simulate_cells
@@ -58,7 +58,7 @@ def test_two_cells_of_one_factor_are_a_comparison() -> None:
     two = {name: cells[name] for name in ("a=0, b=x", "a=1, b=x")}
     levels = {name: {"a": LEVELS[name]["a"]} for name in two}
     found = crossed_effects(two, levels, [("a",)], ACCURACY)["a",]
-    row = compare(two, "a=0, b=x", ACCURACY)["a=1, b=x"]
+    row = compare_cells(two, "a=0, b=x", ACCURACY)["a=1, b=x"]
     assert (found.ci_low, found.ci_high) == pytest.approx((row.ci_low, row.ci_high))
     assert found.p_value == pytest.approx(row.p_value)
 
