@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 from sslcl.command import run
 from study.analysis.comparisons import PhaseReading
 from study.compare import main, side_by_side
+from study.reporting.formats import frame_of
 from study.stats.comparison import compare_cells
 from study.stats.metrics import Metric
 from tracking.ledger import Ledger

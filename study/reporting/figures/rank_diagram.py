@@ -7,7 +7,7 @@ import pandas as pd
 import scikit_posthocs
 from matplotlib.figure import Figure
 
-from study.reporting.figures.svg import INK, MUTED
+from study.reporting.figures.svg import BETTER, INK, MUTED
 from study.stats.ranks import Ranking
 from study.stats.verdicts import SIGNIFICANCE
 
@@ -30,17 +30,20 @@ def save_rank_diagram(ranking: Ranking, path: Path, title: str = "") -> None:
     scikit_posthocs.critical_difference_diagram(
         dict(zip(ranking.methods, ranking.average_ranks, strict=True)),
         _significance(ranking),
-        cd=min(ranking.critical_difference, count - ranking.average_ranks[0]),
         alpha=SIGNIFICANCE,
         ax=axes,
-        label_fmt_left="{label}  {rank:.2f}",
-        label_fmt_right="{rank:.2f}  {label}",
+        label_fmt_left="{label}  {rank:.2f} ",
+        label_fmt_right=" {rank:.2f}  {label}",
         label_props=text,
         elbow_props={"color": INK, "linewidth": 0.9},
         marker_props={"s": 12},
         crossbar_props={"color": MUTED, "linewidth": 4},
         text_h_margin=0.04 * count,
     )
+    length = min(ranking.critical_difference, count - 1)
+    axes.plot([1, 1 + length], [1.3, 1.3], color=BETTER, linewidth=2)
+    axes.text(1 + length / 2, 1.45, "critical difference", size=7, color=BETTER, ha="center")
+    axes.set_ylim(top=2)
     words = fill(ranking.words, 120)
     heading = f"{title}\n{words}" if title else words
     figure.text(0.012, 0.97, heading, size=7, color=INK, va="top", parse_math=False)
