@@ -8,6 +8,7 @@ import click
 
 from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
+from sslcl.files import write_whole
 from study.cli.report_options import ReportRequest, report_options
 from study.cli.results import opened
 from tracking.home import home_option
@@ -97,13 +98,9 @@ def _ranks(ledger: "Ledger", factor: str, request: ReportRequest) -> "Table":
     picture = request.home.all_reports / f"ranks-{factor}.png"
     if request.out is not None:
         picture = request.out.with_suffix(".png")
-    try:
-        if request.out is None:
-            picture.parent.mkdir(exist_ok=True)
-        title = f"{metric_title(request.metric)} by {factor}: average ranks"
-        save_rank_diagram(ranked.ranking, picture, title)
-    except OSError as error:
-        raise InputError(f"cannot write {picture}: {error.strerror}") from None
+        _require_folder(picture)
+    title = f"{metric_title(request.metric)} by {factor}: average ranks"
+    save_rank_diagram(ranked.ranking, picture, title)
     print(f"diagram: {picture}", file=sys.stderr)
     return ranks_table(ranked)
 
@@ -138,10 +135,14 @@ def _page(ledger: "Ledger", request: ReportRequest) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    _require_folder(path)
+    write_whole(path, text)
+
+
+def _require_folder(path: Path) -> None:
+    """A folder that a person names must be there already: it may be mistyped."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: no such folder")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which factors decided how well a search's trials did, and what the best of them have in common."""
+"""Which factors decided how well a search's trials did, and what the best have in common."""
 
 import math
 import statistics

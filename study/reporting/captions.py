@@ -6,7 +6,7 @@ from itertools import pairwise
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
-from study.analysis.levels import level_of
+from study.analysis.levels import config_level
 from study.design.cell import REFERENCE
 from study.reporting.phrases import (
     corrected_words,
@@ -29,7 +29,7 @@ def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> di
     config = reading.cells[reading.reference][0].config
     levels = {}
     for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
-        known = [level_of(config, name) for name in factor.split(", ")]
+        known = [config_level(config, name) for name in factor.split(", ")]
         if all(level is not None for level in known):
             levels[factor] = ", ".join(level_name(level) for level in known)
     return levels
@@ -102,7 +102,7 @@ def tuning_note(reading: PhaseReading) -> str | None:
     if ablate.design != "tuned":
         return None
     config = reading.cells[reading.reference][0].config
-    levels = {name: level_of(config, name) for name in ablate.factors}
+    levels = {name: config_level(config, name) for name in ablate.factors}
     reference = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
     return (
         f"Every row, the reference ({reference}) too, was tuned by "

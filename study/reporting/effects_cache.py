@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sslcl.files import write_whole
 from study.analysis.comparisons import PhaseReading, Rules
 from study.analysis.digest import EFFECTS_MAKER, comparison_digest
 from study.reporting.table import Table
@@ -31,9 +32,8 @@ def kept_effects(
     table = _read(path, digest)
     if table is None:
         table = replace(make(), records=())
-        folder.mkdir(parents=True, exist_ok=True)
         stored = {"digest": digest, "table": _TABLE.dump_python(table, mode="json")}
-        path.write_text(json.dumps(stored), encoding="utf-8")
+        write_whole(path, json.dumps(stored))
     return table
 
 

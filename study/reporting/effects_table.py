@@ -90,8 +90,8 @@ def _caption(reading: PhaseReading, metric: str, analysis: FactorialAnalysis) ->
     return (
         f"Analysis of variance of {metric_title(metric)} on {measured_on(reading, metric)}: "
         f"{analysis.trials} trials, seeds as blocks, type II sums of squares, "
-        f"{analysis.residual_df} degrees of freedom and sd {error} of the error. {judged} Differences are from the first "
-        "level to the second."
+        f"{analysis.residual_df} degrees of freedom and sd {error} of the error. {judged} "
+        "Differences are from the first level to the second."
     )
 
 

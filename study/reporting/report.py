@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sslcl.errors import InputError, unknown
+from sslcl.files import write_whole
 from study.analysis.comparisons import PhaseReading, Rules, refresh, score_rows
 from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
@@ -223,13 +224,12 @@ def save_report(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
     from study.reporting.figures.forest_plot import save_forest_plot
 
     folder = home.reports(study_name)
-    folder.mkdir(parents=True, exist_ok=True)
     picture = folder / "ablation.png"
     save_forest_plot(table, picture)
     files = [picture]
     for form, suffix in _SUFFIXES.items():
         files.append(folder / f"ablation.{suffix}")
-        files[-1].write_text(render(table.as_table(), form), encoding="utf-8")
+        write_whole(files[-1], render(table.as_table(), form))
     return files
 
 

@@ -39,9 +39,10 @@ def detectable_difference(
 ) -> float:
     """The smallest true difference that a comparison shows with a probability of 80 %.
 
-    The test is that of :func:`study.stats.comparison.compare_cells`. With S seeds, K conversations
-    and normal differences the estimate is N(d, v_S + v_K), with v_S = ``deviations.seeds``^2 / S and
-    v_K = ``deviations.conversations``^2 / K; the half width of its interval is
+    The test is that of :func:`study.stats.comparison.compare_cells`. With S seeds, K
+    conversations and normal differences the estimate is N(d, v_S + v_K), with
+    v_S = ``deviations.seeds``^2 / S and v_K = ``deviations.conversations``^2 / K; the half width
+    of its interval is
 
         h^2 = t(S - 1)^2 v_S X_S / (S - 1) + t(K - 1)^2 v_K X_K / (K - 1)
 

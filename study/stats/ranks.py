@@ -48,7 +48,8 @@ class Ranking:
         verdict = "they differ" if self.differ else "no difference is shown"
         return (
             f"{len(self.methods)} methods ranked on {self.datasets} datasets: {verdict} "
-            f"(Friedman p {p}); pairs by Nemenyi's test, critical difference of average ranks {self.critical_difference:.2f}."
+            f"(Friedman p {p}); pairs by Nemenyi's test, "
+            f"critical difference of average ranks {self.critical_difference:.2f}."
         )
 
 

@@ -112,7 +112,9 @@ def test_flips_are_counted_in_both_directions_over_the_common_seeds(ledger: Ledg
 
 
 def test_flipped_utterances_are_listed_the_most_frequent_first(ledger: Ledger) -> None:
-    frame = frame_of(side_by_side(ledger, ("demo:reference", f"demo:{DOT}"), flips=10_000).tables[0])
+    frame = frame_of(
+        side_by_side(ledger, ("demo:reference", f"demo:{DOT}"), flips=10_000).tables[0]
+    )
     expected = {
         (str(place), seed)
         for seed in SEEDS

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sslcl.levels import level_of
 from tracking.costs import COSTS
 from tracking.records import Diagnostic, Evaluation, Phase, Status
 
@@ -125,12 +126,8 @@ def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
 
     ``None`` where a conditional factor does not apply.
     """
-    value: Any = config
-    for part in factor.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return text_of(value)
+    level = level_of(config, factor)
+    return None if level is None else text_of(level)
 
 
 def run_name(row: "TrialRow") -> str:

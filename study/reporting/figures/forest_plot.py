@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import blended_transform_factory
 
+from sslcl.files import whole_file
 from study.reporting.comparison_table import ComparisonTable, interval_text, is_significant
 from study.reporting.figures.svg import (
     BETTER,
@@ -67,7 +68,8 @@ def save_forest_plot(table: ComparisonTable, path: Path) -> None:
             va="bottom",
             linespacing=1.35,
         )
-        figure.savefig(path, dpi=200, facecolor="white")
+        with whole_file(path) as file:
+            figure.savefig(file, format="png", dpi=200, facecolor="white")
 
 
 def forest_picture(table: ComparisonTable) -> Picture | None:

@@ -7,6 +7,7 @@ import pandas as pd
 import scikit_posthocs
 from matplotlib.figure import Figure
 
+from sslcl.files import whole_file
 from study.reporting.figures.svg import BETTER, INK, MUTED
 from study.stats.ranks import Ranking
 from study.stats.verdicts import SIGNIFICANCE
@@ -47,7 +48,8 @@ def save_rank_diagram(ranking: Ranking, path: Path, title: str = "") -> None:
     words = fill(ranking.words, 120)
     heading = f"{title}\n{words}" if title else words
     figure.text(0.012, 0.97, heading, size=7, color=INK, va="top", parse_math=False)
-    figure.savefig(path)
+    with whole_file(path) as file:
+        figure.savefig(file, format="png")
 
 
 def _significance(ranking: Ranking) -> pd.DataFrame:

@@ -4,10 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from sslcl.errors import InputError
+from sslcl.files import write_whole
 from study.analysis.comparisons import REPORTED, PhaseReading
 from study.analysis.design_kind import is_factorial
 from study.reporting.comparison_table import ComparisonTable
@@ -18,6 +16,7 @@ from study.reporting.html.heatmaps import confusion_section, gains_section, simi
 from study.reporting.html.pareto import pareto_section
 from study.reporting.html.provenance import facts_section, failures_section, findings_section
 from study.reporting.html.summary import search_words, summary_sentences
+from study.reporting.html.templates import html_page
 from study.reporting.importance_table import importance_table
 from study.reporting.report import ReportOptions, comparison_table, effects_of
 from study.reporting.table import Table
@@ -45,26 +44,13 @@ def html_report(ledger: Ledger, study_name: str, home: Home) -> str:
     study_row = ledger.study(study_name)
     readings = [PhaseReading.of(ledger, study_name, phase) for phase in REPORTED]
     sections = list(_sections(study_row, [r for r in readings if r.cells], ledger, home))
-    environment = Environment(
-        loader=PackageLoader("study.reporting.html", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    style = environment.loader.get_source(environment, "style.css")[0]  # type: ignore[union-attr]
-    page = environment.get_template("report.html.j2")
-    return page.render(study=study_row, style=Markup(style), sections=sections)
+    return html_page(study_row, sections)
 
 
 def save_html(ledger: Ledger, study_name: str, home: Home) -> Path:
     """Write the page to its place in the study's reports, whole or not at all."""
     path = home.page(study_name)
-    text = html_report(ledger, study_name, home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, html_report(ledger, study_name, home))
     return path
 
 

@@ -1,7 +1,6 @@
 """The HTML report shows the ledger's numbers, needs nothing else, and says what is missing."""
 
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -31,60 +30,13 @@ from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
 from ..reported import CELLS, GOLD, SEEDS, outcome, planned
+from .page import Page
 from .rich import COLLAPSED, SPEC, complete, cosine, fill_rich, put
 
 SECTIONS = [
     "summary", "ablate", "forest", "cost", "confusion", "gains", "labels", "curves", "confirm",
     "importance", "diagnostics", "failures", "environment", "methods",
 ]  # fmt: skip
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of the page: sections, tables, what it would load."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.sections: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.words: dict[str, str] = {}
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "section":
-            self.sections.append(dict(attrs)["id"] or "")
-        elif tag == "caption":
-            self.rows: list[list[str]] = []
-            self.caption = ""
-        elif tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        if tag == "table":
-            self.tables.setdefault(self.caption, self.rows)
-
-    def handle_data(self, data: str) -> None:
-        if "caption" in self.open:
-            self.caption += data
-        elif self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
-        if self.sections:
-            self.words[self.sections[-1]] = self.words.get(self.sections[-1], "") + data
-
-    def values(self, *names: str) -> list[str]:
-        return [value for _, name, value in self.attributes if name in names]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,13 @@ STUDIES = ("one", "two", "three", "four", "five", "six")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("ranks")
     ledger = Ledger.at(home)
+    put_studies(ledger)
+    ledger.close()
+    return home
+
+
+def put_studies(ledger: Ledger) -> None:
+    """One study a dataset, in which the levels rank alike."""
     for place, study in enumerate(STUDIES):
         ledger.put_study(
             study,
@@ -50,8 +57,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ledger.start(trial.id)
             rate = cells[trial.cell] + 0.02 * place
             ledger.complete(trial.id, outcome(rate, trial.config.seed))
-    ledger.close()
-    return home
 
 
 def test_ranks_of_the_levels_that_all_studies_have(home: Path, capsys) -> None:
