@@ -1,7 +1,7 @@
 """``python -m study.compare A B``: what two trials, two cells or two studies differ in."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="csv shows the scores, or with --flips the utterances.",
 )
-def main(a: str, b: str, home: Home, metric: str | None, flips: int, form: str) -> int:
+def main(a: str, b: str, home: Home, form: str, **options: Any) -> int:
     """Show what A and B differ in: two studies, two cells STUDY:CELL, or the ids of two trials."""
-    if flips < 0:
-        raise InputError(f"--flips {flips}: expected a number above 0")
+    if options["flips"] < 0:
+        raise InputError(f"--flips {options['flips']}: expected a number above 0")
     with opened(home) as ledger:
-        compared = side_by_side(ledger, (a, b), metric=metric, flips=flips)
+        compared = side_by_side(ledger, (a, b), **options)
     _show(compared, form)
     return 0
 

@@ -76,7 +76,7 @@ def _crossed(reading: "PhaseReading", request: ReportRequest, options: "ReportOp
     """The table of effects or of means by two factors."""
     from study.analysis.costs import known_metric
 
-    known_metric(options.metric, reading.study.label_names)
+    known_metric(options.metric, reading.study_row.label_names)
     if request.pivot:
         from study.reporting.pivot_table import pivot_table
 

@@ -21,6 +21,6 @@ def f1_gains(reading: PhaseReading, cell: str) -> Floats | None:
     mine, theirs = paired(sample, base)
     if not mine:
         return None
-    names = reading.study.label_names
+    names = reading.study_row.label_names
     gains: Floats = (f1_by_class(sample, names)[mine] - f1_by_class(base, names)[theirs]).mean(0)
     return gains

@@ -37,13 +37,13 @@ class PhaseReading:
     """What one phase of a study left in the ledger.
 
     Args:
-        study: its row.
+        study_row: of its study.
         phase: the phase read.
         trials: its current trials, in plan order.
         ledger: where test predictions are read when they are first asked for.
     """
 
-    study: StudyRow
+    study_row: StudyRow
     phase: Phase
     trials: tuple[TrialRow, ...]
     ledger: Ledger
@@ -57,13 +57,13 @@ class PhaseReading:
     @cached_property
     def tested(self) -> Confusions:
         """Test predictions of the finished trials."""
-        classes = len(self.study.label_names)
-        return confusions(self.ledger.engine, self.study.name, self.phase, "test", classes)
+        classes = len(self.study_row.label_names)
+        return confusions(self.ledger.engine, self.study_row.name, self.phase, "test", classes)
 
     @cached_property
     def scored(self) -> Scored:
         """Which trials have test predictions, and of how much."""
-        return scored(self.ledger.engine, self.study.name, self.phase, "test")
+        return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
 
     @cached_property
     def cells(self) -> dict[str, list[TrialRow]]:
@@ -134,7 +134,7 @@ def write_comparisons(ledger: Ledger, study_name: str, rules: Rules | None = Non
     for phase in REPORTED:
         reading = PhaseReading.of(ledger, study_name, phase)
         for metric in METRICS:
-            refresh(reading, metric, rules or Rules.of(reading.study))
+            refresh(reading, metric, rules or Rules.of(reading.study_row))
 
 
 def refresh(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
@@ -145,8 +145,8 @@ def refresh(reading: PhaseReading, metric: str, rules: Rules) -> list[Comparison
     The arguments are those of :func:`score_rows`.
     """
     ledger = reading.ledger
-    digest = comparison_digest(reading.study, reading.trials, metric, asdict(rules))
-    place = (reading.study.name, reading.phase, metric)
+    digest = comparison_digest(reading.study_row, reading.trials, metric, asdict(rules))
+    place = (reading.study_row.name, reading.phase, metric)
     if ledger.comparisons_digest(*place) == digest:
         return ledger.comparisons(*place)
     rows = score_rows(reading, metric, rules)
@@ -172,7 +172,7 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
     Raises:
         InputError: for an unknown metric or correction, or a smallest difference not above 0.
     """
-    measure = Metric.named(metric, reading.study.label_names)
+    measure = Metric.named(metric, reading.study_row.label_names)
     if not reading.cells:
         return []
     samples, reference = reading.samples, reading.reference
@@ -237,7 +237,7 @@ def _row(
         factor, level = REFERENCE, "" if cell == REFERENCE else cell
     seconds = [t.seconds for t in reading.cells[cell] if t.seconds is not None]
     row = ComparisonRow(
-        study=reading.study.name,
+        study=reading.study_row.name,
         phase=reading.phase,
         metric=metric,
         cell=cell,

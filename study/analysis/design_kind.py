@@ -26,4 +26,4 @@ def searches(study_row: StudyRow) -> bool:
 
 def is_factorial(reading: PhaseReading) -> bool:
     """Whether the phase is an ablation that crosses its factors."""
-    return reading.phase is Phase.ABLATE and crosses(reading.study)
+    return reading.phase is Phase.ABLATE and crosses(reading.study_row)

@@ -14,7 +14,9 @@ COMPARISONS_MAKER = "study.analysis.comparisons"
 EFFECTS_MAKER = "study.reporting.effects_table"
 """The module that makes tables of effects."""
 _READING = "tracking.ledger.predictions"
-_PACKAGES = frozenset({"study", "search_spaces"})
+_PACKAGES = frozenset({"study", "search_spaces", "tracking", "sslcl"})
+_NOT_FOLLOWED = frozenset({"sslcl.config", "tracking.ledger"})
+"""What configures and stores trials: the digest holds the trials themselves."""
 _LIBRARIES = ("numpy", "scipy", "statsmodels")
 
 
@@ -44,5 +46,5 @@ def comparison_digest(
 
 def _code(maker: str) -> str:
     """The digest of what ``maker`` imports, and the libraries' versions."""
-    code = code_digest(frozenset({maker, _READING}), _PACKAGES)
+    code = code_digest(frozenset({maker, _READING}), _PACKAGES, _NOT_FOLLOWED)
     return ",".join([code, *map(version, _LIBRARIES)])

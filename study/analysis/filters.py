@@ -51,7 +51,7 @@ class Conditions:
         return bool(self.wanted)
 
     def phases(self, phase: Phase | None) -> tuple[Phase, ...]:
-        """The phases to look into, the more telling first; ``phase`` alone when given."""
+        """The phases to look into, in the order of a report; ``phase`` alone when given."""
         given = REPORTED if phase is None else (phase,)
         named = self.wanted.get("phase")
         return tuple(p for p in given if named is None or p.value in named)

@@ -75,7 +75,7 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         yield budget
     if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
         yield "Rows of another balance are scored on other utterances of the same conversations."
-    yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
+    yield timing_note(reading.study_row, [t for cell in reading.cells.values() for t in cell])
     others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
     base = others.pop(reading.reference)
     pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
@@ -95,7 +95,7 @@ def notes(reading: PhaseReading) -> Iterator[str]:
 
 def tuning_note(reading: PhaseReading) -> str | None:
     """In the design ``tuned``: the budget that every row was given, and what the reference is."""
-    raw = reading.study.spec.get("ablate")
+    raw = reading.study_row.spec.get("ablate")
     if reading.phase is not Phase.ABLATE or not raw:
         return None
     ablate = Ablate.model_validate(raw)

@@ -17,7 +17,7 @@ def class_table(reading: PhaseReading) -> Table:
     Precision and recall are of all seeds' predictions together; F1 is the mean over seeds, as in
     the comparison table.
     """
-    sample, names = reading.samples[reading.reference], reading.study.label_names
+    sample, names = reading.samples[reading.reference], reading.study_row.label_names
     precision, recall, support = _pooled(sample.confusion.sum((0, 1)))
     f1 = f1_by_class(sample, names).mean(0)
     seeds = len(sample.seeds)
@@ -27,7 +27,7 @@ def class_table(reading: PhaseReading) -> Table:
     )
     return Table(
         title="The reference by class; F1 is the mean over seeds",
-        label=latex_label("classes", reading.study.name),
+        label=latex_label("classes", reading.study_row.name),
         heading=("", "Class", "Utterances", "Precision, %", "Recall, %", "F1, %"),
         sections=(TableSection("", lines),),
         records=(),

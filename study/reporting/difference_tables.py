@@ -21,17 +21,17 @@ _FIRST, _SECOND = "A", "B"
 
 def scores_table(first: Side, second: Side, pairing: Pairing, split: str) -> Table:
     """Every score of both and their difference, ``B - A``."""
-    labels = first.study.label_names
-    found = {name: _compared(pairing, name, labels) for name in METRICS}
+    labels = first.study_row.label_names
+    by_metric = {name: _compared(pairing, name, labels) for name in METRICS}
     by_class = {f"f1:{name}": _compared(pairing, f"f1:{name}", labels) for name in labels}
     corrected = correct([b.p_value for _, b in by_class.values()])
-    overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in found.items()]
+    overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in by_metric.items()]
     classes = [
         _score_line(name, *pair, p)
         for (name, pair), p in zip(by_class.items(), corrected, strict=True)
     ]
-    p_values = [*(b.p_value for _, b in found.values()), *corrected]
-    rows = zip([*found.items(), *by_class.items()], p_values, strict=True)
+    p_values = [*(b.p_value for _, b in by_metric.values()), *corrected]
+    rows = zip([*by_metric.items(), *by_class.items()], p_values, strict=True)
     records = [_score_row(name, *pair, p) for (name, pair), p in rows]
     utterances = len(pairing.first[0].labels)
     conversations = len(set(pairing.first[0].conversations))
@@ -57,8 +57,8 @@ def _compared(
     pairing: Pairing, metric: str, labels: Sequence[str]
 ) -> tuple[CellComparison, CellComparison]:
     a, b = pairing.samples(len(labels))
-    found = compare_cells({_FIRST: a, _SECOND: b}, _FIRST, Metric.named(metric, labels))
-    return found[_FIRST], found[_SECOND]
+    compared = compare_cells({_FIRST: a, _SECOND: b}, _FIRST, Metric.named(metric, labels))
+    return compared[_FIRST], compared[_SECOND]
 
 
 def _score_row(
@@ -119,17 +119,17 @@ def _right_and_wrong(pairing: Pairing, classes: int) -> str:
     a, b = pairing.samples(classes)
     cells = {_FIRST: a, _SECOND: b}
     accuracy, unit = Metric("accuracy"), unit_of("accuracy")
-    found = compare_cells(cells, _FIRST, accuracy)[_SECOND]
+    change = compare_cells(cells, _FIRST, accuracy)[_SECOND]
     said = (
         f"Right → wrong {lost:,}, wrong → right {gained:,}: {net} of {counts.total():,} "
-        f"predictions, accuracy {unit.number(found.difference, signed=True)} points"
+        f"predictions, accuracy {unit.number(change.difference, signed=True)} points"
     )
-    if found.p_value != found.p_value:
+    if change.p_value != change.p_value:
         return f"{said}; one conversation alone allows no test."
     exchanged = permutation_tests(cells, _FIRST, accuracy)[_SECOND]
     return (
-        f"{said}, 95 % CI {unit.interval(found.ci_low, found.ci_high)}, "
-        f"p {p_equals(found.p_value)} (by exchanging whole "
+        f"{said}, 95 % CI {unit.interval(change.ci_low, change.ci_high)}, "
+        f"p {p_equals(change.p_value)} (by exchanging whole "
         f"conversations, and seeds: p {p_equals(exchanged)})."
     )
 

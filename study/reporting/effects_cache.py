@@ -26,8 +26,8 @@ def kept_effects(
         metric: a score or a cost.
         make: analyses the effects of ``metric``.
     """
-    rules = asdict(Rules.of(reading.study))
-    digest = comparison_digest(reading.study, reading.trials, metric, rules, EFFECTS_MAKER)
+    rules = asdict(Rules.of(reading.study_row))
+    digest = comparison_digest(reading.study_row, reading.trials, metric, rules, EFFECTS_MAKER)
     path = folder / f"effects-{reading.phase.value}-{metric.replace(':', '-')}.json"
     table = _read(path, digest)
     if table is None:

@@ -30,13 +30,13 @@ def effects_table(
     """
     if not is_factorial(reading):
         raise InputError(
-            f"the {reading.phase.value} phase of '{reading.study.name}' does not cross its "
+            f"the {reading.phase.value} phase of '{reading.study_row.name}' does not cross its "
             f"factors: expected an ablation of the design {' or '.join(CROSSED)}"
         )
     analysis = factorial_of(reading, metric, correction=correction)
     return Table(
-        title=f"Effects of the factors of {reading.study.name}",
-        label=latex_label("effects", reading.study.name, metric),
+        title=f"Effects of the factors of {reading.study_row.name}",
+        label=latex_label("effects", reading.study_row.name, metric),
         heading=(
             "",
             "Effect",

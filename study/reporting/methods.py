@@ -40,7 +40,7 @@ def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metr
 def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[str]:
     tested = reading.scored
     yield (
-        f"Every configuration was trained on {reading.study.dataset} with {seeds_words(rows)} "
+        f"Every configuration was trained on {reading.study_row.dataset} with {seeds_words(rows)} "
         "that no search had used, paired across configurations."
     )
     yield (
@@ -48,7 +48,7 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
         f"the test split ({tested.conversations} conversations, "
         f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
     )
-    ablate = reading.study.spec.get("ablate")
+    ablate = reading.study_row.spec.get("ablate")
     if reading.phase is Phase.ABLATE and ablate and ablate.get("design") == "tuned":
         trials = Ablate.model_validate(ablate).tuning_trials
         yield (

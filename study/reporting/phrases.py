@@ -38,15 +38,17 @@ def latex_label(*parts: str) -> str:
 
 def measured_on(reading: PhaseReading, metric: str) -> str:
     """Such as ``the test split of mosi (31 conversations, 752 utterances)``."""
-    return reading.study.dataset if metric in COSTS else f"the test split of {data_words(reading)}"
+    return (
+        reading.study_row.dataset if metric in COSTS else f"the test split of {data_words(reading)}"
+    )
 
 
 def data_words(reading: PhaseReading) -> str:
     """Such as ``mosi (31 conversations, 752 utterances)``."""
     tested = reading.scored
-    kind = "generated data, " if reading.study.environment.get("synthetic") else ""
+    kind = "generated data, " if reading.study_row.environment.get("synthetic") else ""
     return (
-        f"{reading.study.dataset} ({kind}{tested.conversations} conversations, "
+        f"{reading.study_row.dataset} ({kind}{tested.conversations} conversations, "
         f"{tested.utterances} utterances)"
     )
 

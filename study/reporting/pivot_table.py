@@ -35,11 +35,11 @@ def pivot_table(
         lines.append(Line(level, tuple(cells)))
     counts = sorted({mean.n for mean in crossing.means.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    title = f"{metric_title(metric)} of {reading.study.name} by {row} and {column}"
+    title = f"{metric_title(metric)} of {reading.study_row.name} by {row} and {column}"
     unit = unit_of(metric)
     return Table(
         title=title,
-        label=latex_label("pivot", reading.study.name, row, column, metric),
+        label=latex_label("pivot", reading.study_row.name, row, column, metric),
         heading=("", f"{row} \\ {column}", *columns),
         sections=(TableSection("", tuple(lines)),),
         records=_records(crossing, best),

@@ -39,7 +39,7 @@ def rank_levels(readings: Sequence[PhaseReading], metric: str, factor: str) -> R
             too few levels or studies.
     """
     _refuse_same_data(readings)
-    crossings = {reading.study.name: cross(reading, metric, (factor,)) for reading in readings}
+    crossings = {reading.study_row.name: cross(reading, metric, (factor,)) for reading in readings}
     levels = {
         name: {level[0]: mean.mean for level, mean in crossing.means.items()}
         for name, crossing in crossings.items()
@@ -99,7 +99,7 @@ def _records(ranked: RankedLevels) -> list[dict[str, object]]:
 def _refuse_same_data(readings: Sequence[PhaseReading]) -> None:
     seen: dict[str, str] = {}
     for reading in readings:
-        name, data = reading.study.name, reading.study.data_fingerprint
+        name, data = reading.study_row.name, reading.study_row.data_fingerprint
         if data in seen:
             raise InputError(
                 f"studies '{seen[data]}' and '{name}' are of the same data: expected one study "

@@ -122,7 +122,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
     Raises:
         InputError: for an unknown metric or factor, or when nothing has finished.
     """
-    study_name, metric = reading.study.name, options.metric
+    study_name, metric = reading.study_row.name, options.metric
     if not reading.cells:
         raise NothingFinished(
             f"no trial of the {reading.phase.value} phase of '{study_name}' with "
@@ -168,10 +168,10 @@ def _tables_below(reading: PhaseReading, options: ReportOptions, home: Home | No
     if is_factorial(reading):
         whole = not options.where and options.correction is None
         return _unless_refused(lambda: [effects_of(reading, options, home if whole else None)])
-    if searches(reading.study):
+    if searches(reading.study_row):
         from study.reporting.importance_table import importance_table
 
-        return _unless_refused(lambda: [importance_table(reading.ledger, reading.study.name)])
+        return _unless_refused(lambda: [importance_table(reading.ledger, reading.study_row.name)])
     return []
 
 
@@ -196,7 +196,7 @@ def effects_of(reading: PhaseReading, options: ReportOptions, home: Home | None)
         return make()
     from study.reporting.effects_cache import kept_effects
 
-    return kept_effects(home.reports(reading.study.name), reading, options.metric, make)
+    return kept_effects(home.reports(reading.study_row.name), reading, options.metric, make)
 
 
 def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
@@ -242,8 +242,8 @@ def _unless_refused(make: Callable[[], list[Table]]) -> list[Table]:
 
 def _rows(reading: PhaseReading, options: ReportOptions) -> list[ComparisonRow]:
     metric = options.metric
-    known_metric(metric, reading.study.label_names)
-    rules = Rules.of(reading.study, options.smallest_difference, options.correction)
+    known_metric(metric, reading.study_row.label_names)
+    rules = Rules.of(reading.study_row, options.smallest_difference, options.correction)
     if metric in COSTS:
         return cost_rows(reading, metric, rules.correction)
     stored = options.own_rules and not options.where

@@ -34,7 +34,7 @@ class _Common:
     same: bool
     first: Mapping[int, float]
     second: Mapping[int, float]
-    found: CellComparison | None
+    comparison: CellComparison | None
 
 
 def compare_studies(
@@ -84,22 +84,14 @@ def _common(a: PhaseReading, b: PhaseReading, metric: str, *, paired: bool) -> I
             one, other = (flat(reading.cells[cell][0].config) for reading in (a, b))
             same = all(one.get(k) == other.get(k) for k in {*one, *other} - {"seed"})
             ours, theirs = values[0][cell], values[1][cell]
-            found = _compared(a, b, cell, metric, ours, theirs) if paired else None
-            yield _Common(a.phase, cell, same, ours, theirs, found)
-
-
-def _compared(
-    a: PhaseReading,
-    b: PhaseReading,
-    cell: str,
-    metric: str,
-    ours: Mapping[int, float],
-    theirs: Mapping[int, float],
-) -> CellComparison:
-    if metric in COSTS:
-        return compare_costs({_FIRST: ours, _SECOND: theirs}, _FIRST)[_SECOND]
-    cells = {_FIRST: a.samples[cell], _SECOND: b.samples[cell]}
-    return compare_cells(cells, _FIRST, Metric.named(metric, a.study.label_names))[_SECOND]
+            comparison = None
+            if paired and metric in COSTS:
+                comparison = compare_costs({_FIRST: ours, _SECOND: theirs}, _FIRST)[_SECOND]
+            elif paired:
+                samples = {_FIRST: a.samples[cell], _SECOND: b.samples[cell]}
+                scored = Metric.named(metric, a.study_row.label_names)
+                comparison = compare_cells(samples, _FIRST, scored)[_SECOND]
+            yield _Common(a.phase, cell, same, ours, theirs, comparison)
 
 
 def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
@@ -112,7 +104,7 @@ def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
 def _table(common: list[_Common], first: str, second: str, metric: str) -> Table:
     unit = unit_of(metric)
     nothing = float("nan")
-    corrected = correct([nothing if c.found is None else c.found.p_value for c in common])
+    corrected = correct([nothing if c.comparison is None else c.comparison.p_value for c in common])
     sections = []
     for phase in dict.fromkeys(c.phase for c in common):
         pairs = [(c, p) for c, p in zip(common, corrected, strict=True) if c.phase is phase]
@@ -120,7 +112,7 @@ def _table(common: list[_Common], first: str, second: str, metric: str) -> Table
     notes = []
     if any(not c.same for c in common):
         notes.append("* the two configurations behind this name differ.")
-    tests = sum(c.found is not None for c in common)
+    tests = sum(c.comparison is not None for c in common)
     return Table(
         title=f"{unit.title} of the cells in {first} (A) and {second} (B)",
         label=latex_label("compare", first, second),
@@ -148,14 +140,14 @@ def _table(common: list[_Common], first: str, second: str, metric: str) -> Table
 
 
 def _line(common: _Common, p_value: float, unit: MetricUnit) -> Line:
-    found, shared = common.found, len(set(common.first) & set(common.second))
+    comparison, shared = common.comparison, len(set(common.first) & set(common.second))
     sides = [_spread(common.first, unit), _spread(common.second, unit)]
     label = common.cell + ("" if common.same else " *")
-    if found is None:
+    if comparison is None:
         return Line(label, ("0", *sides, MISSING, MISSING, MISSING))
-    interval = unit.interval(found.ci_low, found.ci_high)
-    difference = unit.number(found.difference, signed=True)
-    gain = found.difference if unit.more_is_better else -found.difference
+    interval = unit.interval(comparison.ci_low, comparison.ci_high)
+    difference = unit.number(comparison.difference, signed=True)
+    gain = comparison.difference if unit.more_is_better else -comparison.difference
     look = "" if not p_value < SIGNIFICANCE else "better" if gain > 0 else "worse"
     return Line(label, (str(shared), *sides, difference, interval, p_text(p_value)), look)
 
@@ -176,8 +168,8 @@ def _row(common: _Common, p_corrected: float) -> dict[str, object]:
         "mean_a": float(np.mean(list(common.first.values()))) if common.first else None,
         "mean_b": float(np.mean(list(common.second.values()))) if common.second else None,
     }
-    if common.found is not None:
+    if common.comparison is not None:
         names = ("pairs", "difference", "ci_low", "ci_high", "p_value", "effect_size")
-        row |= {name: getattr(common.found, name) for name in names}
+        row |= {name: getattr(common.comparison, name) for name in names}
         row["p_corrected"] = p_corrected
     return row

@@ -48,9 +48,13 @@ def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> 
     Raises:
         InputError: when the two were not evaluated on the same split.
     """
-    lines = [f"A = {_told(first)}", f"B = {_told(second)}", *_configuration(first, second)]
+    lines = [
+        f"A = {_described(first)}",
+        f"B = {_described(second)}",
+        *_configuration(first, second),
+    ]
     split, ours, theirs = _evaluated(ledger, first, second)
-    if first.study.label_names != second.study.label_names or _data(first) != _data(second):
+    if first.study_row.label_names != second.study_row.label_names or _data(first) != _data(second):
         lines.append(
             "The two were trained and tested on different data (fingerprints "
             f"{_data(first)[:12]} and {_data(second)[:12]}): their scores stand side by side, and "
@@ -62,17 +66,17 @@ def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> 
         lines.append("No seed in common: their scores stand side by side, and nothing is paired.")
         return SideBySide(tuple(lines), (apart_table(first, second, ours, theirs, split),))
     lines += _pairing_words(first, second, pairing)
-    labels = first.study.label_names
-    found = [
+    labels = first.study_row.label_names
+    tables = [
         scores_table(first, second, pairing, split),
         right_and_wrong_table(pairing, len(labels)),
     ]
     if flips:
-        found.insert(0, flips_table(pairing, labels, flips))
-    return SideBySide(tuple(lines), tuple(found))
+        tables.insert(0, flips_table(pairing, labels, flips))
+    return SideBySide(tuple(lines), tuple(tables))
 
 
-def _told(side: Side) -> str:
+def _described(side: Side) -> str:
     trial = side.trials[0]
     seeds = ", ".join(map(str, side.seeds))
     label = "seed" if len(side.seeds) == 1 else "seeds"
@@ -81,21 +85,22 @@ def _told(side: Side) -> str:
 
 
 def _configuration(first: Side, second: Side) -> Iterator[str]:
-    """One line for each key that differs; the seeds are told elsewhere."""
+    """One line for each key that differs, but for the seed."""
     before, after = (
         {k: level_name(v) for k, v in flat(side.trials[0].config).items() if k != "seed"}
         for side in (first, second)
     )
-    found = changes(before, after)
-    yield f"Configuration: {plural(len(found), 'key')} differ{'s' if len(found) == 1 else ''}."
-    yield from (f"  {line}" for line in found)
-    codes = {first.study.code_fingerprint, second.study.code_fingerprint}
+    differing = changes(before, after)
+    verb = "differs" if len(differing) == 1 else "differ"
+    yield f"Configuration: {plural(len(differing), 'key')} {verb}."
+    yield from (f"  {line}" for line in differing)
+    codes = {first.study_row.code_fingerprint, second.study_row.code_fingerprint}
     if len(codes) > 1:
         yield "The training code of the two studies differs."
 
 
 def _data(side: Side) -> str:
-    return side.trials[0].data_fingerprint or side.study.data_fingerprint
+    return side.trials[0].data_fingerprint or side.study_row.data_fingerprint
 
 
 def _evaluated(

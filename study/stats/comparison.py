@@ -83,7 +83,7 @@ class CellComparison:
 
     @property
     def covers_seeds(self) -> bool:
-        """Whether the interval speaks for new seeds too: one pair only tells of conversations."""
+        """Whether the interval speaks for new seeds too: one pair covers conversations alone."""
         return self.pairs > 1
 
 
@@ -93,8 +93,7 @@ def compare_cells(
     metric: Metric,
     *,
     smallest_difference: float = SMALLEST_DIFFERENCE,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    draws: "Draws | None" = None,
 ) -> dict[str, CellComparison]:
     """Compare every cell with the reference cell, paired by seed and by conversation.
 
@@ -134,8 +133,7 @@ def compare_cells(
         reference: name of the cell that the others are compared with.
         metric: what is scored.
         smallest_difference: what a difference must reach to be of interest, above 0.
-        resamples: draws of the conversations.
-        seed: of the draws; the same call gives the same numbers.
+        draws: of the conversations; :data:`RESAMPLES` of them when left out.
 
     Sources: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), section 4,
     for the crossed variance and what the two-level bootstrap counts thrice; Banerjee, "Approximate
@@ -152,23 +150,23 @@ def compare_cells(
     if reference not in cells:
         raise unknown("cell", reference, cells)
     conversations = same_conversations(cells)
-    scored = redrawn(cells, metric, resamples, seed)
+    scored = redrawn(cells, metric, draws)
     base = cells[reference]
-    found: dict[str, CellComparison] = {}
+    compared: dict[str, CellComparison] = {}
     for name, sample in cells.items():
         mine, theirs = paired(sample, base)
         whole = scored[name].whole[mine] - scored[reference].whole[theirs]
         drawn = scored[name].drawn[:, mine] - scored[reference].drawn[:, theirs]
         spread = spread_of(whole, drawn, conversations)
-        found[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
-    return found
+        compared[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
+    return compared
 
 
 def standardised(differences: Floats) -> float:
     """Mean of ``(S,)`` paired differences in standard deviations of them, without bias.
 
     J(S - 1) mean / sd, where J(m) = Γ(m / 2) / (sqrt(m / 2) Γ((m - 1) / 2)) takes away what few
-    pairs add. It tells how large a difference is against the luck of the seeds; it knows nothing
+    pairs add. It says how large a difference is against the luck of the seeds, and nothing
     of conversations. NaN for fewer than three pairs or when all differences are equal.
 
     Source: Hedges, "Distribution theory for Glass's estimator of effect size and related
@@ -187,6 +185,19 @@ def standardised(differences: Floats) -> float:
 
 
 @dataclass(frozen=True)
+class Draws:
+    """How the conversations are drawn anew; the same draws give the same numbers.
+
+    Args:
+        count: how often.
+        seed: of the random numbers.
+    """
+
+    count: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class RedrawnScores:
     """Scores of one cell: ``(S,)`` on the split as it is, ``(B, S)`` on each draw."""
 
@@ -195,13 +206,15 @@ class RedrawnScores:
 
 
 def redrawn(
-    cells: Mapping[str, Sample], metric: Metric, resamples: int = RESAMPLES, seed: int = 0
+    cells: Mapping[str, Sample], metric: Metric, draws: Draws | None = None
 ) -> dict[str, RedrawnScores]:
     """Scores of all cells when the conversations are drawn anew, the same draws for all."""
     count = same_conversations(cells)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
-    return {name: _score(sample, metric, draws) for name, sample in cells.items()}
+    draws = draws or Draws()
+    rng = np.random.default_rng(draws.seed)
+    drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=draws.count)
+    weights = drawn.astype(np.float64)
+    return {name: _score(sample, metric, weights) for name, sample in cells.items()}
 
 
 def same_conversations(cells: Mapping[str, Sample]) -> int:

@@ -101,7 +101,7 @@ def observed_deviations(
     """
     base = samples[reference]
     pairs = (_of_pair(s, base, metric) for name, s in samples.items() if name != reference)
-    return _median(found for found in pairs if found is not None)
+    return _median(deviations for deviations in pairs if deviations is not None)
 
 
 def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Deviations | None:
@@ -127,8 +127,8 @@ def _scores(sample: Sample, rows: list[int], metric: Metric) -> tuple[Floats, Fl
     return metric.score(total), metric.score(total[:, None] - counts)
 
 
-def _median(found: Iterable[Deviations]) -> Deviations | None:
-    every = list(found)
+def _median(deviations: Iterable[Deviations]) -> Deviations | None:
+    every = list(deviations)
     if not every:
         return None
     return Deviations(median(d.seeds for d in every), median(d.conversations for d in every))

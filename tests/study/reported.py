@@ -85,4 +85,4 @@ def rows_of_scores(
 ) -> list[ComparisonRow]:
     """The comparisons of the ablation, computed anew."""
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
-    return score_rows(reading, metric, Rules.of(reading.study, smallest_difference, correction))
+    return score_rows(reading, metric, Rules.of(reading.study_row, smallest_difference, correction))

@@ -90,11 +90,11 @@ def _panels(curves: Mapping[str, Curve], named: Sequence[str], reference: str) -
             if cell != reference:
                 _line(axes, curves[cell], EQUAL, "-", 0.22)
         curve = curves[cell]
-        told = (
+        description = (
             f"Validation weighted F1 of {cell}: {100 * curve.mean[0]:.1f} after epoch "
             f"{curve.epochs[0]}, {100 * curve.mean[-1]:.1f} after epoch {curve.epochs[-1]}"
         )
-        panels.append(picture(figure, f"curve-{place}", told, cell, small=True))
+        panels.append(picture(figure, f"curve-{place}", description, cell, small=True))
     return panels
 
 

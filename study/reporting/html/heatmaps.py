@@ -22,7 +22,7 @@ MOST_CELLS = 60
 
 def confusion_section(reading: PhaseReading) -> PageSection:
     """Predictions of the reference on the test split, over all its seeds."""
-    names, sample = reading.study.label_names, reading.samples[reading.reference]
+    names, sample = reading.study_row.label_names, reading.samples[reading.reference]
     drawing = confusion_heatmap(sample.confusion.sum((0, 1)), names)
     right = (f"{n}: {100 * drawing.values[i, i]:.0f} % right" for i, n in enumerate(names))
     shown = _drawn(
@@ -50,7 +50,7 @@ def gains_section(reading: PhaseReading, cells: Sequence[str]) -> PageSection:
     drawing = Heatmap(
         matrix,
         list(shown),
-        reading.study.label_names,
+        reading.study_row.label_names,
         lambda row, column: decimal(matrix[row, column], 1, signed=True),
         "RdBu",
         (-limit, limit),
@@ -71,7 +71,7 @@ def gains_section(reading: PhaseReading, cells: Sequence[str]) -> PageSection:
 
 def similarity_section(ledger: Ledger, reading: PhaseReading) -> PageSection:
     """Cosines between the label embeddings of the reference."""
-    title, names = "Similarity of the label embeddings", reading.study.label_names
+    title, names = "Similarity of the label embeddings", reading.study_row.label_names
     trials = reading.cells[reading.reference]
     measured = [{d.name: d.value for d in ledger.diagnostics(t.id)} for t in trials]
     matrix = np.eye(len(names))

@@ -24,7 +24,7 @@ def spelt(count: int) -> str:
 
 
 def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator[str]:
-    """What was found, the most important first, a sentence or two to each paragraph."""
+    """The results in sentences: the reference's score, then the rows by verdict."""
     base = next((row for row in table.rows if row.is_reference), None)
     score = metric_title(table.metric)
     if base is not None:
@@ -32,10 +32,10 @@ def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator
         name = f" ({base.level})" if base.level else ""
         yield (
             f"The reference{name} scores {percent(base.mean)}{spread} {score} on the test split of "
-            f"{reading.study.dataset}, over {plural(base.n, 'seed')}."
+            f"{reading.study_row.dataset}, over {plural(base.n, 'seed')}."
         )
     yield from verdicts(table.rows)
-    if reading.study.environment.get("synthetic"):
+    if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
 
 

@@ -128,7 +128,7 @@ def test_other_rules_data_code_and_libraries_are_news(
 
 def test_the_digest_tells_everything_apart(ledger: Ledger) -> None:
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
-    study, trials, rules = reading.study, reading.trials, asdict(Rules())
+    study, trials, rules = reading.study_row, reading.trials, asdict(Rules())
     first = trials[0]
     config = first.config.replace(seed=7)
     digests = {
@@ -177,6 +177,8 @@ def test_a_report_of_stored_rows_loads_no_heavy_library() -> None:
         (EFFECTS_MAKER, "study.analysis.factorial"),
         (EFFECTS_MAKER, "study.stats.crossed_effects"),
         (EFFECTS_MAKER, "study.reporting.units"),
+        (EFFECTS_MAKER, "tracking.costs"),
+        (EFFECTS_MAKER, "sslcl.levels"),
     ],
 )
 def test_the_digest_covers_the_code_that_a_table_follows_from(

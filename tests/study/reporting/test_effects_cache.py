@@ -63,8 +63,8 @@ def test_it_is_made_again_exactly_when_something_changed(
         first, *rest = reading.trials
         other = replace(reading, trials=(replace(first, revision=first.revision + 1), *rest))
     elif change == "rules":
-        spec = {**reading.study.spec, "report": {"correction": "bh"}}
-        other = replace(reading, study=replace(reading.study, spec=spec))
+        spec = {**reading.study_row.spec, "report": {"correction": "bh"}}
+        other = replace(reading, study_row=replace(reading.study_row, spec=spec))
     elif change == "metric":
         metric = "macro_f1"
     elif change == "damage":

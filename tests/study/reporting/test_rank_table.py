@@ -108,6 +108,6 @@ def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) 
 
 def test_readings_of_the_fixture_are_of_different_data(home: Path) -> None:
     ledger = Ledger.at(home)
-    prints = {reading_of(ledger, study).study.data_fingerprint for study in STUDIES}
+    prints = {reading_of(ledger, study).study_row.data_fingerprint for study in STUDIES}
     ledger.close()
     assert len(prints) == len(STUDIES)

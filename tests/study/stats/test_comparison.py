@@ -10,7 +10,14 @@ from scipy import stats as scipy_stats
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from sslcl.errors import InputError
-from study.stats.comparison import CellComparison, Sample, compare_cells, spread_of, standardised
+from study.stats.comparison import (
+    CellComparison,
+    Draws,
+    Sample,
+    compare_cells,
+    spread_of,
+    standardised,
+)
 from study.stats.metrics import Metric, margins
 
 from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, true_difference
@@ -19,7 +26,7 @@ from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, t
 def other(
     cells: dict[str, Sample], metric: Metric = ACCURACY, resamples: int = 300
 ) -> CellComparison:
-    return compare_cells(cells, "reference", metric, resamples=resamples)["other"]
+    return compare_cells(cells, "reference", metric, draws=Draws(resamples))["other"]
 
 
 def utterance_level_p(cells: dict[str, Sample]) -> float:
@@ -249,7 +256,9 @@ def test_deterministic_and_independent_of_the_other_cells() -> None:
     extra = {**cells, "more": simulate(np.random.default_rng(6))["other"]}
     assert other(cells) == other(cells)
     same_shape = {**extra, "more": cells["other"]}
-    assert compare_cells(same_shape, "reference", ACCURACY, resamples=300)["other"] == other(cells)
+    assert compare_cells(same_shape, "reference", ACCURACY, draws=Draws(300))["other"] == other(
+        cells
+    )
 
 
 def test_bad_input_is_told_in_one_line() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from sslcl.errors import InputError
-from study.stats.comparison import CellComparison, Spread, compare_cells
+from study.stats.comparison import CellComparison, Draws, Spread, compare_cells
 from study.stats.verdicts import correct, verdict
 
 from .chance import ACCURACY, most_false_positives, simulate, simulate_cells, true_difference
@@ -31,7 +31,7 @@ def test_tables_without_an_effect_claim_one_in_at_most_one_of_twenty(correction:
     wrong = uncorrected = 0
     for _ in range(RUNS):
         cells = simulate_cells(rng, dict.fromkeys(names, 0.0))
-        found = compare_cells(cells, "reference", ACCURACY, resamples=200)
+        found = compare_cells(cells, "reference", ACCURACY, draws=Draws(200))
         wrong += bool({"better", "worse"} & set(verdicts(found, correction).values()))
         uncorrected += any(row.p_value < 0.05 for row in found.values())
     assert wrong / RUNS <= most_false_positives(RUNS)
@@ -43,7 +43,7 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
     effect = {"effect": 0.3 * direction, "both_sd": 0.0, "conversation_sd": 0.1, "seed_sd": 0.1}
     truth = true_difference(ACCURACY, effect)
     rng = np.random.default_rng(32)
-    margin = {"smallest_difference": abs(truth), "resamples": 300}
+    margin = {"smallest_difference": abs(truth), "draws": Draws(300)}
     rows = [
         compare_cells(simulate(rng, **effect), "reference", ACCURACY, **margin)["other"]
         for _ in range(RUNS)
@@ -55,7 +55,7 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
 def test_no_effect_is_found_equivalent_where_the_data_can_tell() -> None:
     rng = np.random.default_rng(33)
     quiet = {"seed_sd": 0.02, "conversation_sd": 0.02, "both_sd": 0.0, "conversations": 60}
-    margin = {"smallest_difference": 0.05, "resamples": 200}
+    margin = {"smallest_difference": 0.05, "draws": Draws(200)}
     found = [
         verdicts(compare_cells(simulate(rng, **quiet), "reference", ACCURACY, **margin))["other"]
         for _ in range(50)
