@@ -11,6 +11,7 @@ from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
 from sslcl.config import Scalar, TrialConfig
 from sslcl.errors import InputError, unknown
+from sslcl.levels import level_of
 
 __all__ = [
     "COMPONENTS",
@@ -206,7 +207,7 @@ class Study(StudyPart):
 
     def assignment(self, config: TrialConfig) -> dict[str, Scalar]:
         """The levels of the active factors in ``config``: the inverse of :meth:`config`."""
-        values = {name: _get(dict(config), name) for name in self.factors}
+        values = {name: level_of(dict(config), name) for name in self.factors}
         known = {name: value for name, value in values.items() if value is not None}
         return {name: value for name, value in known.items() if self.active(name, known)}
 
@@ -244,7 +245,8 @@ class Study(StudyPart):
         if factor in assignment:
             return assignment[factor]
         defaults = {key: field.get_default() for key, field in TrialConfig.model_fields.items()}
-        return _get({**defaults, **self._fixed()}, factor)
+        level: Scalar | None = level_of({**defaults, **self._fixed()}, factor)
+        return level
 
 
 def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:
@@ -253,11 +255,3 @@ def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:
         values[field][option] = level
     else:
         values[field] = str(level).split("+") if field == "modalities" else level
-
-
-def _get(values: Mapping[str, Any], factor: str) -> Scalar | None:
-    field, _, option = factor.partition(".")
-    value = values.get(field)
-    if option:
-        return (value or {}).get(option)
-    return "+".join(value) if field == "modalities" and value is not None else value

@@ -34,13 +34,12 @@ from study.execution.winner import (
     winners_of_tuning,
 )
 from study.stats.metrics import Metric
+from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
-
-METRIC = "weighted_f1"
 
 
 @dataclass(frozen=True)
@@ -264,7 +263,7 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
 
 def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
     """How paired differences vary: in ablations on this data, this study's first, else supposed."""
-    metric = Metric.named(METRIC, dataset.label_names)
+    metric = Metric.named(DEFAULT_METRIC, dataset.label_names)
     for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
         if ledger is None or row.data_fingerprint != dataset.fingerprint:
             continue

@@ -7,6 +7,7 @@ import click
 
 from sslcl.command import OneLineCommand, data_dir_option
 from sslcl.errors import InputError
+from study.cli.results import opened
 from tracking.home import Home, home_option
 
 if TYPE_CHECKING:
@@ -30,16 +31,12 @@ def main(trial: str, home: Home, data_dir: Path | None) -> int:
     # Help must not wait for PyTorch.
     from sslcl.data import load_dataset
     from study.cli.console import person_console
-    from tracking.ledger import Ledger
 
     console = person_console()
-    ledger = Ledger.at(home.require().folder)
-    try:
+    with opened(home) as ledger:
         row = ledger.trial(trial)
         dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
         difference = replay(ledger, row, dataset, console)
-    finally:
-        ledger.close()
     if difference is not None:
         console.print(f"[red]not the same: {difference}[/red]")
         return 1

@@ -30,8 +30,8 @@ def save_reports(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
         from study.reporting.report import save_report
 
         files = [
-            *save_report(ledger, study_name, home.folder),
-            save_html(ledger, study_name, home.folder),
+            *save_report(ledger, study_name, home),
+            save_html(ledger, study_name, home),
         ]
         names = [path.name for path in files]
         write_whole(record, json.dumps({"digest": digest, "files": names}))

@@ -96,6 +96,7 @@ def test_help_imports_no_heavy_library(steps: dict[str, Any], name: str) -> None
         ("dry run", "nothing has been started"),
         ("dry run of a finished study", "nothing is left to train"),
         ("run of a finished study", "nothing left to train"),
+        ("run of a finished study", "ablation.png"),
     ],
 )
 def test_what_trains_nothing_needs_neither_workers_nor_pictures_nor_mlflow(

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sslcl.command import run
 from study.analysis.importance import search_importance
 from study.design.tuning import search_of
 from study.report import main
-from study.reporting.table import FORMATS
+from study.reporting.table import TABLE_FORMATS
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -44,13 +45,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_importance_in_every_format(home: Path, capsys, form: str) -> None:
     ledger = Ledger.at(home)
     study = ledger.studies()[0].name
     found = search_importance(ledger, study)
     ledger.close()
-    assert main([study, "--home", str(home), "--importance", "--format", form]) == 0
+    assert run(main, [study, "--home", str(home), "--importance", "--format", form]) == 0
     shown = capsys.readouterr().out
     if form == "csv":
         frame = pd.read_csv(io.StringIO(shown)).set_index("factor")
