@@ -55,17 +55,18 @@ def decisions(home: Path, dataset: Dataset) -> list[tuple[object, ...]]:
     workspace = Workspace(Home(home), ledger, console)
     Campaign(study, dataset, workspace, start, Halt()).run()
     rows = ledger.trials(study.name)
-    metrics = [
+    metrics: list[tuple[object, ...]] = [
         (point.epoch, point.metric, point.value)
         for row in rows
         for point in ledger.epoch_metrics(row.id)
         if point.metric != "seconds"
     ]
     ledger.close()
-    return [
+    decided: list[tuple[object, ...]] = [
         (row.phase, row.cell, row.config.digest(), row.status, row.score, row.best_epoch)
         for row in rows
-    ] + metrics
+    ]
+    return decided + metrics
 
 
 def test_a_poisoned_test_split_changes_no_decision(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path
         _, outcome = train(
             CONFIG,
             data,
-            lambda epoch, metrics, name=trial.id: ledger.record_epoch(name, epoch, metrics),
+            partial(ledger.record_epoch, trial.id),
         )
         ledger.complete(trial.id, outcome)
     ledger.close()

@@ -30,6 +30,7 @@ from .test_plan import (
     few,
     make_study,
     studies,
+    study_of,
     trials_around,
 )
 
@@ -138,7 +139,7 @@ class TestFractional:
         levels = {name: Categorical(levels=(0.1, 0.2, 0.3)) for name in names[:count]}
         chosen = Ablate(factors=tuple(levels), design="fractional", reference={}, **ablate)
         base = dict.fromkeys(levels, 0.2)
-        return Study(study="small", base=base, factors=levels, ablate=chosen)
+        return study_of(base=base, factors=levels, ablate=chosen)
 
     def test_low_is_the_references_level_and_high_the_first_other(self) -> None:
         study = self.study(3)
@@ -169,7 +170,7 @@ class TestFractional:
             design="fractional",
             levels={"learning_rate": (0.001, 0.01)},
         )
-        study = Study(study="small", factors=factors, ablate=ablate)
+        study = study_of(factors=factors, ablate=ablate)
         reference = {"learning_rate": 0.00137, "batch_size": 8}
         assert [cell.name for cell in cells_around(study, reference).cells] == [
             "reference",
@@ -224,7 +225,7 @@ def method(base: Mapping[str, Any], **ablate: Any) -> Study:
     chosen = Ablate(design="leave_one_out", reference={}, **ablate)
     modalities = base.get("modalities")
     rest = {key: value for key, value in base.items() if key != "modalities"}
-    return Study(study="small", base=rest, modalities=modalities, ablate=chosen)
+    return study_of(base=rest, modalities=modalities, ablate=chosen)
 
 
 def left_out(base: Mapping[str, Any], **ablate: Any) -> tuple[dict[str, TrialConfig], list[str]]:
@@ -239,7 +240,7 @@ def methods(draw: st.DrawFn) -> dict[str, Any]:
     """Any configuration of the components that ``leave_one_out`` may remove."""
     weight = st.sampled_from([0.0, 0.3])
     modalities = st.sampled_from([None, ("text", "video"), ("audio",), MODALITIES])
-    base = {
+    base: dict[str, Any] = {
         "objective": draw(st.sampled_from(OBJECTIVES.names())),
         "backbone": draw(st.sampled_from(["recurrent", "utterance"])),
         "augmentation": draw(st.sampled_from(AUGMENTATIONS)),

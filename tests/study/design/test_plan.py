@@ -55,6 +55,10 @@ class Data(DataFacts):
 DATA = Data("data", MODALITIES)
 
 
+def study_of(**content: Any) -> Study:
+    return Study.model_validate({"study": "small", **content})
+
+
 def cells_around(study: Study, reference: Mapping[str, Any], data: DataFacts = DATA) -> Cells:
     assert study.ablate is not None
     return ablation_cells(study, study.ablate, reference, data)
@@ -86,10 +90,10 @@ def make_study(
         "ablate": Ablate(factors=tuple(levels), seeds=seeds, **changed.pop("ablate", {})),
         **changed,
     }
-    return Study(study="small", base={"epochs": 2}, factors=factors, **phases)
+    return study_of(base={"epochs": 2}, factors=factors, **phases)
 
 
-REFERENCE = {
+REFERENCE: dict[str, Any] = {
     "backbone": "transformer",
     "objective": "sslcl",
     "similarity": "dot",
@@ -299,7 +303,7 @@ def test_summary_before_anything_ran() -> None:
 
 def test_summary_of_a_finished_study_has_nothing_to_train() -> None:
     study = make_study()
-    winners = [REFERENCE, {"backbone": "dialogue_gcn"}]
+    winners: list[dict[str, Any]] = [REFERENCE, {"backbone": "dialogue_gcn"}]
     finished = {search_of(study).id(number) for number in range(6)}
     finished |= {trial.identity for trial in confirmed(study, winners)}
     finished |= {trial.id for trial in trials_around(study, REFERENCE)}
