@@ -113,11 +113,13 @@ def _check_base(base: object, where: str) -> None:
 
 def _factors(raw: object, where: str) -> dict[str, Factor]:
     place = f"{where}: factors"
-    found = {str(k): parse_factor(str(k), v, where) for k, v in _section(raw or {}, place).items()}
-    for name, factor in found.items():
+    factors = {
+        str(k): parse_factor(str(k), v, where) for k, v in _section(raw or {}, place).items()
+    }
+    for name, factor in factors.items():
         for parent, levels in factor.when.items():
-            _check_condition(found, parent, levels, f"{place}.{name}.when")
-    return found
+            _check_condition(factors, parent, levels, f"{place}.{name}.when")
+    return factors
 
 
 def _check_not_empty(study: Study, where: str) -> None:
@@ -212,10 +214,10 @@ def _pairs(study: Study, name: str, other: str) -> Iterator[Assignment]:
 
 def _context(study: Study, name: str) -> dict[str, Scalar]:
     """Levels of other factors under which the factor is active."""
-    found: dict[str, Scalar] = {}
+    context: dict[str, Scalar] = {}
     for parent, levels in study.factors[name].when.items():
-        found |= {**_context(study, parent), parent: levels[0]}
-    return found
+        context |= {**_context(study, parent), parent: levels[0]}
+    return context
 
 
 def _check_phases(study: Study, where: str) -> None:
@@ -245,6 +247,20 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
     if ablate.needs_factors and not ablate.factors:
         raise InputError(f"{place}.factors is empty: design {ablate.design} needs at least one")
     _check_components(ablate, f"{place}.components")
+    _check_ablated_factors(study, ablate, place)
+    if not ablate.has_cells and not (study.search or study.confirm):
+        raise InputError(f"{place}.design is search, but nothing is searched: add a search phase")
+    if ablate.design == "tuned":
+        _check_tuned(study, ablate, place)
+    if ablate.reference == "winner":
+        if not (study.search or study.confirm):
+            hint = "add a search phase, or give levels as in {objective: sslcl}"
+            raise InputError(f"{place}.reference is winner, but nothing is searched: {hint}")
+        return
+    _check_assignment(study, ablate.reference, f"{place}.reference")
+
+
+def _check_ablated_factors(study: Study, ablate: Ablate, place: str) -> None:
     refuse_repeats(ablate.factors, f"{place}.factors")
     for name in ablate.factors:
         if name not in study.factors:
@@ -258,16 +274,6 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
         refuse_repeats(levels, f"{place}.levels.{name}")
         for level in levels:
             _check_level(study, name, level, f"{place}.levels")
-    if not ablate.has_cells and not (study.search or study.confirm):
-        raise InputError(f"{place}.design is search, but nothing is searched: add a search phase")
-    if ablate.design == "tuned":
-        _check_tuned(study, ablate, place)
-    if ablate.reference == "winner":
-        if not (study.search or study.confirm):
-            hint = "add a search phase, or give levels as in {objective: sslcl}"
-            raise InputError(f"{place}.reference is winner, but nothing is searched: {hint}")
-        return
-    _check_assignment(study, ablate.reference, f"{place}.reference")
 
 
 def _check_components(ablate: Ablate, place: str) -> None:

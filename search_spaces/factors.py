@@ -15,13 +15,13 @@ OPTION_FIELDS = ("backbone_options",)
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Section(BaseModel):
+class StudyPart(BaseModel):
     """A frozen part of a study file; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Conditional(Section):
+class _Conditional(StudyPart):
     when: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
     """Factor to the levels under which this one is active; all must hold."""
 
@@ -187,9 +187,9 @@ def one_line(error: ValidationError, where: str, path: str) -> str:
         return f"{where}: {place} is '{problem['input']}': {did_you_mean(problem['input'], valid)}"
     if problem["type"] == "missing":
         return f"{where}: {place} is missing"
-    got = repr(problem["input"])
-    got = got if len(got) <= 60 else got[:57] + "..."
-    return f"{where}: {place} is {got}: {problem['msg'].lower()}"
+    given = repr(problem["input"])
+    given = given if len(given) <= 60 else given[:57] + "..."
+    return f"{where}: {place} is {given}: {problem['msg'].lower()}"
 
 
 def refuse_repeats(levels: tuple[Scalar, ...], place: str) -> None:

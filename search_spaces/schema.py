@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
-from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, Section
+from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
+from sslcl.levels import level_of
 from sslcl.validation import Scalar
 
 __all__ = [
@@ -56,7 +57,7 @@ COMPONENTS = (
 """What ``leave_one_out`` removes from the reference; each view and modality in its turn."""
 
 
-class Search(Section):
+class Search(StudyPart):
     """The phase that looks for a good configuration, on validation scores alone."""
 
     trials: Annotated[int, Field(ge=1)]
@@ -72,14 +73,14 @@ class Search(Section):
     """Levels of factors that the search leaves as they are, for the ablation to vary."""
 
 
-class Confirm(Section):
+class Confirm(StudyPart):
     """The phase that trains the best few configurations of the search with fresh seeds."""
 
     top: Annotated[int, Field(ge=1)] = 1
     seeds: _Seeds = 5
 
 
-class Ablate(Section):
+class Ablate(StudyPart):
     """The phase that goes around a reference with fresh seeds; its design says which cells."""
 
     factors: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ class Ablate(Section):
         return self.trials or TUNED_TRIALS
 
 
-class Report(Section):
+class Report(StudyPart):
     """How results are judged; it changes no trial."""
 
     smallest_difference: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
@@ -124,7 +125,7 @@ class Report(Section):
     share of false discoveries."""
 
 
-class Resources(Section):
+class Resources(StudyPart):
     """What trials may use."""
 
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -144,13 +145,13 @@ class Resources(Section):
         return self
 
 
-class Budget(Section):
+class Budget(StudyPart):
     """When to stop."""
 
     hours: Annotated[float, Field(gt=0.0)] | None = None
 
 
-class Study(Section):
+class Study(StudyPart):
     """A validated study; :func:`search_spaces.load_study` makes one."""
 
     name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$")]
@@ -207,7 +208,7 @@ class Study(Section):
 
     def assignment(self, config: TrialConfig) -> dict[str, Scalar]:
         """The levels of the active factors in ``config``: the inverse of :meth:`config`."""
-        values = {name: _get(dict(config), name) for name in self.factors}
+        values = {name: level_of(dict(config), name) for name in self.factors}
         known = {name: value for name, value in values.items() if value is not None}
         return {name: value for name, value in known.items() if self.active(name, known)}
 
@@ -245,7 +246,8 @@ class Study(Section):
         if factor in assignment:
             return assignment[factor]
         defaults = {key: field.get_default() for key, field in TrialConfig.model_fields.items()}
-        return _get({**defaults, **self._fixed()}, factor)
+        level: Scalar | None = level_of({**defaults, **self._fixed()}, factor)
+        return level
 
 
 def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:
@@ -254,11 +256,3 @@ def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:
         values[field][option] = level
     else:
         values[field] = str(level).split("+") if field == "modalities" else level
-
-
-def _get(values: Mapping[str, Any], factor: str) -> Scalar | None:
-    field, _, option = factor.partition(".")
-    value = values.get(field)
-    if option:
-        return (value or {}).get(option)
-    return "+".join(value) if field == "modalities" and value is not None else value

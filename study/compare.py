@@ -1,65 +1,72 @@
 """``python -m study.compare A B``: what two trials, two cells or two studies differ in."""
 
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
-from study.analysis.operands import Side, resolve
-from study.cli.console import person_console
-from study.cli.report_options import OneLineParser, add_home, opened
-from study.reporting.report import DEFAULT_METRIC
-from study.reporting.study_difference import compare_studies
-from study.reporting.table import render_sheet
-from study.reporting.trial_difference import Difference, compare_sides
-from study.stats.metrics import METRICS
-from tracking.ledger import Ledger
-from tracking.rows import StudyRow
+from study.cli.report_options import METRIC_HELP
+from study.cli.results import opened
+from study.stats.names import DEFAULT_METRIC
+from tracking.home import Home, home_option
 
-_FORMATS = ("terminal", "csv")
+if TYPE_CHECKING:
+    from study.reporting.trial_difference import SideBySide
+    from tracking.ledger import Ledger
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog="python -m study.compare",
-        description="Show what two trials, two cells or two studies differ in.",
-    )
-    for name in ("a", "b"):
-        parser.add_argument(
-            name, metavar=name.upper(), help="a study, STUDY:CELL, or the first digits of a trial"
-        )
-    add_home(parser)
-    parser.add_argument(
-        "--metric",
-        help=f"of two studies: {', '.join(METRICS)}, f1:<class> or a cost "
-        f"(default: {DEFAULT_METRIC})",
-    )
-    parser.add_argument(
-        "--flips", type=int, default=0, metavar="N", help="list N of the utterances that flip"
-    )
-    parser.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default="terminal",
-        dest="form",
-        help="csv shows the scores, or with --flips the utterances",
-    )
-    return parser
+@click.command(cls=OneLineCommand)
+@click.argument("a")
+@click.argument("b")
+@home_option
+@click.option("--metric", help=f"Of two studies: {METRIC_HELP} (default: {DEFAULT_METRIC}).")
+@click.option(
+    "--flips",
+    type=int,
+    default=0,
+    metavar="N",
+    help="List N of the utterances that one has right and the other wrong.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "csv"]),
+    default="terminal",
+    show_default=True,
+    help="csv shows the scores, or with --flips the utterances.",
+)
+def main(a: str, b: str, home: Home, form: str, **options: Any) -> int:
+    """Show what A and B differ in: two studies, two cells STUDY:CELL, or the ids of two trials."""
+    if options["flips"] < 0:
+        raise InputError(f"--flips {options['flips']}: expected a number above 0")
+    with opened(home) as ledger:
+        compared = side_by_side(ledger, (a, b), **options)
+    _show(compared, form)
+    return 0
 
 
-def difference(
-    ledger: Ledger, a: str, b: str, *, metric: str | None = None, flips: int = 0
-) -> Difference:
-    """What ``a`` and ``b`` differ in.
+def side_by_side(
+    ledger: "Ledger", names: tuple[str, str], *, metric: str | None = None, flips: int = 0
+) -> "SideBySide":
+    """What two things differ in.
 
     Args:
-        a, b: two studies, or two trials or cells, see :func:`study.analysis.operands.resolve`.
+        ledger: the results database.
+        names: two studies, or two trials or cells, see :func:`study.analysis.operands.resolve`.
         metric: of two studies; two trials or cells are compared by all scores.
         flips: how many utterances of two trials or cells to list.
 
     Raises:
         InputError: for unknown names, or a study beside something else.
     """
-    first, second = resolve(ledger, a), resolve(ledger, b)
+    from study.analysis.operands import Side, resolve
+    from study.reporting.study_difference import compare_studies
+    from study.reporting.trial_difference import compare_sides
+    from tracking.rows import StudyRow
+
+    first, second = (resolve(ledger, name) for name in names)
     if isinstance(first, StudyRow) and isinstance(second, StudyRow):
         if flips:
             raise InputError("--flips lists the utterances of two trials or cells: name two")
@@ -68,43 +75,31 @@ def difference(
         if metric is not None:
             raise InputError("--metric is for two studies: two trials are compared by all scores")
         return compare_sides(ledger, first, second, flips)
-    study, other = (a, b) if isinstance(first, StudyRow) else (b, a)
+    study_name, other = names if isinstance(first, StudyRow) else names[::-1]
     raise InputError(
-        f"'{study}' is a study and '{other}' is not: expected two studies, or two trials or cells "
-        f"such as {study}:reference"
+        f"'{study_name}' is a study and '{other}' is not: expected two studies, or two trials or "
+        f"cells such as {study_name}:reference"
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    try:
-        options = _parser().parse_args(arguments)
-        if options.flips < 0:
-            raise InputError(f"--flips {options.flips}: expected a number above 0")
-        with opened(options.home) as ledger:
-            found = difference(
-                ledger, options.a, options.b, metric=options.metric, flips=options.flips
-            )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    _show(found, options.form)
-    return 0
+def _show(compared: "SideBySide", form: str) -> None:
+    from study.reporting.formats import render
 
-
-def _show(found: Difference, form: str) -> None:
     if form == "csv":
-        sys.stdout.write(render_sheet(found.sheets[0], form))
+        sys.stdout.write(render(compared.tables[0], form))
     elif sys.stdout.isatty():
+        from study.cli.console import person_console
+        from study.reporting.terminal import TerminalTable
+
         console = person_console()
-        for line in found.lines:
+        for line in compared.lines:
             console.print(line, markup=False)
-        for sheet in found.sheets:
-            console.print(sheet)
+        for table in compared.tables:
+            console.print(TerminalTable(table))
     else:
-        tables = [render_sheet(sheet, form) for sheet in found.sheets]
-        sys.stdout.write("\n".join(["\n".join(found.lines), *tables]))
+        tables = [render(table, form) for table in compared.tables]
+        sys.stdout.write("\n".join(["\n".join(compared.lines), *tables]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

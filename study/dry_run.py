@@ -2,24 +2,30 @@
 
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.table import Table
 
 from search_spaces.schema import Assignment, Study
-from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
-from sslcl.identity import trial_identity
 from study.analysis.comparisons import PhaseReading
-from study.design.ablation import Cell
-from study.design.plan import PhasePlan, PhaseSummary, Plan, confirm_trials, plan, summary
-from study.design.tuning import Identify, TunedCell, Tuning, search_of, tuned_cells
+from study.design.cell import Cell
+from study.design.data_facts import DataFacts
+from study.design.plan import (
+    PhasePlan,
+    PhaseSummary,
+    Plan,
+    Winners,
+    confirm_trials,
+    plan,
+    summarize,
+)
+from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
 from study.execution.campaign import RETRIED
 from study.execution.estimate import Estimate
 from study.execution.progress import duration
-from study.execution.resources import Resources
+from study.execution.resources import ClusterResources
 from study.execution.winner import (
     NothingToCompare,
     best_of_search,
@@ -28,68 +34,53 @@ from study.execution.winner import (
     winners_of_tuning,
 )
 from study.stats.metrics import Metric
+from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
-METRIC = "weighted_f1"
-
 
 @dataclass(frozen=True)
-class Known:
-    """What the results database says of the study.
+class Progress:
+    """How far the results database says that the study is.
 
     Args:
         rows: the trials of all studies, since one may have trained what another needs.
         done: ids and identities of the trials that a run would not train.
-        reference: what the ablation goes around.
-        winners: the configurations to confirm, best first.
-        sure: whether the reference is; before the confirmation has ended it is the best of the
-            search.
-        tuned: the winners of the cells' own searches, once all of these have ended.
+        winners: what its phases have decided so far.
+        sure: whether the reference is final; before the confirmation has ended it is the best of
+            the search.
     """
 
     rows: Sequence[TrialRow] = ()
     done: Set[str] = frozenset()
-    reference: Assignment | None = None
-    winners: Sequence[Assignment] = ()
+    winners: Winners = field(default_factory=Winners)
     sure: bool = True
-    tuned: Sequence[Cell] = ()
 
 
 def show_plan(
-    study: Study, dataset: Dataset, home: Path, resources: Resources, console: Console
+    study: Study, dataset: Dataset, home: Home, resources: ClusterResources, console: Console
 ) -> None:
     """Print phases, cells, trials to train, time, and the smallest difference one could detect.
 
     Nothing is written; the results database is read if it is there.
     """
-
-    def identify(config: TrialConfig) -> str:
-        return trial_identity(config, dataset.fingerprint)
-
-    ledger = Ledger.at(Home(home)) if (home / "results.db").is_file() else None
+    data = DataFacts.of(dataset)
+    ledger = Ledger.at(home) if home.results.is_file() else None
     try:
-        known = _known(ledger, study, identify)
+        progress = _progress(ledger, study, data)
         deviations, source = _deviations(ledger, study, dataset)
     finally:
         if ledger is not None:
             ledger.close()
-    planned = plan(
-        study,
-        identify,
-        known.reference,
-        known.winners,
-        modalities=tuple(dataset.modalities),
-        tuned=known.tuned,
-    )
-    if not known.sure:
+    planned = plan(study, data, progress.winners)
+    if not progress.sure:
         planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
     workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
-    estimate = Estimate(known.rows, dataset)
-    lines = summary(planned, known.done, estimate.seconds, workers)
+    estimate = Estimate(progress.rows, dataset)
+    lines = summarize(planned, progress.done, estimate.seconds, workers)
     console.print(_table(study.name, lines))
     for phase in planned.phases:
         for note in phase.notes:
@@ -107,25 +98,22 @@ def _rows(ledger: Ledger | None) -> list[TrialRow]:
     return [row for study in ledger.studies() for row in ledger.trials(study.name, current=None)]
 
 
-def _known(ledger: Ledger | None, study: Study, identify: Identify) -> Known:
+def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
     rows = _rows(ledger)
     done = _settled(rows)
     if study.name not in {row.study for row in rows}:
         ledger = None
     if ledger is not None and study.search is not None:
         done |= _drawn(ledger, search_of(study))
-    reference, winners, sure = _known_winners(ledger, study, identify, done)
-    tuned: Sequence[Cell] = ()
-    if ledger is not None and reference is not None and _is_tuned(study):
-        cells, _ = tuned_cells(study, reference, identify)
+    winners, sure = _winners(ledger, study, data, done)
+    ablate, reference = study.ablate, winners.reference
+    if ledger and reference is not None and ablate and ablate.design == "tuned":
+        cells, _ = tuned_cells(study, ablate, reference, data)
         for cell in cells:
             done |= _drawn(ledger, cell.tuning)
-        tuned = _tuned(ledger, cells, done) if sure else ()
-    return Known(rows, done, reference, winners, sure, tuned)
-
-
-def _is_tuned(study: Study) -> bool:
-    return study.ablate is not None and study.ablate.design == "tuned"
+        if sure:
+            winners = replace(winners, tuned=_tuned(ledger, cells, done))
+    return Progress(rows, done, winners, sure)
 
 
 def _settled(rows: Sequence[TrialRow]) -> set[str]:
@@ -155,13 +143,13 @@ def _tuned(ledger: Ledger, cells: Sequence[TunedCell], done: Set[str]) -> Sequen
         return ()
 
 
-def _known_winners(
-    ledger: Ledger | None, study: Study, identify: Identify, done: Set[str]
-) -> tuple[Assignment | None, Sequence[Assignment], bool]:
-    """The ablation's reference and the configurations to confirm, where they are known.
+def _winners(
+    ledger: Ledger | None, study: Study, data: DataFacts, done: Set[str]
+) -> tuple[Winners, bool]:
+    """The winners of search and confirmation as far as they are known.
 
-    The third is whether the reference is sure; before the confirmation has ended it is the best
-    of the search.
+    The second is whether the reference is final; before the confirmation has ended it is the
+    best of the search.
     """
     given: Assignment | None = None
     if study.ablate is not None and isinstance(study.ablate.reference, Mapping):
@@ -171,20 +159,20 @@ def _known_winners(
         search = search_of(study)
         searched = {search.id(number) for number in range(study.search.trials)}
         if ledger is None or not searched <= done:
-            return given, (), True
+            return Winners(given), True
         try:
             winners = best_of_search(ledger, study, study.confirm.top if study.confirm else 1)
         except NothingToCompare:
-            return given, (), True
+            return Winners(given), True
     if given is not None or study.confirm is None or len(winners) == 1:
-        return given or winners[0], winners, True
-    confirmed = {trial.id for trial in confirm_trials(study, winners, identify)}
+        return Winners(winners[0] if given is None else given, winners), True
+    confirmed = {trial.id for trial in confirm_trials(study, study.confirm, winners, data)}
     if ledger is not None and confirmed <= done:
         try:
-            return winner_of_confirmation(ledger, study).assignment, winners, True
+            return Winners(winner_of_confirmation(ledger, study).assignment, winners), True
         except NothingToCompare:
             pass
-    return winners[0], winners, False
+    return Winners(winners[0], winners), False
 
 
 def _provisional(phase: PhasePlan) -> PhasePlan:
@@ -193,8 +181,8 @@ def _provisional(phase: PhasePlan) -> PhasePlan:
     )
 
 
-def _table(study: str, rows: Sequence[PhaseSummary]) -> Table:
-    table = Table(title=f"plan of {study}: nothing has been started")
+def _table(study_name: str, rows: Sequence[PhaseSummary]) -> Table:
+    table = Table(title=f"plan of {study_name}: nothing has been started")
     for heading in ("phase", "cells", "seeds", "trials", "in the ledger", "to train", "time"):
         table.add_column(heading, justify="left" if heading == "phase" else "right")
     for row in rows:
@@ -229,13 +217,15 @@ def _budget(planned: Plan) -> str | None:
     """What each cell is given in the design ``tuned``."""
     for phase in planned.phases:
         if phase.phase is Phase.TUNE:
-            trials = len(phase.slots) // len(phase.cells)
+            trials = len(phase.trials) // len(phase.cells)
             cells = "; ".join(phase.cells)
             return f"every cell is tuned by {trials} trials of its own: {cells}"
     return None
 
 
-def _cost(rows: Sequence[PhaseSummary], source: str, resources: Resources, workers: int) -> str:
+def _cost(
+    rows: Sequence[PhaseSummary], source: str, resources: ClusterResources, workers: int
+) -> str:
     """One sentence on time: of a trial, and of the devices that are held meanwhile."""
     trials = sum(row.to_train for row in rows)
     if not trials:
@@ -259,8 +249,8 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
     def points(count: int) -> str:
-        found = detectable_difference(seeds, conversations, deviations, 0.05 / count)
-        return f"{100 * found:.2f} points"
+        smallest = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        return f"{100 * smallest:.2f} points"
 
     corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
     return (
@@ -273,14 +263,14 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
 
 def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
     """How paired differences vary: in ablations on this data, this study's first, else supposed."""
-    metric = Metric.named(METRIC, dataset.label_names)
+    metric = Metric.named(DEFAULT_METRIC, dataset.label_names)
     for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
         if ledger is None or row.data_fingerprint != dataset.fingerprint:
             continue
         reading = PhaseReading.of(ledger, row.name, Phase.ABLATE)
         if not reading.cells:
             continue
-        found = observed_deviations(reading.samples, reading.reference, metric)
-        if found is not None:
-            return found, f"as in the finished cells of {row.name}"
+        observed = observed_deviations(reading.samples, reading.reference, metric)
+        if observed is not None:
+            return observed, f"as in the finished cells of {row.name}"
     return SUPPOSED, "as is supposed"

@@ -1,62 +1,50 @@
 """``python -m study.replay``: train one trial again and compare it bit for bit."""
 
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from sslcl.data import load_dataset
-from sslcl.data.types import Dataset
+from sslcl.command import OneLineCommand, data_dir_option
 from sslcl.errors import InputError
-from sslcl.identity import trial_identity
-from study.cli.command import OneLineCommand
-from study.cli.console import person_console
-from study.execution.trial import train
-from tracking.home import Home
-from tracking.ledger import Ledger
-from tracking.records import Evaluation, Outcome
-from tracking.rows import TrialRow
+from study.cli.results import opened
+from tracking.home import Home, home_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sslcl.data.types import Dataset
+    from tracking.ledger import Ledger
+    from tracking.records import Evaluation, Outcome
+    from tracking.rows import TrialRow
 
 
-@click.command(cls=OneLineCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=OneLineCommand)
 @click.argument("trial")
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the run.",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    envvar="SSLCL_DATA",
-    help="Folder that holds the datasets' folders [env: SSLCL_DATA].",
-)
-def main(trial: str, home: Path, data_dir: Path | None) -> None:
+@home_option
+@data_dir_option
+def main(trial: str, home: Home, data_dir: Path | None) -> int:
     """Train TRIAL again, an id in the results database or its first digits, and compare.
 
     Exit code 0 when predictions, scores and every epoch are identical, 1 when they are not.
     """
+    # Help must not wait for PyTorch.
+    from sslcl.data import load_dataset
+    from study.cli.console import person_console
+
     console = person_console()
-    try:
-        if not (home / "results.db").is_file():
-            raise InputError(f"no results database in '{home}': give the run's folder with --home")
-        ledger = Ledger.at(Home(home))
+    with opened(home) as ledger:
         row = ledger.trial(trial)
         dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
         difference = replay(ledger, row, dataset, console)
-    except InputError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
     if difference is not None:
         console.print(f"[red]not the same: {difference}[/red]")
-        sys.exit(1)
+        return 1
     console.print(f"identical: trial {row.id[:12]}, bit for bit")
+    return 0
 
 
-def replay(ledger: Ledger, row: TrialRow, dataset: Dataset, console: Console) -> str | None:
+def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Console") -> str | None:
     """Train ``row`` again and compare epochs and predictions with the ledger.
 
     Returns:
@@ -66,6 +54,9 @@ def replay(ledger: Ledger, row: TrialRow, dataset: Dataset, console: Console) ->
         InputError: when the trial cannot be the same: it did not finish, or its data or code
             have changed since.
     """
+    from sslcl.identity import trial_identity
+    from study.execution.trial import train
+
     splits = [s for s in ("validation", "test") if ledger.evaluation(row.id, s) is not None]
     if not splits:
         raise InputError(
@@ -92,21 +83,21 @@ def replay(ledger: Ledger, row: TrialRow, dataset: Dataset, console: Console) ->
     if outcome.epochs != len(recorded):
         differences.append(f"{len(recorded)} epochs then, {outcome.epochs} now")
     for split in splits:
-        differences += compare(ledger.evaluation(row.id, split), outcome, split)
+        differences += split_differences(ledger.evaluation(row.id, split), outcome, split)
     return differences[0] if differences else None
 
 
-def compare(before: Evaluation | None, outcome: Outcome, split: str) -> list[str]:
+def split_differences(before: "Evaluation | None", outcome: "Outcome", split: str) -> list[str]:
     """What differs between the predictions of a split then and now."""
     now = next(e for e in outcome.evaluations if e.split == split)
     if before is None or list(before.utterances) != list(now.utterances):
         return [f"{split}: other utterances"]
     flips = sum(a != b for a, b in zip(before.predictions, now.predictions, strict=True))
-    found = [f"{split}: {flips} of {len(now.labels)} predictions differ"] if flips else []
+    differences = [f"{split}: {flips} of {len(now.labels)} predictions differ"] if flips else []
     for name, value in now.metrics.items():
         if before.metrics.get(name) != value:
-            found.append(f"{split}, {name}: {before.metrics.get(name)!r} then, {value!r} now")
-    return found
+            differences.append(f"{split}, {name}: {before.metrics.get(name)!r} then, {value!r} now")
+    return differences
 
 
 if __name__ == "__main__":

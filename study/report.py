@@ -1,126 +1,149 @@
 """``python -m study.report``: what a study found, as tables, pictures and files."""
 
-import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
-from study.analysis.costs import known_metric
-from study.analysis.filters import Conditions
-from study.cli.console import person_console
-from study.cli.report_options import opened, parse
-from study.reporting.report import reading_of, report_table, sheets_below
-from study.reporting.table import Sheet, render_sheet
-from tracking.ledger import Ledger
+from sslcl.files import write_whole
+from study.cli.report_options import ReportRequest, report_options
+from study.cli.results import opened
+from tracking.home import home_option
+
+if TYPE_CHECKING:
+    from study.analysis.comparisons import PhaseReading
+    from study.reporting.report import ReportOptions
+    from study.reporting.table import Table
+    from tracking.ledger import Ledger
+    from tracking.records import Phase
 
 
-def _sheets(ledger: Ledger, options: argparse.Namespace) -> list[Sheet]:
-    """The tables that were asked for."""
-    study, metric = options.studies[0], options.metric
-    if options.ranks is not None:
-        return [_ranks(ledger, options)]
-    if options.importance:
-        from study.reporting.importance_table import importance_sheet
-
-        return [importance_sheet(ledger, study)]
-    if options.effects or options.pivot is not None:
-        from study.reporting.effects_table import effects_sheet
-        from study.reporting.pivot_table import pivot_sheet
-
-        reading = reading_of(ledger, study, options.phase, options.where)
-        known_metric(metric, reading.study.label_names)
-        words = Conditions.parse(options.where).words
-        if not options.pivot:
-            from study.reporting.effects_table import effects_sheet
-
-            return [effects_sheet(reading, metric, options.correction, words)]
-
-        row, column = options.pivot
-        return [pivot_sheet(reading, metric, row, column, words)]
-    table = report_table(
-        ledger,
-        study,
-        phase=options.phase,
-        metric=metric,
-        by=options.by,
-        where=options.where,
-        smallest_difference=options.smallest_difference,
-        correction=options.correction,
-    )
-    # One file of CSV holds one table.
-    below = options.form != "csv"
-    where, correction = options.where, options.correction
-    more = (
-        sheets_below(ledger, study, metric, options.phase, where, correction, options.home)
-        if below
-        else []
-    )
-    return [table.sheet(), *more]
-
-
-def _ranks(ledger: Ledger, options: argparse.Namespace) -> Sheet:
-    """The table of ranks; draws the diagram beside it."""
-    from study.reporting.rank_diagram import rank_diagram
-    from study.reporting.rank_table import rank_levels, ranks_sheet, title_of
-
-    readings = [reading_of(ledger, study, options.phase) for study in options.studies]
-    ranking, scores, said = rank_levels(readings, options.metric, options.ranks)
-    folder = options.home / "reports"
-    picture = folder / f"ranks-{options.ranks}.png"
-    if options.out is not None:
-        picture = options.out.with_suffix(".png")
-    try:
-        if options.out is None:
-            folder.mkdir(exist_ok=True)
-        rank_diagram(ranking, picture, title_of(options.metric, options.ranks))
-    except OSError as error:
-        raise InputError(f"cannot write {picture}: {error.strerror}") from None
-    print(f"diagram: {picture}", file=sys.stderr)
-    return ranks_sheet(ranking, scores, options.metric, options.ranks, said)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    try:
-        options = parse(arguments)
-        with opened(options.home) as ledger:
-            if options.form == "html":
-                print(_page(ledger, options))
-                return 0
-            sheets = _sheets(ledger, options)
-        if options.out is None and options.form == "terminal" and sys.stdout.isatty():
-            for sheet in sheets:
-                person_console().print(sheet)
+@click.command(cls=OneLineCommand)
+@click.argument("study_names", metavar="STUDY...", nargs=-1, required=True)
+@home_option
+@report_options
+def main(**given: Any) -> int:
+    """Show what a study found: comparisons with a reference, effects, importance or ranks."""
+    request = ReportRequest.checked(given)
+    with opened(request.home) as ledger:
+        if request.form == "html":
+            print(_page(ledger, request))
             return 0
-        text = "\n".join(render_sheet(sheet, options.form) for sheet in sheets)
-        if options.out is not None:
-            _write(options.out, text)
-        else:
-            sys.stdout.write(text)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        tables = _tables(ledger, request)
+    _show(tables, request)
     return 0
 
 
-def _page(ledger: Ledger, options: argparse.Namespace) -> Path:
+def _tables(ledger: "Ledger", request: ReportRequest) -> "list[Table]":
+    """The tables that were asked for."""
+    from study.reporting.report import ReportOptions, comparison_table, reading_of, report_tables
+
+    study_name = request.study_names[0]
+    phase = _phase(request)
+    if request.ranks:
+        return [_ranks(ledger, request.ranks, request)]
+    if request.importance:
+        from study.reporting.importance_table import importance_table
+
+        return [importance_table(ledger, study_name)]
+    options = ReportOptions(
+        phase=phase,
+        metric=request.metric,
+        by=request.by,
+        where=request.where,
+        smallest_difference=request.smallest_difference,
+        correction=request.correction,
+    )
+    if request.effects or request.pivot:
+        reading = reading_of(ledger, study_name, phase, options.where)
+        return [_crossed(reading, request, options)]
+    if request.form == "csv":  # A file of CSV holds one table.
+        reading = reading_of(ledger, study_name, phase, options.where)
+        return [comparison_table(reading, options).as_table()]
+    return report_tables(ledger, study_name, options, request.home)
+
+
+def _phase(request: ReportRequest) -> "Phase | None":
+    from tracking.records import Phase
+
+    return None if request.phase is None else Phase(request.phase)
+
+
+def _crossed(reading: "PhaseReading", request: ReportRequest, options: "ReportOptions") -> "Table":
+    """The table of effects or of means by two factors."""
+    from study.analysis.costs import known_metric
+
+    known_metric(options.metric, reading.study_row.label_names)
+    if request.pivot:
+        from study.reporting.pivot_table import pivot_table
+
+        return pivot_table(reading, options.metric, *request.pivot, subset=options.subset)
+    from study.reporting.effects_table import effects_table
+
+    return effects_table(reading, options.metric, options.correction, options.subset)
+
+
+def _ranks(ledger: "Ledger", factor: str, request: ReportRequest) -> "Table":
+    """The table of ranks; draws the diagram beside it."""
+    from study.reporting.figures.rank_diagram import save_rank_diagram
+    from study.reporting.rank_table import rank_levels, ranks_table
+    from study.reporting.report import reading_of
+    from study.reporting.units import metric_title
+
+    readings = [reading_of(ledger, name, _phase(request)) for name in request.study_names]
+    ranked = rank_levels(readings, request.metric, factor)
+    picture = request.home.all_reports / f"ranks-{factor}.png"
+    if request.out is not None:
+        picture = request.out.with_suffix(".png")
+        _require_folder(picture)
+    title = f"{metric_title(request.metric)} by {factor}: average ranks"
+    save_rank_diagram(ranked.ranking, picture, title)
+    print(f"diagram: {picture}", file=sys.stderr)
+    return ranks_table(ranked)
+
+
+def _show(tables: "list[Table]", request: ReportRequest) -> None:
+    """Print the tables or write them to ``--out``."""
+    if request.out is None and request.form == "terminal" and sys.stdout.isatty():
+        from study.cli.console import person_console
+        from study.reporting.terminal import TerminalTable
+
+        for table in tables:
+            person_console().print(TerminalTable(table))
+        return
+    from study.reporting.formats import render
+
+    text = "\n".join(render(table, request.form) for table in tables)
+    if request.out is not None:
+        _write(request.out, text)
+    else:
+        sys.stdout.write(text)
+
+
+def _page(ledger: "Ledger", request: ReportRequest) -> Path:
     """The HTML report, which shows all of a study, in ``--out`` or at its place in the home."""
     from study.reporting.html import html_report, save_html
 
-    study = options.studies[0]
-    if options.out is None:
-        return save_html(ledger, study, options.home)
-    _write(options.out, html_report(ledger, study, options.home))
-    return Path(options.out)
+    study_name = request.study_names[0]
+    if request.out is None:
+        return save_html(ledger, study_name, request.home)
+    _write(request.out, html_report(ledger, study_name, request.home))
+    return request.out
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    _require_folder(path)
+    write_whole(path, text)
+
+
+def _require_folder(path: Path) -> None:
+    """A folder that a person names must be there already: it may be mistyped."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: no such folder")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

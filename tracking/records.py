@@ -120,7 +120,7 @@ class Outcome:
         best_epoch: 1-based epoch chosen on validation.
         epochs: epochs trained.
         score: validation weighted F1 at the best epoch.
-        cost: what was measured of :data:`tracking.ledger.writes.COST_COLUMNS`.
+        cost: what was measured of :data:`tracking.costs.COSTS`.
         evaluations: ``validation`` always, ``test`` in confirmation and ablation.
         diagnostics: measured at the best epoch.
         worker: where it ran, e.g. host, process and device.

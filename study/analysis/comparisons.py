@@ -16,9 +16,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from study.analysis.digest import comparison_digest
+from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
-from study.stats.comparison import SMALLEST_DIFFERENCE, Comparison, Sample, compare
-from study.stats.metrics import METRICS, Metric
+from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
+from study.stats.metrics import Metric
+from study.stats.names import METRICS
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import correct, verdict
 from tracking.ledger import Ledger
@@ -26,8 +28,8 @@ from tracking.ledger.predictions import Confusions, Scored, confusions, scored
 from tracking.records import Phase
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
-REPORTED = (Phase.ABLATE, Phase.CONFIRM)
-"""The phases that are tested, the more telling one first."""
+REPORTED = tuple(map(Phase, REPORTED_NAMES))
+"""The phases that are tested, in the order in which a report looks for trials."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +37,33 @@ class PhaseReading:
     """What one phase of a study left in the ledger.
 
     Args:
-        study: its row.
+        study_row: of its study.
         phase: the phase read.
         trials: its current trials, in plan order.
         ledger: where test predictions are read when they are first asked for.
     """
 
-    study: StudyRow
+    study_row: StudyRow
     phase: Phase
     trials: tuple[TrialRow, ...]
     ledger: Ledger
 
     @classmethod
-    def of(cls, ledger: Ledger, study: str, phase: Phase) -> "PhaseReading":
+    def of(cls, ledger: Ledger, study_name: str, phase: Phase) -> "PhaseReading":
         """Read the phase; an unknown study is an :class:`~sslcl.errors.InputError`."""
-        row = ledger.study(study)
-        return cls(row, phase, tuple(ledger.trials(study, phase=phase)), ledger)
+        trials = tuple(ledger.trials(study_name, phase=phase))
+        return cls(ledger.study(study_name), phase, trials, ledger)
 
     @cached_property
     def tested(self) -> Confusions:
         """Test predictions of the finished trials."""
-        classes = len(self.study.label_names)
-        return confusions(self.ledger.engine, self.study.name, self.phase, "test", classes)
+        classes = len(self.study_row.label_names)
+        return confusions(self.ledger.engine, self.study_row.name, self.phase, "test", classes)
 
     @cached_property
     def scored(self) -> Scored:
         """Which trials have test predictions, and of how much."""
-        return scored(self.ledger.engine, self.study.name, self.phase, "test")
+        return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
 
     @cached_property
     def cells(self) -> dict[str, list[TrialRow]]:
@@ -99,7 +101,7 @@ class Rules:
 
     Args:
         smallest_difference: what a difference must reach to be of interest, in the metric's units.
-        correction: over the rows of a table, one of :data:`study.stats.verdicts.CORRECTIONS`.
+        correction: over the rows of a table, one of :data:`study.stats.names.CORRECTIONS`.
     """
 
     smallest_difference: float = SMALLEST_DIFFERENCE
@@ -108,119 +110,95 @@ class Rules:
     @classmethod
     def of(
         cls,
-        study: StudyRow,
+        study_row: StudyRow,
         smallest_difference: float | None = None,
         correction: str | None = None,
     ) -> "Rules":
         """What is given, else what the study file's ``report`` says, else the defaults."""
         given = {"smallest_difference": smallest_difference, "correction": correction}
-        said = study.spec.get("report") or {}
+        said = study_row.spec.get("report") or {}
         chosen: dict[str, Any] = {
             key: said.get(key) if own is None else own for key, own in given.items()
         }
         return cls(**{key: value for key, value in chosen.items() if value is not None})
 
 
-def ablation_rows(
-    ledger: Ledger,
-    study: str,
-    phase: Phase,
-    metric: str,
-    *,
-    smallest_difference: float | None = None,
-    correction: str | None = None,
-) -> list[ComparisonRow]:
-    """Compare the cells of a phase with its reference on the test split.
+def write_comparisons(ledger: Ledger, study_name: str, rules: Rules | None = None) -> None:
+    """Bring the stored comparisons, and with them the SQL view ``ablation``, up to date.
 
     Args:
-        smallest_difference, correction: see :class:`Rules`; as the study says when left out.
+        ledger: the results database.
+        study_name: name of the study.
+        rules: as the study says when left out.
+    """
+    for phase in REPORTED:
+        reading = PhaseReading.of(ledger, study_name, phase)
+        for metric in METRICS:
+            refresh(reading, metric, rules or Rules.of(reading.study_row))
+
+
+def refresh(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+    """The rows of one table of scores, stored where they differ from what is stored.
+
+    Nothing is computed where the stored rows follow from the same trials, rules and code.
+
+    The arguments are those of :func:`score_rows`.
+    """
+    ledger = reading.ledger
+    digest = comparison_digest(reading.study_row, reading.trials, metric, asdict(rules))
+    place = (reading.study_row.name, reading.phase, metric)
+    if ledger.comparisons_digest(*place) == digest:
+        return ledger.comparisons(*place)
+    rows = score_rows(reading, metric, rules)
+    if rows or ledger.comparisons(*place):
+        ledger.put_comparisons(*place, rows, digest)
+    return rows
+
+
+def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
+    """Compare the cells of a phase with its reference by a score on the test split.
+
+    Nothing is stored.
+
+    Args:
+        reading: the phase.
+        metric: one of :data:`study.stats.names.METRICS`, or ``f1:<class>``.
+        rules: how the rows are judged.
 
     Returns:
         The reference first, then the other cells in plan order, factor by factor; empty when no
         trial of the phase has finished. Unknown values are ``None``.
 
     Raises:
-        InputError: for an unknown study, metric or correction, or a difference not above 0.
+        InputError: for an unknown metric or correction, or a smallest difference not above 0.
     """
-    reading = PhaseReading.of(ledger, study, phase)
-    return compared(reading, metric, Rules.of(reading.study, smallest_difference, correction))
-
-
-def write_comparisons(
-    ledger: Ledger,
-    study: str,
-    *,
-    smallest_difference: float | None = None,
-    correction: str | None = None,
-) -> None:
-    """Bring the stored comparisons, and with them the SQL view ``ablation``, up to date.
-
-    The arguments are those of :func:`ablation_rows`.
-    """
-    for phase in REPORTED:
-        reading = PhaseReading.of(ledger, study, phase)
-        for metric in METRICS:
-            refresh(
-                ledger,
-                reading,
-                metric,
-                smallest_difference=smallest_difference,
-                correction=correction,
-            )
-
-
-def refresh(
-    ledger: Ledger,
-    reading: PhaseReading,
-    metric: str,
-    *,
-    smallest_difference: float | None = None,
-    correction: str | None = None,
-) -> list[ComparisonRow]:
-    """The rows of one table, stored when they are news: reading it again writes nothing.
-
-    Nothing is computed where the stored rows follow from the same trials, rules and code.
-
-    The arguments are those of :func:`ablation_rows`.
-    """
-    rules = Rules.of(reading.study, smallest_difference, correction)
-    digest = comparison_digest(reading.study, reading.trials, metric, asdict(rules))
-    where = (reading.study.name, reading.phase, metric)
-    if ledger.comparisons_digest(*where) == digest:
-        return ledger.comparisons(*where)
-    rows = compared(reading, metric, rules)
-    if rows or ledger.comparisons(*where):
-        ledger.put_comparisons(*where, rows, digest)
-    return rows
-
-
-def compared(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
-    """The rows of a table of scores, as :func:`ablation_rows` gives them; nothing is stored."""
-    measure = Metric.named(metric, reading.study.label_names)
+    measure = Metric.named(metric, reading.study_row.label_names)
     if not reading.cells:
         return []
     samples, reference = reading.samples, reading.reference
     margin = rules.smallest_difference
     # The products are many and small: threads would spend longer waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        found = compare(samples, reference, measure, smallest_difference=margin)
+        compared = compare_cells(samples, reference, measure, smallest_difference=margin)
         exchanged = permutation_tests(samples, reference, measure)
-    return judged(rows_of(reading, metric, found, exchanged), rules)
+    return judged(rows_of(reading, metric, compared, exchanged), rules)
 
 
 def rows_of(
     reading: PhaseReading,
     metric: str,
-    found: Mapping[str, Comparison],
+    compared: Mapping[str, CellComparison],
     exchanged: Mapping[str, float],
 ) -> list[ComparisonRow]:
     """One row for each cell, in the order of the table, before anything is corrected.
 
     Args:
-        found: cell to its comparison with the reference.
+        reading: the phase.
+        metric: a score or a cost.
+        compared: cell to its comparison with the reference.
         exchanged: cell to its p-value by permutation.
     """
-    return [_row(reading, metric, c, found[c], exchanged[c]) for c in _in_order(reading)]
+    return [_row(reading, metric, c, compared[c], exchanged[c]) for c in _in_order(reading)]
 
 
 def judged(
@@ -251,7 +229,7 @@ def _in_order(reading: PhaseReading) -> list[str]:
 
 
 def _row(
-    reading: PhaseReading, metric: str, cell: str, found: Comparison, exchanged: float
+    reading: PhaseReading, metric: str, cell: str, compared: CellComparison, exchanged: float
 ) -> ComparisonRow:
     is_reference = cell == reading.reference
     factor, level = split_cell(cell)
@@ -259,30 +237,30 @@ def _row(
         factor, level = REFERENCE, "" if cell == REFERENCE else cell
     seconds = [t.seconds for t in reading.cells[cell] if t.seconds is not None]
     row = ComparisonRow(
-        study=reading.study.name,
+        study=reading.study_row.name,
         phase=reading.phase,
         metric=metric,
         cell=cell,
         factor=factor,
         level=level,
         is_reference=is_reference,
-        n=found.n,
-        mean=_known(found.mean),
-        sd=_known(found.sd),
+        n=compared.n,
+        mean=_known(compared.mean),
+        sd=_known(compared.sd),
         seconds=fmean(seconds) if seconds else None,
     )
     if is_reference:
         return row
     return replace(
         row,
-        pairs=found.pairs,
-        difference=_known(found.difference),
-        ci_low=_known(found.ci_low),
-        ci_high=_known(found.ci_high),
-        p_value=_known(found.p_value),
+        pairs=compared.pairs,
+        difference=_known(compared.difference),
+        ci_low=_known(compared.ci_low),
+        ci_high=_known(compared.ci_high),
+        p_value=_known(compared.p_value),
         p_permutation=_known(exchanged),
-        effect_size=_known(found.effect_size),
-        p_equivalence=_known(found.p_equivalence),
+        effect_size=_known(compared.effect_size),
+        p_equivalence=_known(compared.p_equivalence),
     )
 
 

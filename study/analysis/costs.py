@@ -6,24 +6,12 @@ import numpy as np
 
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
-from study.stats.comparison import Comparison, Spread, summarise
-from study.stats.metrics import METRICS, Metric
+from study.stats.comparison import CellComparison, Spread, summarise
+from study.stats.metrics import Metric
+from study.stats.names import METRICS
 from study.stats.permutation import sign_flip_p
+from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
-
-COSTS: Mapping[str, bool] = {
-    "seconds": False,
-    "seconds_per_epoch": False,
-    "peak_memory_mb": False,
-    "device_memory_mb": False,
-    "parameters": False,
-    "utterances_per_second": True,
-    "latency_p50_ms": False,
-    "latency_p95_ms": False,
-    "flops_per_utterance": False,
-}
-"""Fields of a trial that can be compared, and whether more of them is better."""
-
 
 _Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -34,16 +22,16 @@ def values_of(reading: PhaseReading, metric: str) -> dict[str, dict[int, float]]
     Raises:
         InputError: for an unknown metric, or a cost that no finished trial of the phase has.
     """
-    known_metric(metric, reading.study.label_names)
+    known_metric(metric, reading.study_row.label_names)
     if metric in COSTS:
-        found = {cell: _values(reading, cell, metric) for cell in reading.cells}
-        if not any(found.values()):
+        values = {cell: _values(reading, cell, metric) for cell in reading.cells}
+        if not any(values.values()):
             raise InputError(
                 f"no finished trial of the {reading.phase.value} phase of "
-                f"'{reading.study.name}' has '{metric}': expected a cost that was measured"
+                f"'{reading.study_row.name}' has '{metric}': expected a cost that was measured"
             )
-        return found
-    scored = Metric.named(metric, reading.study.label_names)
+        return values
+    scored = Metric.named(metric, reading.study_row.label_names)
     return {
         cell: dict(zip(sample.seeds, map(float, sample.scores(scored)), strict=True))
         for cell, sample in reading.samples.items()
@@ -68,11 +56,11 @@ def cost_rows(
 
     Args:
         reading: the phase.
-        metric: one of :data:`COSTS`.
+        metric: one of :data:`tracking.costs.COSTS`.
         correction: as the study says when left out.
 
     Returns:
-        The reference first, as :func:`study.analysis.comparisons.ablation_rows` does.
+        The reference first, as :func:`study.analysis.comparisons.score_rows` does.
 
     Raises:
         InputError: for another metric, or one that no finished trial of the phase has.
@@ -82,16 +70,20 @@ def cost_rows(
     if not reading.cells:
         return []
     values = values_of(reading, metric)
-    found = compare_costs(values, reading.reference)
+    compared = compare_costs(values, reading.reference)
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
-    chosen = Rules.of(reading.study, correction=correction).correction
+    chosen = Rules.of(reading.study_row, correction=correction).correction
     rules = Rules(smallest_difference=np.nan, correction=chosen)
-    return judged(rows_of(reading, metric, found, flipped), rules, more_is_better=COSTS[metric])
+    return judged(
+        rows_of(reading, metric, compared, flipped),
+        rules,
+        more_is_better=COSTS[metric].more_is_better,
+    )
 
 
 def compare_costs(
     cells: Mapping[str, Mapping[int, float]], reference: str
-) -> dict[str, Comparison]:
+) -> dict[str, CellComparison]:
     """Compare every cell's values with the reference's, paired by seed alone.
 
     The interval is mean ± t(S - 1) sd / sqrt(S) over the S common seeds, the p-value that of the
@@ -103,15 +95,15 @@ def compare_costs(
     """
     if reference not in cells:
         raise unknown("cell", reference, cells)
-    found: dict[str, Comparison] = {}
+    compared: dict[str, CellComparison] = {}
     for name, values in cells.items():
         differences = _differences(values, cells[reference])
         pairs, spread = len(differences), None
         if pairs > 1:
             spread = Spread(float(differences.var(ddof=1)) / pairs, 0.0, 0.0, pairs, pairs)
         scores = np.fromiter(values.values(), np.float64)
-        found[name] = summarise(scores, differences, spread, np.nan)
-    return found
+        compared[name] = summarise(scores, differences, spread, np.nan)
+    return compared
 
 
 def _values(reading: PhaseReading, cell: str, metric: str) -> dict[int, float]:

@@ -9,21 +9,23 @@ from typing import Any
 from sslcl.source_code import code_digest
 from tracking.rows import StudyRow, TrialRow
 
-COMPARISONS = "study.analysis.comparisons"
+COMPARISONS_MAKER = "study.analysis.comparisons"
 """The module that makes tables of comparisons."""
-EFFECTS = "study.reporting.effects_table"
+EFFECTS_MAKER = "study.reporting.effects_table"
 """The module that makes tables of effects."""
 _READING = "tracking.ledger.predictions"
-_PACKAGES = frozenset({"study", "search_spaces"})
+_PACKAGES = frozenset({"study", "search_spaces", "tracking", "sslcl"})
+_NOT_FOLLOWED = frozenset({"sslcl.config", "tracking.ledger"})
+"""What configures and stores trials: the digest holds the trials themselves."""
 _LIBRARIES = ("numpy", "scipy", "statsmodels")
 
 
 def comparison_digest(
-    study: StudyRow,
+    study_row: StudyRow,
     trials: Sequence[TrialRow],
     metric: str,
     rules: Mapping[str, Any],
-    maker: str = COMPARISONS,
+    maker: str = COMPARISONS_MAKER,
 ) -> str:
     """SHA-256 of all that the comparisons of a phase, or what else ``maker`` makes, follow from.
 
@@ -31,9 +33,9 @@ def comparison_digest(
     data, the metric, the rules, and the code that ``maker`` imports and the libraries' versions.
     """
     facts = [
-        study.name,
-        study.data_fingerprint,
-        study.label_names,
+        study_row.name,
+        study_row.data_fingerprint,
+        study_row.label_names,
         metric,
         rules,
         [(t.id, t.cell, t.config.seed, t.status, t.revision) for t in trials],
@@ -44,5 +46,5 @@ def comparison_digest(
 
 def _code(maker: str) -> str:
     """The digest of what ``maker`` imports, and the libraries' versions."""
-    code = code_digest(frozenset({maker, _READING}), _PACKAGES)
+    code = code_digest(frozenset({maker, _READING}), _PACKAGES, _NOT_FOLLOWED)
     return ",".join([code, *map(version, _LIBRARIES)])

@@ -22,13 +22,14 @@ from search_spaces.factors import level_name
 from search_spaces.schema import Study
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading, Rules
-from study.analysis.costs import COSTS, values_of
+from study.analysis.costs import values_of
 from study.stats.aliases import Term, estimable, main_effects, term_name
-from study.stats.assumptions import Check, check
+from study.stats.assumptions import Check, check_assumptions
 from study.stats.comparison import CONFIDENCE, Sample
 from study.stats.crossed_effects import CrossedEffect, crossed_effects
 from study.stats.metrics import Metric
 from study.stats.verdicts import correct
+from tracking.costs import COSTS
 
 _FEW = 5
 """Degrees of freedom of the error below which tests have little power."""
@@ -126,33 +127,35 @@ def factorial_of(
 
     Args:
         reading: the phase.
-        metric: a score or one of :data:`study.analysis.costs.COSTS`.
+        metric: a score or one of :data:`tracking.costs.COSTS`.
         correction: as the study says when left out.
 
     Raises:
         InputError: for an unknown metric, when nothing has finished, or for a design in which
             there is nothing to cross.
     """
-    study = Study.model_validate(reading.study.spec)
+    study = Study.model_validate(reading.study_row.spec)
     if study.ablate is None or not reading.cells:
         raise InputError(f"no trial of the {reading.phase.value} phase of '{study.name}' finished")
     values = values_of(reading, metric)
     base = study.assignment(reading.cells[reading.reference][0].config)
     names = study.ablate.factors
     first = {name: base.get(name, study.ablation_levels(name)[0]) for name in names}
-    found: list[Observation] = []
+    observations: list[Observation] = []
     for cell, trials in reading.cells.items():
         for trial in trials:
             score = values[cell].get(trial.config.seed)
             own = {**first, **study.assignment(trial.config)}
             levels = {name: level_name(own[name]) for name in names}
             if score is not None:
-                found.append(Observation(cell, levels, trial.config.seed, score))
-    analysis = analyse(found, correction=correction or Rules.of(reading.study).correction)
+                observations.append(Observation(cell, levels, trial.config.seed, score))
+    analysis = analyse(
+        observations, correction=correction or Rules.of(reading.study_row).correction
+    )
     if metric in COSTS:
         return analysis
-    measure = Metric.named(metric, reading.study.label_names)
-    levels_of = {observation.cell: observation.levels for observation in found}
+    measure = Metric.named(metric, reading.study_row.label_names)
+    levels_of = {observation.cell: observation.levels for observation in observations}
     return with_conversations(analysis, reading.samples, levels_of, measure)
 
 
@@ -202,43 +205,43 @@ def analyse(observations: Sequence[Observation], *, correction: str = "holm") ->
             "in a grid or fractional design"
         )
     data = _frame(observations, varying)
-    found = estimable(data, varying)
-    model = _fit(data, found.terms)
-    notes = list(found.notes)
-    if model.df_resid < 1 and any(len(term) > 1 for term in found.terms):
+    separable = estimable(data, varying)
+    model = _fit(data, separable.terms)
+    notes = list(separable.notes)
+    if model.df_resid < 1 and any(len(term) > 1 for term in separable.terms):
         notes.append("Nothing was left for the error, so interactions were pooled into it.")
-        found = main_effects(data, varying)
-        notes += found.notes
-        model = _fit(data, found.terms)
+        separable = main_effects(data, varying)
+        notes += separable.notes
+        model = _fit(data, separable.terms)
     notes += _limits(data, model)
-    table = _table(data, model, found.terms)
-    corrected = correct([table[term]["p_value"] for term in found.terms], correction)
+    table = _table(data, model, separable.terms)
+    corrected = correct([table[term]["p_value"] for term in separable.terms], correction)
     return FactorialAnalysis(
         effects=tuple(
             Effect(
                 factors=term,
                 p_corrected=p,
-                aliases=found.aliases.get(term, ()),
+                aliases=separable.aliases.get(term, ()),
                 **table[term],
-                **_difference(data, model, term, found.terms),
+                **_difference(data, model, term, separable.terms),
             )
-            for term, p in zip(found.terms, corrected, strict=True)
+            for term, p in zip(separable.terms, corrected, strict=True)
         ),
         trials=len(data),
         seeds=data["seed"].nunique(),
         residual_df=int(model.df_resid),
         residual_sd=float(np.sqrt(model.scale)) if model.df_resid > 0 else np.nan,
         correction=correction,
-        checks=check(model, data),
+        checks=check_assumptions(model, data),
         notes=tuple(notes),
     )
 
 
 def _crossed(effect: Effect, crossed: CrossedEffect, p_corrected: float) -> Effect:
-    found = replace(effect, p_crossed=crossed.p_value, p_crossed_corrected=p_corrected)
+    tested = replace(effect, p_crossed=crossed.p_value, p_crossed_corrected=p_corrected)
     if not effect.levels or math.isnan(crossed.ci_low):
-        return found
-    return replace(found, ci_low=crossed.ci_low, ci_high=crossed.ci_high)
+        return tested
+    return replace(tested, ci_low=crossed.ci_low, ci_high=crossed.ci_high)
 
 
 def _varying(observations: Sequence[Observation]) -> list[str]:
@@ -280,11 +283,11 @@ def _table(data: pd.DataFrame, model: Any, terms: Sequence[Term]) -> dict[Term, 
         levels = {name: data[name].nunique() for term in terms for name in term}
         return {term: _line(math.prod(levels[name] - 1 for name in term)) for term in terms}
     coded = _coded(terms)
-    found = anova_lm(model, typ=2)
-    error = float(found.loc["Residual", "sum_sq"])
+    anova = anova_lm(model, typ=2)
+    error = float(anova.loc["Residual", "sum_sq"])
     lines: dict[Term, dict[str, Any]] = {}
     for term in terms:
-        row = found.loc[":".join(coded[name] for name in term)]
+        row = anova.loc[":".join(coded[name] for name in term)]
         lines[term] = _line(row["df"], row["sum_sq"], row["F"], row["PR(>F)"], error)
     return lines
 

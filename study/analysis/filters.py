@@ -7,7 +7,7 @@ from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import REPORTED, PhaseReading
-from study.analysis.levels import OPTIONS, flat, level_of
+from study.analysis.levels import OPTIONS, config_level, flat
 from tracking.records import Phase
 from tracking.rows import TrialRow
 
@@ -51,7 +51,7 @@ class Conditions:
         return bool(self.wanted)
 
     def phases(self, phase: Phase | None) -> tuple[Phase, ...]:
-        """The phases to look into, the more telling first; ``phase`` alone when given."""
+        """The phases to look into, in the order of a report; ``phase`` alone when given."""
         given = REPORTED if phase is None else (phase,)
         named = self.wanted.get("phase")
         return tuple(p for p in given if named is None or p.value in named)
@@ -85,7 +85,7 @@ class Conditions:
 def _value(trial: TrialRow, key: str) -> str | None:
     if key == "cell":
         return trial.cell
-    level = level_of(trial.config, key)
+    level = config_level(trial.config, key)
     return None if level is None else level_name(level)
 
 

@@ -56,24 +56,24 @@ class Pairing:
 
     def counts(self) -> Counter[tuple[bool, bool]]:
         """Predictions by whether the first and whether the second model is right."""
-        found: Counter[tuple[bool, bool]] = Counter()
+        counts: Counter[tuple[bool, bool]] = Counter()
         for first, second in zip(self.first, self.second, strict=True):
             rows = zip(first.labels, first.predictions, second.predictions, strict=True)
-            found.update((a == label, b == label) for label, a, b in rows)
-        return found
+            counts.update((a == label, b == label) for label, a, b in rows)
+        return counts
 
     def flips(self) -> list[Flip]:
         """Those that flip at the most seeds first, then in the order of the split."""
-        found: list[tuple[int, Flip]] = []
+        placed: list[tuple[int, Flip]] = []
         for seeds, first, second in zip(self.seeds, self.first, self.second, strict=True):
             for place, label in enumerate(first.labels):
                 a, b = first.predictions[place], second.predictions[place]
                 if (a == label) != (b == label):
                     where = (first.conversations[place], first.utterances[place])
-                    found.append((place, Flip(seeds, *where, label, a, b)))
-        often = Counter(place for place, _ in found)
-        found.sort(key=lambda item: (-often[item[0]], item[0]))
-        return [flip for _, flip in found]
+                    placed.append((place, Flip(seeds, *where, label, a, b)))
+        often = Counter(place for place, _ in placed)
+        placed.sort(key=lambda item: (-often[item[0]], item[0]))
+        return [flip for _, flip in placed]
 
     def samples(self, classes: int) -> tuple[Sample, Sample]:
         """Confusion counts of both, the pairs numbered alike so that they pair."""

@@ -1,4 +1,4 @@
-"""Which factors decided how well a search's trials did, and what the best of them had in common."""
+"""Which factors decided how well a search's trials did, and what the best have in common."""
 
 import math
 import statistics
@@ -6,33 +6,26 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import optuna
-from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.importance import (
-    BaseImportanceEvaluator,
-    FanovaImportanceEvaluator,
-    PedAnovaImportanceEvaluator,
-    get_param_importances,
-)
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FixedTrial, FrozenTrial, create_trial
 
 from search_spaces.factors import Categorical, level_name
 from search_spaces.schema import Study
-from sslcl.errors import InputError, unknown
+from sslcl.errors import InputError
 from study.design.space import suggest
 from study.design.tuning import search_of
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import scored_search_trials
 from tracking.rows import TrialRow
 
-Method = Literal["ped-anova", "fanova"]
 BEST = 0.1
 """The best of the trials: this share of them, but no fewer than :data:`FEWEST_BEST`."""
 FEWEST_BEST = 5
 MOST_TRIALS = 1500
-"""Trials that importance is told from; of more, an even sample."""
+"""Trials that importance is computed from; of more, an even sample."""
 _FEWEST = 2 * FEWEST_BEST
 _ROUGH = 50
 
@@ -45,14 +38,12 @@ class FactorImportance:
         factor: its name.
         importance: its share of the importance of all factors; they sum to 1.
         read_by: trials that read it, which for a conditional factor are not all.
-        best_levels: its levels in the best trials that read it, best first.
-        region: what the best trials had of it, in words.
+        region: its levels in the best trials, in words.
     """
 
     factor: str
     importance: float
     read_by: int
-    best_levels: tuple[Any, ...]
     region: str
 
 
@@ -64,65 +55,53 @@ class SearchImportance:
         factors: the most important first.
         trials: finished trials that it rests on.
         best: how many of them count as the best.
-        method: ``ped-anova`` or ``fanova``.
         notes: what a reader must know besides, in sentences.
     """
 
     factors: tuple[FactorImportance, ...]
     trials: int
     best: int
-    method: Method
     notes: tuple[str, ...]
 
 
-def search_importance(
-    ledger: Ledger, study: str, *, method: Method = "ped-anova"
-) -> SearchImportance:
+def search_importance(ledger: Ledger, study_name: str) -> SearchImportance:
     """:func:`importances` of the present search space of a study in the ledger.
 
-    Told from an even sample where there are more than :data:`MOST_TRIALS`, and a note says so.
+    It rests on an even sample where there are more than :data:`MOST_TRIALS`, and a note says so.
 
     Raises:
         InputError: for an unknown study, or what :func:`importances` raises.
     """
-    spec = Study.model_validate(ledger.study(study).spec)
-    if spec.search is None:
-        raise InputError(f"study '{study}' has no search: expected one to explain")
-    sample, total = scored_search_trials(ledger.engine, study, MOST_TRIALS)
-    search = search_of(spec)
+    study = Study.model_validate(ledger.study(study_name).spec)
+    if study.search is None:
+        raise InputError(f"study '{study_name}' has no search: expected one to explain")
+    sample, total = scored_search_trials(ledger.engine, study_name, MOST_TRIALS)
+    search = search_of(study)
     own = [row for row in sample if row.id == search.id(row.number or 0)]
-    found = importances(spec, own, method=method)
+    result = importances(study, own)
     if len(sample) == total:
-        return found
-    note = f"told from an even sample of {len(own):,} of {total:,} finished trials"
-    return replace(found, notes=(*found.notes, note))
+        return result
+    note = f"From an even sample of {len(own):,} of {total:,} finished trials."
+    return replace(result, notes=(*result.notes, note))
 
 
-def importances(
-    study: Study, trials: Sequence[TrialRow], *, method: Method = "ped-anova"
-) -> SearchImportance:
+def importances(study: Study, trials: Sequence[TrialRow]) -> SearchImportance:
     """How important each searched factor was, judged by validation scores.
 
-    ``ped-anova`` asks how differently a factor is distributed among the best trials and among all,
-    so importance means: for getting into the best. A conditional factor is judged where it is
-    read, weighted by how often that is. ``fanova`` asks how much of the variance of all scores a
-    random forest puts down to a factor by itself; it needs every factor in every trial.
+    PED-ANOVA asks how differently a factor is distributed among the best trials and among all, so
+    importance means: for getting into the best. A conditional factor is judged where it is read,
+    weighted by how often that is.
 
     Args:
         study: whose search it was.
         trials: of the search; those that did not finish, or were pruned, are left out.
-        method: ``ped-anova`` or ``fanova``.
 
     Raises:
-        InputError: for fewer than 10 finished trials, trials that all score the same, an unknown
-            method, or ``fanova`` with conditional factors.
+        InputError: for too few finished trials, or scores that are all alike.
 
-    Sources: Watanabe, Bansal and Hutter, "PED-ANOVA", IJCAI 2023, and its extension to conditional
-    spaces; Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter
-    importance", ICML 2014. Both as implemented in Optuna.
+    Source: Watanabe, Bansal and Hutter, "PED-ANOVA: efficiently quantifying hyperparameter
+    importance in arbitrary subspaces", IJCAI 2023.
     """
-    if method not in ("ped-anova", "fanova"):
-        raise unknown("method", method, ("ped-anova", "fanova"))
     scored = sorted(
         (t for t in trials if t.status.scored and math.isfinite(_score(t))),
         key=_score,
@@ -131,21 +110,14 @@ def importances(
     _refuse_too_little(study, scored)
     frozen = [_frozen(study, trial) for trial in scored]
     best = _best(scored)
-    if method == "fanova":
-        _refuse_conditional(frozen)
-        found = _evaluate([_linear(trial) for trial in frozen], FanovaImportanceEvaluator(seed=0))
-    else:
-        # Ties can make the best all of the trials but one; the target must stay below the whole.
-        target = min(best / len(scored), 0.99)
-        found = _evaluate(frozen, PedAnovaImportanceEvaluator(target_quantile=target))
+    shares = _shares(frozen, best)
     return SearchImportance(
         factors=tuple(
             _factor(study, name, share, frozen, best)
-            for name, share in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+            for name, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))
         ),
         trials=len(scored),
         best=best,
-        method=method,
         notes=tuple(_notes(study, scored, best)),
     )
 
@@ -154,7 +126,7 @@ def _refuse_too_little(study: Study, scored: Sequence[TrialRow]) -> None:
     if len(scored) < _FEWEST:
         raise InputError(
             f"{len(scored)} finished search trials of '{study.name}': expected at least {_FEWEST} "
-            "to tell what is important"
+            "to say what is important"
         )
     if scored[0].score == scored[-1].score:
         raise InputError(
@@ -180,37 +152,15 @@ def _frozen(study: Study, trial: TrialRow) -> FrozenTrial:
     return create_trial(params=drawn.params, distributions=drawn.distributions, value=trial.score)
 
 
-def _refuse_conditional(frozen: Sequence[FrozenTrial]) -> None:
-    everywhere = set.intersection(*(set(trial.params) for trial in frozen))
-    somewhere = {name for trial in frozen for name in trial.params} - everywhere
-    if somewhere:
-        raise InputError(
-            f"fanova needs every factor in every trial, and {', '.join(sorted(somewhere))} "
-            "is conditional: expected ped-anova"
-        )
-
-
-def _linear(trial: FrozenTrial) -> FrozenTrial:
-    """The trial with logarithms for what was drawn on a logarithmic scale.
-
-    Optuna's fANOVA averages over the plain value, where most of such a range is hardly visited.
-    """
-    params, distributions = dict(trial.params), dict(trial.distributions)
-    for name, known in trial.distributions.items():
-        if isinstance(known, FloatDistribution | IntDistribution) and known.log:
-            params[name] = math.log(params[name])
-            distributions[name] = FloatDistribution(math.log(known.low), math.log(known.high))
-    return create_trial(params=params, distributions=distributions, value=trial.value)
-
-
-def _evaluate(
-    frozen: Sequence[FrozenTrial], evaluator: BaseImportanceEvaluator
-) -> Mapping[str, float]:
+def _shares(frozen: Sequence[FrozenTrial], best: int) -> Mapping[str, float]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     memory = optuna.create_study(direction="maximize")
     memory.add_trials(frozen)
+    # Ties can make the best all of the trials but one; the target must stay below the whole.
+    target = min(best / len(frozen), 0.99)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        evaluator = PedAnovaImportanceEvaluator(target_quantile=target)
         return get_param_importances(memory, evaluator=evaluator)
 
 
@@ -227,7 +177,7 @@ def _factor(
         region = read + _levels(levels, [trial.params[name] for trial in readers])
     else:
         region = read + _range(levels, study.factors[name])
-    return FactorImportance(name, share, len(readers), levels, region)
+    return FactorImportance(name, share, len(readers), region)
 
 
 def _levels(best: Sequence[Any], readers: Sequence[Any]) -> str:
@@ -253,7 +203,7 @@ def _notes(study: Study, scored: Sequence[TrialRow], best: int) -> list[str]:
     if len(scored) < _ROUGH:
         notes.append(f"With {len(scored)} trials importances are rough.")
     if best > len(scored) / 2:
-        notes.append(f"{best} trials share the best scores, so little can be told from them.")
+        notes.append(f"{best} trials share the best scores, which say little.")
     if study.search and study.search.fixed:
         notes.append(f"Not varied in the search: {', '.join(study.search.fixed)}.")
     return notes

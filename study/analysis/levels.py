@@ -1,30 +1,24 @@
-"""The level that a configuration has of a factor."""
+"""The levels of a trial's configuration, each under its name as a factor."""
 
 from collections.abc import Mapping
 
 from sslcl.config import TrialConfig
+from sslcl.levels import level_of
 
 OPTIONS = ("backbone_options", "dataset_options")
-"""Fields whose entries are told apart, as ``<field>.<option>``."""
+"""Fields whose entries are factors of their own, as ``<field>.<option>``."""
 
 
-def level_of(config: TrialConfig, factor: str) -> object | None:
-    """The level that ``config`` has of ``factor``, a field or ``<field>.<option>``.
-
-    ``None`` where it has none; several values of one field are joined by ``+``.
-    """
-    field, _, option = factor.partition(".")
-    value: object | None = getattr(config, field, None)
-    if option:
-        return value.get(option) if isinstance(value, Mapping) else None
-    return "+".join(map(str, value)) if isinstance(value, tuple) else value
+def config_level(config: TrialConfig, factor: str) -> object | None:
+    """The level that ``config`` has of ``factor``, see :func:`sslcl.levels.level_of`."""
+    level: object | None = level_of(dict(config), factor)
+    return level
 
 
 def flat(config: TrialConfig) -> dict[str, object]:
     """Every field and option of ``config`` under its name as a factor."""
-    names = [name for name in TrialConfig.model_fields if name not in OPTIONS]
-    found = {name: level_of(config, name) for name in names}
+    levels = {n: config_level(config, n) for n in TrialConfig.model_fields if n not in OPTIONS}
     for field in OPTIONS:
         options: Mapping[str, object] = getattr(config, field)
-        found |= {f"{field}.{option}": value for option, value in options.items()}
-    return found
+        levels |= {f"{field}.{option}": value for option, value in options.items()}
+    return levels

@@ -16,12 +16,12 @@ class Side:
 
     Args:
         name: as tables write it.
-        study: whose it is.
+        study_row: of its study.
         trials: its finished trials, one a seed.
     """
 
     name: str
-    study: StudyRow
+    study_row: StudyRow
     trials: tuple[TrialRow, ...]
 
     @property
@@ -31,9 +31,9 @@ class Side:
 
     def evaluations(self, ledger: Ledger, split: str) -> list[Evaluation] | None:
         """Of every trial on ``split``; ``None`` where one of them has none."""
-        found = [ledger.evaluation(trial.id, split) for trial in self.trials]
-        known = [evaluation for evaluation in found if evaluation is not None]
-        return known if len(known) == len(found) else None
+        evaluations = [ledger.evaluation(trial.id, split) for trial in self.trials]
+        known = [evaluation for evaluation in evaluations if evaluation is not None]
+        return known if len(known) == len(evaluations) else None
 
 
 def resolve(ledger: Ledger, text: str) -> StudyRow | Side:
@@ -65,16 +65,16 @@ def resolve(ledger: Ledger, text: str) -> StudyRow | Side:
     return Side(trial.id[:12], studies[trial.study], (trial,))
 
 
-def _cell(ledger: Ledger, study: StudyRow, cell: str) -> Side:
+def _cell(ledger: Ledger, study_row: StudyRow, cell: str) -> Side:
     names: dict[str, None] = {}
     for phase in REPORTED:
-        trials = _finished(ledger, study.name, phase)
+        trials = _finished(ledger, study_row.name, phase)
         names |= dict.fromkeys(trial.cell for trial in trials)
         own = tuple(trial for trial in trials if trial.cell == cell)
         if own:
-            return Side(f"{study.name}:{cell}", study, own)
-    raise unknown("cell", cell, names, f"the finished trials of '{study.name}'")
+            return Side(f"{study_row.name}:{cell}", study_row, own)
+    raise unknown("cell", cell, names, f"the finished trials of '{study_row.name}'")
 
 
-def _finished(ledger: Ledger, study: str, phase: Phase) -> Sequence[TrialRow]:
-    return [trial for trial in ledger.trials(study, phase=phase) if trial.status.scored]
+def _finished(ledger: Ledger, study_name: str, phase: Phase) -> Sequence[TrialRow]:
+    return [trial for trial in ledger.trials(study_name, phase=phase) if trial.status.scored]

@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 
-from study.reporting.table import PLAIN_WIDTH
+from study.reporting.terminal import PLAIN_WIDTH
 
 
 def person_console() -> Console:

@@ -6,7 +6,7 @@ from search_spaces.factors import level_name
 from search_spaces.schema import Ablate, Assignment, Study
 from sslcl.validation import Scalar
 from study.design.cell import Cell, Cells, joined, unread
-from study.design.two_level import Design, confounding, two_level
+from study.design.two_level import SignMatrix, confounding, two_level
 
 _MEANING = {
     3: "III: main effects are aliased with two-way interactions",
@@ -47,7 +47,7 @@ def _levels(
 ) -> tuple[dict[str, tuple[Scalar, Scalar]], list[str]]:
     """Low and high level by factor, and notes on those left out."""
     present = study.assignment(study.config(reference, 0))
-    found: dict[str, tuple[Scalar, Scalar]] = {}
+    pairs: dict[str, tuple[Scalar, Scalar]] = {}
     notes: list[str] = []
     for name in ablate.factors:
         pair = _pair(study.ablation_levels(name), present.get(name), name in ablate.levels)
@@ -56,8 +56,8 @@ def _levels(
         elif pair is None:
             notes.append(f"{name}: skipped, it has no level other than the reference's")
         else:
-            found[name] = pair
-    return found, notes
+            pairs[name] = pair
+    return pairs, notes
 
 
 def _pair(
@@ -95,19 +95,19 @@ def _conditions(study: Study, factor: str) -> Iterator[tuple[str, tuple[Scalar, 
         yield from _conditions(study, parent)
 
 
-def _described(names: Sequence[str], design: Design) -> Iterator[str]:
+def _described(names: Sequence[str], design: SignMatrix) -> Iterator[str]:
     runs = f"fractional: {len(design)} runs of {len(names)} factors at two levels"
     if len(design) == 2 ** len(names):
         yield f"{runs}: all combinations, nothing is aliased"
         return
-    found = confounding(design, names)
-    yield f"{runs}, resolution {_MEANING[found.resolution]}"
-    if found.aliases:
-        more = len(found.aliases) - _SHOWN
+    confounded = confounding(design, names)
+    yield f"{runs}, resolution {_MEANING[confounded.resolution]}"
+    if confounded.aliases:
+        more = len(confounded.aliases) - _SHOWN
         rest = f"; and {more} more" if more > 0 else ""
-        yield f"fractional: aliased are {'; '.join(found.aliases[:_SHOWN])}{rest}"
-    if found.partial:
+        yield f"fractional: aliased are {'; '.join(confounded.aliases[:_SHOWN])}{rest}"
+    if confounded.partial:
         yield (
-            f"fractional: effects overlap in part, with correlations of up to {found.partial:.2g} "
-            "between contrasts"
+            "fractional: effects overlap in part, with correlations of up to "
+            f"{confounded.partial:.2g} between contrasts"
         )

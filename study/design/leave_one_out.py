@@ -67,7 +67,7 @@ def leave_one_out(
 
 
 def _refusal(cell: Cell, study: Study) -> str:
-    """Why the objective or the backbone cannot do without, if so."""
+    """Why the objective or the backbone cannot be trained without the component, or nothing."""
     try:
         cell.config(study, 0)
     except InputError as error:

@@ -1,13 +1,14 @@
-"""Which trials a study needs: a pure function of the study, the winner and nothing else."""
+"""Which trials a study needs: a pure function of the study, the data's facts and the winners."""
 
 import heapq
 from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass, replace
 
-from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Study
+from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Confirm, Study
 from sslcl.config import TrialConfig
 from study.design.ablation import REFERENCE, Cell, Cells, ablation_cells, placeholder
-from study.design.tuning import Identify, Tuning, digest_of, search_of, tuned_cells
+from study.design.data_facts import DataFacts
+from study.design.tuning import Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
 
 Seconds = Callable[[Phase, TrialConfig], float]
@@ -20,51 +21,34 @@ def fresh_seeds(count: int) -> tuple[int, ...]:
 
 
 def confirm_trials(
-    study: Study, winners: Sequence[Assignment], identify: Identify
+    study: Study, confirm: Confirm, winners: Sequence[Assignment], data: DataFacts
 ) -> list[PlannedTrial]:
     """The best configurations of the search with fresh seeds; cells ``rank1``, ``rank2``, ..."""
-    if study.confirm is None:
-        raise ValueError(f"study '{study.name}' has no confirm phase")
     cells = [Cell(f"rank{rank}", winner) for rank, winner in enumerate(winners, start=1)]
-    return _trials(study, Phase.CONFIRM, cells, study.confirm.seeds, identify)
-
-
-def tuned_trials(study: Study, winners: Sequence[Cell], identify: Identify) -> list[PlannedTrial]:
-    """The winner of every cell's own search with the same fresh seeds, the reference first."""
-    if study.ablate is None:
-        raise ValueError(f"study '{study.name}' has no ablate phase")
-    return _trials(study, Phase.ABLATE, winners, study.ablate.seeds, identify)
+    return _trials(study, Phase.CONFIRM, cells, confirm.seeds, data)
 
 
 def ablation_trials(
-    study: Study, reference: Assignment, identify: Identify, modalities: Sequence[str] = ()
+    study: Study, ablate: Ablate, cells: Collection[Cell], data: DataFacts
 ) -> list[PlannedTrial]:
-    """Every cell around ``reference`` with the same fresh seeds, the reference first.
-
-    :func:`study.design.ablation.ablation_cells` says which cells there are.
-    """
-    if study.ablate is None:
-        raise ValueError(f"study '{study.name}' has no ablate phase")
-    cells = ablation_cells(study, reference, identify, modalities).cells
-    return _trials(study, Phase.ABLATE, cells, study.ablate.seeds, identify)
+    """Every cell of an ablation with the same fresh seeds, in the order of the cells."""
+    return _trials(study, Phase.ABLATE, cells, ablate.seeds, data)
 
 
 @dataclass(frozen=True)
-class Slot:
-    """Room for one trial.
+class Winners:
+    """What the phases of a study have decided so far.
 
     Args:
-        cell: name of its cell.
-        key: the trial's identity, or a stand-in where that is not known yet; slots with the
-            same key are trained once.
-        config: the trial's configuration, or one like it where that is not known yet.
-        id: the trial's id, where it is known.
+        reference: what the ablation goes around; ``None`` as long as nobody knows.
+        confirmed: the assignments to confirm, best first; none as long as nobody knows.
+        tuned: the winners of the cells' own searches in the design ``tuned``, the reference
+            first, once all of these have ended.
     """
 
-    cell: str
-    key: str
-    config: TrialConfig
-    id: str | None = None
+    reference: Assignment | None = None
+    confirmed: Sequence[Assignment] = ()
+    tuned: Sequence[Cell] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,8 @@ class PhasePlan:
         phase: which.
         cells: names in order; for search, none.
         seeds: of each cell.
-        slots: one for each trial.
+        trials: all of them. Where a trial depends on an earlier phase its configuration is one
+            like it, and its id and identity are stand-ins; equal ones are trained once.
         provisional: whether the cells stand for ones that depend on an earlier phase.
         notes: what was left out, and why.
     """
@@ -83,7 +68,7 @@ class PhasePlan:
     phase: Phase
     cells: tuple[str, ...]
     seeds: tuple[int, ...]
-    slots: tuple[Slot, ...]
+    trials: tuple[PlannedTrial, ...]
     provisional: bool = False
     notes: tuple[str, ...] = ()
 
@@ -92,7 +77,7 @@ class PhasePlan:
 class Plan:
     """What a study will need, phase by phase."""
 
-    study: str
+    study_name: str
     phases: tuple[PhasePlan, ...]
 
 
@@ -125,40 +110,30 @@ class PhaseSummary:
     provisional: bool
 
 
-def plan(
-    study: Study,
-    identify: Identify,
-    reference: Assignment | None = None,
-    winners: Sequence[Assignment] = (),
-    modalities: Sequence[str] = (),
-    tuned: Sequence[Cell] = (),
-) -> Plan:
+def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
     """What the study will need.
 
     Args:
-        study: the study.
-        identify: from a configuration to the content hash of its trial.
-        reference: what the ablation goes around, where its winner is known; otherwise its cells
-            go around the base as a stand-in, which gives the same number of cells unless
+        study: the study file.
+        data: the data that it runs on.
+        winners: what is known of earlier phases. Without a reference the ablation's cells go
+            around the base as a stand-in, which gives the same number of cells unless
             conditional factors differ.
-        winners: the assignments to confirm, best first, where they are known.
-        modalities: those of the dataset, in its order; ``leave_one_out`` needs them.
-        tuned: the winners of the cells' own searches in the design ``tuned``, once known.
     """
     phases: list[PhasePlan] = []
     if study.search:
-        search = search_of(study)
-        phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), _drawn(search)))
+        drawn = _drawn(search_of(study))
+        phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), drawn))
     if study.confirm:
-        phases.append(_confirm_plan(study, identify, winners))
+        phases.append(_confirm_plan(study, study.confirm, data, winners.confirmed))
     if study.ablate and study.ablate.design == "tuned":
-        phases += _tuned_plans(study, identify, reference, tuned)
+        phases += _tuned_plans(study, study.ablate, data, winners)
     elif study.ablate and study.ablate.has_cells:
-        phases.append(_ablation_plan(study, identify, reference, modalities))
+        phases.append(_ablation_plan(study, study.ablate, data, winners.reference))
     return Plan(study.name, tuple(phases))
 
 
-def summary(
+def summarize(
     plan: Plan, finished: Set[str], seconds: Seconds | None = None, workers: int = 1
 ) -> list[PhaseSummary]:
     """The plan in numbers.
@@ -166,23 +141,23 @@ def summary(
     Args:
         plan: what the study will need.
         finished: ids and identities of finished trials.
-        seconds: how long the trial of a slot takes, where that is known.
+        seconds: how long a trial takes, where that is known.
         workers: trials at a time.
     """
     planned: set[str] = set()
     rows: list[PhaseSummary] = []
     for phase in plan.phases:
-        left = [slot for slot in phase.slots if not {slot.key, slot.id} & finished]
-        fresh = list({slot.key: slot for slot in left if slot.key not in planned}.values())
-        planned |= {slot.key for slot in fresh}
-        times = [seconds(phase.phase, slot.config) for slot in fresh] if seconds else None
+        left = [trial for trial in phase.trials if not {trial.identity, trial.id} & finished]
+        fresh = list({t.identity: t for t in left if t.identity not in planned}.values())
+        planned |= {trial.identity for trial in fresh}
+        times = [seconds(phase.phase, trial.config) for trial in fresh] if seconds else None
         rows.append(
             PhaseSummary(
                 phase=phase.phase,
-                cells=len(phase.cells) or len(phase.slots),
+                cells=len(phase.cells) or len(phase.trials),
                 seeds=len(phase.seeds),
-                trials=len(phase.slots),
-                finished=len(phase.slots) - len(left),
+                trials=len(phase.trials),
+                finished=len(phase.trials) - len(left),
                 shared=len(left) - len(fresh),
                 to_train=len(fresh),
                 seconds=None if times is None else elapsed(times, workers),
@@ -202,99 +177,108 @@ def elapsed(seconds: Sequence[float], workers: int) -> float:
 
 
 def _trials(
-    study: Study, phase: Phase, cells: Collection[Cell], seeds: int, identify: Identify
+    study: Study, phase: Phase, cells: Collection[Cell], seeds: int, data: DataFacts
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
     trials: list[PlannedTrial] = []
     for seed in fresh_seeds(seeds):
         for cell in cells:
             config = cell.config(study, seed)
-            identity = identify(config)
+            identity = data.identify(config)
             trial_id = digest_of(study.name, phase, cell.name, identity)
             trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config))
     return trials
 
 
-def _slots(trials: Sequence[PlannedTrial]) -> tuple[Slot, ...]:
-    return tuple(Slot(trial.cell, trial.identity, trial.config, trial.id) for trial in trials)
+def _stand_in(phase: Phase, cell: str, key: str, like: TrialConfig) -> PlannedTrial:
+    """A trial of which only the number is known; ``key`` stands for its id and identity."""
+    return PlannedTrial(key, phase, cell, key, like)
 
 
-def _drawn(tuning: Tuning) -> tuple[Slot, ...]:
-    """Room for the trials of a search."""
+def _drawn(tuning: Tuning) -> tuple[PlannedTrial, ...]:
+    """The trials of a search, whose configurations the sampler has yet to choose."""
     like = tuning.study.config(tuning.held, tuning.settings.seed)
     cell = tuning.cell or "trial"
     return tuple(
-        Slot(cell, f"{tuning.phase} {cell} {number}", like, tuning.id(number))
+        PlannedTrial(
+            id=tuning.id(number),
+            phase=tuning.phase,
+            cell=cell,
+            identity=f"{tuning.phase} {cell} {number}",
+            config=like,
+            number=number,
+        )
         for number in range(tuning.settings.trials)
     )
 
 
-def _stand_in(rank: int, seed: int) -> str:
+def _rank_key(rank: int, seed: int) -> str:
     return f"rank{rank} {seed}"
 
 
-def _confirm_plan(study: Study, identify: Identify, winners: Sequence[Assignment]) -> PhasePlan:
-    if study.confirm is None:
-        raise ValueError(f"study '{study.name}' has no confirm phase")
-    seeds = fresh_seeds(study.confirm.seeds)
+def _confirm_plan(
+    study: Study, confirm: Confirm, data: DataFacts, winners: Sequence[Assignment]
+) -> PhasePlan:
+    seeds = fresh_seeds(confirm.seeds)
     known = winners or ([] if study.search else [{}])
     if known:
-        trials = confirm_trials(study, known, identify)
+        trials = confirm_trials(study, confirm, known, data)
         cells = tuple(dict.fromkeys(trial.cell for trial in trials))
-        return PhasePlan(Phase.CONFIRM, cells, seeds, _slots(trials))
-    ranks = range(1, study.confirm.top + 1)
+        return PhasePlan(Phase.CONFIRM, cells, seeds, tuple(trials))
+    ranks = range(1, confirm.top + 1)
     like = study.config(placeholder(study), 0)
-    slots = tuple(
-        Slot(f"rank{rank}", _stand_in(rank, seed), like) for seed in seeds for rank in ranks
+    stand_ins = tuple(
+        _stand_in(Phase.CONFIRM, f"rank{rank}", _rank_key(rank, seed), like)
+        for seed in seeds
+        for rank in ranks
     )
     cells = tuple(f"rank{rank}" for rank in ranks)
-    return PhasePlan(Phase.CONFIRM, cells, seeds, slots, provisional=True)
+    return PhasePlan(Phase.CONFIRM, cells, seeds, stand_ins, provisional=True)
 
 
 def _ablation_plan(
-    study: Study, identify: Identify, reference: Assignment | None, modalities: Sequence[str]
+    study: Study, ablate: Ablate, data: DataFacts, reference: Assignment | None
 ) -> PhasePlan:
-    if study.ablate is None:
-        raise ValueError(f"study '{study.name}' has no ablate phase")
-    around, provisional = _around(study, study.ablate, reference)
-    found: Cells = ablation_cells(study, around, identify, modalities)
-    trials = ablation_trials(study, around, identify, modalities)
-    slots = _slots(trials)
+    around, provisional = _around(study, ablate, reference)
+    cells: Cells = ablation_cells(study, ablate, around, data)
+    trials = ablation_trials(study, ablate, cells.cells, data)
     if provisional:
         # The reference will be one of the confirmed configurations, trained there already.
-        slots = tuple(
-            replace(slot, key=_stand_in(1, trial.config.seed), id=None)
-            if trial.cell == REFERENCE
-            else slot
-            for slot, trial in zip(slots, trials, strict=True)
-        )
-    cells = tuple(cell.name for cell in found.cells)
-    seeds = fresh_seeds(study.ablate.seeds)
-    return PhasePlan(Phase.ABLATE, cells, seeds, slots, provisional, found.notes)
+        trials = [
+            replace(trial, id=key, identity=key) if trial.cell == REFERENCE else trial
+            for trial, key in ((t, _rank_key(1, t.config.seed)) for t in trials)
+        ]
+    names = tuple(cell.name for cell in cells.cells)
+    seeds = fresh_seeds(ablate.seeds)
+    return PhasePlan(Phase.ABLATE, names, seeds, tuple(trials), provisional, cells.notes)
 
 
 def _tuned_plans(
-    study: Study, identify: Identify, reference: Assignment | None, tuned: Sequence[Cell]
+    study: Study, ablate: Ablate, data: DataFacts, winners: Winners
 ) -> list[PhasePlan]:
-    if study.ablate is None:
-        raise ValueError(f"study '{study.name}' has no ablate phase")
-    around, provisional = _around(study, study.ablate, reference)
-    cells, notes = tuned_cells(study, around, identify)
-    budgets = tuple(slot for cell in cells for slot in _drawn(cell.tuning))
+    around, provisional = _around(study, ablate, winners.reference)
+    cells, notes = tuned_cells(study, ablate, around, data)
+    searches = tuple(trial for cell in cells for trial in _drawn(cell.tuning))
     names = tuple(str(cell.tuning.cell) for cell in cells)
     seed = (cells[0].tuning.settings.seed,)
-    tune = PhasePlan(Phase.TUNE, names, seed, budgets, provisional, notes)
-    seeds = fresh_seeds(study.ablate.seeds)
-    if tuned:
-        slots = _slots(tuned_trials(study, tuned, identify))
-        return [tune, PhasePlan(Phase.ABLATE, tuple(c.name for c in tuned), seeds, slots)]
-    slots = tuple(
-        Slot(cell.name, f"winner of {cell.name} {seed}", study.config(cell.tuning.held, seed))
+    tune = PhasePlan(Phase.TUNE, names, seed, searches, provisional, notes)
+    seeds = fresh_seeds(ablate.seeds)
+    if winners.tuned:
+        trials = tuple(ablation_trials(study, ablate, winners.tuned, data))
+        rows = tuple(cell.name for cell in winners.tuned)
+        return [tune, PhasePlan(Phase.ABLATE, rows, seeds, trials)]
+    stand_ins = tuple(
+        _stand_in(
+            Phase.ABLATE,
+            cell.name,
+            f"winner of {cell.name} {seed}",
+            study.config(cell.tuning.held, seed),
+        )
         for seed in seeds
         for cell in cells
     )
     rows = tuple(cell.name for cell in cells)
-    return [tune, PhasePlan(Phase.ABLATE, rows, seeds, slots, provisional=True)]
+    return [tune, PhasePlan(Phase.ABLATE, rows, seeds, stand_ins, provisional=True)]
 
 
 def _around(study: Study, ablate: Ablate, reference: Assignment | None) -> tuple[Assignment, bool]:

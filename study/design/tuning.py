@@ -7,19 +7,20 @@ with fresh seeds and tested. So no row is judged at settings that were tuned for
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.schema import Ablate, Assignment, Search, Study
-from sslcl.config import TrialConfig
 from sslcl.validation import Scalar
 from study.design.cell import REFERENCE, Cell, joined, unread
 from tracking.records import Phase, PlannedTrial
+from tracking.rows import TrialRow
 
-Identify = Callable[[TrialConfig], str]
-"""From a configuration to the content hash of its trial."""
+if TYPE_CHECKING:
+    # Identities need the training code, which reports on finished searches do without.
+    from study.design.data_facts import DataFacts
 
 
 @dataclass(frozen=True)
@@ -67,23 +68,27 @@ class Tuning:
         """The id of the trial with this number; a changed space gives other ids."""
         return digest_of(self.study.name, self.phase, self.digest, str(number))
 
-    def trial(self, number: int, assignment: Assignment, identify: Identify) -> PlannedTrial:
+    def trial(self, number: int, assignment: Assignment, data: "DataFacts") -> PlannedTrial:
         """The trial of one suggestion of the sampler, with the levels that are held.
 
         Args:
             number: the sampler's number of the suggestion.
             assignment: the suggestion, factor to level.
-            identify: from a configuration to the content hash of its trial.
+            data: gives the trial its identity.
         """
         config = self.study.config({**assignment, **self.held}, self.settings.seed)
         return PlannedTrial(
             id=self.id(number),
             phase=self.phase,
             cell=self.cell or f"trial{number}",
-            identity=identify(config),
+            identity=data.identify(config),
             config=config,
             number=number,
         )
+
+    def among(self, rows: Iterable[TrialRow]) -> list[TrialRow]:
+        """Those of ``rows`` that are trials of this search, in the given order."""
+        return [row for row in rows if row.id == self.id(row.number or 0)]
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def search_of(study: Study) -> Tuning:
 
 
 def tuned_cells(
-    study: Study, reference: Assignment, identify: Identify
+    study: Study, ablate: Ablate, reference: Assignment, data: "DataFacts"
 ) -> tuple[list[TunedCell], tuple[str, ...]]:
     """The cells of the design ``tuned``, the reference first, and what was left out and why.
 
@@ -121,22 +126,21 @@ def tuned_cells(
     other cell holds one of them at another level. Cells that search the same space appear once.
 
     Args:
-        study: with an ablate phase.
+        study: the study file.
+        ablate: the phase whose design is ``tuned``.
         reference: factor to level; only the levels of the ablation's factors matter, those left
             out are as in the base.
-        identify: from a configuration to the content hash of its trial.
+        data: tells which cells search the same space.
     """
-    if study.ablate is None:
-        raise ValueError(f"study '{study.name}' has no ablate phase")
     around = study.assignment(study.config(reference, 0))
-    found: dict[tuple[str, ...], TunedCell] = {}
-    notes = [unread(study, name) for name in study.ablate.factors if name not in around]
-    for changed in _changes(study, study.ablate, around):
-        cell = _tuned_cell(study, study.ablate, around, changed)
-        same = found.setdefault(_space(cell.tuning, identify), cell)
+    first: dict[tuple[str, ...], TunedCell] = {}
+    notes = [unread(study, name) for name in ablate.factors if name not in around]
+    for changed in _changes(study, ablate, around):
+        cell = _tuned_cell(study, ablate, around, changed)
+        same = first.setdefault(_space(cell.tuning, data), cell)
         if same.tuning.cell != cell.tuning.cell:
             notes.append(f"{cell.name}: left out, it searches the same space as {same.name}")
-    return list(found.values()), tuple(notes)
+    return list(first.values()), tuple(notes)
 
 
 def _changes(study: Study, ablate: Ablate, around: Assignment) -> Iterator[Assignment]:
@@ -160,12 +164,12 @@ def _tuned_cell(study: Study, ablate: Ablate, around: Assignment, changed: Assig
     return TunedCell(joined(changed) or REFERENCE, tuning, changed)
 
 
-def _space(tuning: Tuning, identify: Identify) -> tuple[str, ...]:
-    """What tells spaces apart: the identities at the base and at each level of what is tuned."""
+def _space(tuning: Tuning, data: "DataFacts") -> tuple[str, ...]:
+    """A key that only equal spaces share: the identities at the base and at each tuned level."""
     free = {name: f for name, f in tuning.study.factors.items() if name not in tuning.held}
     probes: list[dict[str, Any]] = [{}]
     probes += [{name: level} for name, factor in free.items() for level in factor.probes()]
-    return tuple(identify(tuning.study.config({**p, **tuning.held}, 0)) for p in probes)
+    return tuple(data.identify(tuning.study.config({**p, **tuning.held}, 0)) for p in probes)
 
 
 def digest_of(*parts: str) -> str:

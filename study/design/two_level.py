@@ -8,7 +8,7 @@ from string import ascii_lowercase
 import numpy as np
 from numpy.typing import NDArray
 
-Design = NDArray[np.int64]
+SignMatrix = NDArray[np.int64]
 """``(runs, factors)`` of -1 and 1."""
 
 
@@ -28,7 +28,7 @@ class Confounding:
     partial: float
 
 
-def two_level(factors: int, resolution: int) -> Design:
+def two_level(factors: int, resolution: int) -> SignMatrix:
     """A small design of at least this resolution, its first row all -1.
 
     Resolution 3 is a Plackett-Burman design of N runs, the next size above the number of factors;
@@ -44,22 +44,22 @@ def two_level(factors: int, resolution: int) -> Design:
     from pyDOE3 import ff2n, fracfact, pbdesign
 
     if resolution == 3:
-        found = pbdesign(_size(factors + 1) - 1)[:, :factors]
+        signed = pbdesign(_size(factors + 1) - 1)[:, :factors]
     else:
         screening = pbdesign(_size(factors) - 1)
         half = np.hstack([np.ones((len(screening), 1)), screening])[:, :factors]
-        found = np.vstack([half, -half])
-    if 2**factors <= len(found):
-        found = ff2n(factors)
-    elif 2 ** (factors - 1) <= len(found):
+        signed = np.vstack([half, -half])
+    if 2**factors <= len(signed):
+        signed = ff2n(factors)
+    elif 2 ** (factors - 1) <= len(signed):
         letters = ascii_lowercase[: factors - 1]
-        found = fracfact(f"{' '.join(letters)} {letters}")
-    signs: Design = np.asarray(found).round().astype(np.int64)
-    design: Design = signs * -signs[0]
+        signed = fracfact(f"{' '.join(letters)} {letters}")
+    signs: SignMatrix = np.asarray(signed).round().astype(np.int64)
+    design: SignMatrix = signs * -signs[0]
     return design
 
 
-def confounding(design: Design, names: Sequence[str]) -> Confounding:
+def confounding(design: SignMatrix, names: Sequence[str]) -> Confounding:
     """What the design cannot tell apart.
 
     Args:
@@ -78,7 +78,7 @@ def confounding(design: Design, names: Sequence[str]) -> Confounding:
     )
 
 
-def _effects(design: Design, names: Sequence[str]) -> Mapping[str, Design]:
+def _effects(design: SignMatrix, names: Sequence[str]) -> Mapping[str, SignMatrix]:
     """Contrast of each main effect, then of each two-way interaction."""
     columns = dict(zip(names, design.T, strict=True))
     pairs = combinations(names, 2)
@@ -86,15 +86,15 @@ def _effects(design: Design, names: Sequence[str]) -> Mapping[str, Design]:
 
 
 def _chains(overlap: NDArray[np.float64], labels: Sequence[str]) -> list[str]:
-    found: list[str] = []
+    chains: list[str] = []
     seen: set[int] = set()
     for index, label in enumerate(labels):
         others = [j for j in range(len(labels)) if abs(overlap[index, j]) == 1]
         if others and index not in seen:
             signed = [("-" if overlap[index, j] < 0 else "") + labels[j] for j in others]
-            found.append(" = ".join([label, *signed]))
+            chains.append(" = ".join([label, *signed]))
         seen.update(others)
-    return found
+    return chains
 
 
 def _size(least: int) -> int:

@@ -8,24 +8,33 @@ from pathlib import Path
 import psutil
 import torch
 
-PACKAGES = ("torch", "ray", "optuna", "mlflow", "sqlalchemy", "pandas", "numpy", "sslcl-studies")
+RECORDED_PACKAGES = (
+    "torch",
+    "ray",
+    "optuna",
+    "mlflow",
+    "sqlalchemy",
+    "pandas",
+    "numpy",
+    "sslcl-studies",
+)
 
 
 def environment() -> dict[str, str | int | bool]:
     """Versions of Python and the packages that matter, the machine, and the commit if known."""
-    found: dict[str, str | int | bool] = {
+    facts: dict[str, str | int | bool] = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "processors": psutil.cpu_count() or 0,
         "memory_mb": psutil.virtual_memory().total // 2**20,
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
     }
-    for package in PACKAGES:
+    for package in RECORDED_PACKAGES:
         try:
-            found[package] = version(package)
+            facts[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found | _commit()
+            facts[package] = "not installed"
+    return facts | _commit()
 
 
 def _commit() -> dict[str, str | int | bool]:

@@ -4,23 +4,23 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sslcl.errors import InputError
+from tracking.home import Home
 
 
 @contextmanager
-def only_driver(home: Path) -> Iterator[None]:
+def only_driver(home: Home) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however the process ends.
 
     Raises:
         InputError: when another process runs a study there, or nothing can be written there.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        file = (home / "driver.lock").open("a+")
+        home.folder.mkdir(parents=True, exist_ok=True)
+        file = home.lock.open("a+")
     except OSError as error:
-        raise InputError(f"cannot keep results in '{home}': {error.strerror}") from None
+        raise InputError(f"cannot keep results in '{home.folder}': {error.strerror}") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,8 +28,8 @@ def only_driver(home: Path) -> Iterator[None]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise InputError(
-                f"another study is running in '{home}' (process {holder}): wait for it, stop it, "
-                "or give this one another --home"
+                f"another study is running in '{home.folder}' (process {holder}): wait for it, "
+                "stop it, or give this one another --home"
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,18 +1,16 @@
 """MLflow beside a campaign: a server, a mirror, and the winner's model; never in its way."""
 
 import time
-from pathlib import Path
 from types import TracebackType
 
 import torch
-from rich.console import Console
 
 from search_spaces.schema import Study
 from sslcl.data.types import Dataset
 from sslcl.model import ConversationScorer
-from study.execution.ray_worker import model_path
 from study.execution.trial import load_state, pick_device, train
 from study.execution.winner import NothingToCompare, winner_of_confirmation
+from study.execution.workspace import Workspace
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
@@ -29,22 +27,20 @@ class TrackingSession:
     ``python -m tracking.reconcile``.
 
     Args:
-        ledger: the results database.
-        study: name of the study.
-        home: where MLflow keeps its database and artifacts.
-        console: where to say what is happening.
+        workspace: ledger, home folder and console of the run.
+        study_name: whose trials are mirrored.
     """
 
-    def __init__(self, ledger: Ledger, study: str, home: Path, console: Console) -> None:
-        self._ledger = ledger
-        self._study = study
-        self._home = home
-        self._console = console
+    def __init__(self, workspace: Workspace, study_name: str) -> None:
+        self._ledger = workspace.ledger
+        self._home = workspace.home
+        self._console = workspace.console
+        self._study_name = study_name
         self._server: Server | None = None
         self._mirror: Mirror | None = None
 
     def __enter__(self) -> "TrackingSession":
-        if self._ledger.pending_mirror(self._study):
+        if self._ledger.pending_mirror(self._study_name):
             self.start()
         return self
 
@@ -52,9 +48,9 @@ class TrackingSession:
         """Start server and mirror, unless they run; returns at once."""
         if self._mirror is not None:
             return
-        self._server = serve(Home(self._home))
-        page = Home(self._home).page(self._study)
-        self._mirror = Mirror(self._ledger.url, self._study, self._server.uri, page=page)
+        self._server = serve(self._home)
+        page = self._home.page(self._study_name)
+        self._mirror = Mirror(self._ledger.url, self._study_name, self._server.uri, page=page)
         self._mirror.start()
         self._console.print(f"MLflow: {self._server.uri}")
 
@@ -90,15 +86,15 @@ class TrackingSession:
                 return False
         return False
 
-    def log_winner(self, spec: Study, dataset: Dataset) -> None:
+    def log_winner(self, study: Study, dataset: Dataset) -> None:
         """Log the confirmed winner's model to its MLflow run, once."""
-        if spec.confirm is None or self._mirror is None or self._server is None:
+        if study.confirm is None or self._mirror is None or self._server is None:
             return
         try:
-            best = winner_of_confirmation(self._ledger, spec).best
+            best = winner_of_confirmation(self._ledger, study).best
         except NothingToCompare:
             return
-        marker = model_path(self._home, best.identity).with_suffix(".logged")
+        marker = self._home.model(best.identity).with_suffix(".logged")
         if marker.exists() or not self._drain():
             return
         run = self._ledger.mirror_run(best.id)
@@ -117,12 +113,12 @@ class TrackingSession:
         marker.touch()
 
 
-def load_winner(trial: str, ledger: Ledger, dataset: Dataset, home: Path) -> ConversationScorer:
+def load_winner(trial_id: str, ledger: Ledger, dataset: Dataset, home: Home) -> ConversationScorer:
     """The trained model of a trial: as its worker kept it, else trained again, bit for bit."""
     from sslcl.training import Trainer
 
-    row = ledger.trial(trial)
-    state = load_state(model_path(home, row.identity))
+    row = ledger.trial(trial_id)
+    state = load_state(home.model(row.identity))
     if state is None:
         trainer, _ = train(row.config, dataset.sealed())
     else:

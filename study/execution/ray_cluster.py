@@ -4,12 +4,10 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from study.execution.ray_worker import TrialWorker, quiet_ray
+from study.execution.ray_worker import TRIAL_KEY, TrialWorker, quiet_ray
 
 quiet_ray()
 
@@ -19,12 +17,13 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
 
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
-from sslcl.data.types import Dataset  # noqa: E402
-from study.execution.ray_searcher import Listener, StopWhen, TrialStream  # noqa: E402
-from study.execution.resources import Resources  # noqa: E402
-from study.execution.trial_sources import Source  # noqa: E402
+from study.execution.callbacks import Callbacks  # noqa: E402
+from study.execution.campaign import PhaseRun  # noqa: E402
+from study.execution.ray_searcher import StopWhen, TrialStream  # noqa: E402
+from study.execution.resources import ClusterResources  # noqa: E402
+from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
-from tracking.records import Phase  # noqa: E402
+from tracking.records import Phase, PlannedTrial  # noqa: E402
 
 RETRIES = 2
 """Times a trial is given to another worker after its worker died."""
@@ -38,9 +37,10 @@ class Cluster:
         home: where Ray Tune keeps its own files.
     """
 
-    def __init__(self, resources: Resources, home: Path) -> None:
+    def __init__(self, resources: ClusterResources, home: Home) -> None:
         self._resources = resources
-        self._home = home.resolve()
+        # Workers run in folders of their own.
+        self._home = Home(home.folder.resolve())
         logging.getLogger("ray").setLevel(logging.ERROR)
         address = resources.address or os.environ.get("RAY_ADDRESS")
         ray.init(
@@ -76,32 +76,12 @@ class Cluster:
             fit = min(fit, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
         return max(int(fit), 1)
 
-    def fit(
-        self,
-        phase: Phase,
-        study: Study,
-        source: Source,
-        dataset: Dataset,
-        ledger: Ledger,
-        *,
-        halt: Callable[[], bool],
-        on_epoch: Callable[[], None],
-        on_end: Listener,
-    ) -> None:
-        """Train everything that ``source`` gives out, writing results to the ledger."""
-        stream = TrialStream(
-            source,
-            ledger,
-            self._home,
-            workers=self.workers,
-            needs_test=dataset.test is not None,
-            keep_models=phase is Phase.CONFIRM,
-            interrupted=halt,
-            on_epoch=on_epoch,
-            on_end=on_end,
-        )
+    def fit(self, phase_run: PhaseRun, ledger: Ledger, callbacks: Callbacks) -> None:
+        """Train everything that the phase's source gives out, writing results to the ledger."""
+        study, phase = phase_run.study, phase_run.phase
+        stream = TrialStream(phase_run.source, ledger, self._home, self.workers, callbacks)
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=dataset, home=str(self._home)),
+            tune.with_parameters(TrialWorker, dataset=phase_run.dataset, home=self._home),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
@@ -114,8 +94,8 @@ class Cluster:
             ),
             run_config=tune.RunConfig(
                 name=f"{study.name}-{phase.value}",
-                storage_path=str(self._home / "ray"),
-                stop=StopWhen(halt),
+                storage_path=str(self._home.ray),
+                stop=StopWhen(callbacks.halted),
                 # A trial's state is kept under its identity; Ray's own copies are not needed.
                 checkpoint_config=tune.CheckpointConfig(
                     checkpoint_frequency=0, checkpoint_at_end=False
@@ -143,7 +123,7 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         self._groups: dict[str, TrialScheduler] = {}
 
     def _of(self, trial: Trial) -> TrialScheduler:
-        group = trial.config["order"].group
+        group = _group(trial.config[TRIAL_KEY])
         if group not in self._groups:
             self._groups[group] = _scheduler(self._study)
         return self._groups[group]
@@ -167,6 +147,11 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
     def on_trial_remove(self, controller: Any, trial: Trial) -> None:
         """Ray's hook for a trial that was stopped before it ended."""
         self._of(trial).on_trial_remove(controller, trial)
+
+
+def _group(planned: PlannedTrial) -> str:
+    """Trials of one group are compared with one another: those of a cell, where cells search."""
+    return planned.cell if planned.phase is Phase.TUNE else ""
 
 
 def _scheduler(study: Study) -> TrialScheduler:

@@ -1,68 +1,53 @@
 """The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.search import Searcher
 
-from study.execution.ray_worker import Order, checkpoint_path
-from study.execution.trial_sources import Source
+from study.execution.callbacks import Callbacks
+from study.execution.ray_worker import TRIAL_KEY
+from study.execution.trial_sources import TrialSource
+from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, Phase, PlannedTrial
-from tracking.rows import TrialRow
-
-Listener = Callable[[TrialRow], None]
+from tracking.records import FailureKind, PlannedTrial
 
 
 class TrialStream(Searcher):  # type: ignore[misc]
     """Hands trials to Ray Tune and writes what comes back.
 
     Everything here runs in the driver. A result is committed to the ledger before the source
-    hears of it, so that a crash between the two leaves the ledger ahead, never behind.
+    is told, so that a crash between the two leaves the ledger ahead, never behind.
 
     Args:
         source: gives out trials.
         ledger: the results database; this is its only writer while a campaign runs.
         home: where checkpoints are.
         workers: trials in flight at most.
-        needs_test: whether a trial counts as done only with a test evaluation.
-        keep_models: whether workers keep the best models.
-        interrupted: whether the person has asked to stop.
-        on_epoch: called after an epoch is recorded.
-        on_end: called after a trial has ended, with its final row.
+        callbacks: when to stop, and who is told of epochs and ends.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: TrialSource,
         ledger: Ledger,
-        home: Path,
-        *,
+        home: Home,
         workers: int,
-        needs_test: bool,
-        keep_models: bool,
-        interrupted: Callable[[], bool],
-        on_epoch: Callable[[], None],
-        on_end: Listener,
+        callbacks: Callbacks,
     ) -> None:
         super().__init__(metric="score", mode="max")
         self._source = source
         self._ledger = ledger
         self._home = home
         self._workers = workers
-        self._needs_test = needs_test
-        self._keep_models = keep_models
-        self._interrupted = interrupted
-        self._on_epoch = on_epoch
-        self._on_end = on_end
+        self._callbacks = callbacks
         self._live: dict[str, PlannedTrial] = {}
         self._last: dict[str, dict[str, Any]] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
-        if self._interrupted():
+        if self._callbacks.halted():
             return str(Searcher.FINISHED)
         if len(self._live) >= self._workers:
             return None
@@ -71,14 +56,14 @@ class TrialStream(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         self._live[trial_id] = planned
         self._ledger.start(planned.id)
-        group = planned.cell if planned.phase is Phase.TUNE else ""
-        order = Order(planned.id, planned.identity, planned.config, self._keep_models, group)
-        return {"order": order}
+        return {TRIAL_KEY: planned}
 
     def _next(self) -> PlannedTrial | None:
         """The next trial that has never been trained; the others are taken from the ledger."""
         while planned := self._source.next():
-            original = self._ledger.find_finished(planned.identity, needs_test=self._needs_test)
+            # A search never sees the test split; all other phases are judged by it.
+            needs_test = not planned.phase.searches
+            original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
             if original is None:
                 return planned
             self._ledger.cache(planned.id, original.id)
@@ -98,17 +83,17 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._last.pop(trial_id, None)
         if not error:
             self._record_epoch(planned, result)
-        if self._interrupted() and not ("outcome" in result or "failure" in result):
+        if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
             self._ledger.release(planned.id)
             return
         self._finish(planned, result, error)
-        checkpoint_path(self._home, planned.identity).unlink(missing_ok=True)
+        self._home.checkpoint(planned.identity).unlink(missing_ok=True)
         self._tell(planned)
 
     def _tell(self, planned: PlannedTrial) -> None:
         row = self._ledger.trial(planned.id)
         self._source.ended(row)
-        self._on_end(row)
+        self._callbacks.on_end(row)
 
     def _finish(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:
         if "failure" in result:
@@ -132,7 +117,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         epoch = int(result["epoch"])
         self._ledger.record_epoch(planned.id, epoch, dict(result["metrics"]))
         self._source.epoch(planned, epoch, float(result["score"]))
-        self._on_epoch()
+        self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles a run's parts to restore it, which is never done here."""
@@ -159,7 +144,7 @@ class StopWhen(tune.Stopper):  # type: ignore[misc]
         """Nothing, as for the stream."""
         return {}
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+    def __call__(self, _trial_id: str, _result: dict[str, Any]) -> bool:
         """Single trials are never stopped here."""
         return False
 

@@ -2,13 +2,10 @@
 
 import os
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ray import tune
 
-from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
@@ -20,49 +17,34 @@ from study.execution.trial import (
     save_state,
     unfinished,
 )
+from tracking.home import Home
+from tracking.records import Phase, PlannedTrial
 
 CHECKPOINT_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the driver asks a worker to train.
-
-    Args:
-        trial: id in the ledger.
-        identity: content hash, the checkpoint's name.
-        config: the configuration.
-        keep_model: whether the best model is kept under ``models/``.
-        group: a scheduler compares the trial with those of its group alone.
-    """
-
-    trial: str
-    identity: str
-    config: TrialConfig
-    keep_model: bool = False
-    group: str = ""
+TRIAL_KEY = "trial"
+"""Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Trains one epoch per step; reused for trial after trial.
 
     Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
-    worker gets the trial next goes on from there.
+    worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: str) -> None:
+    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
         """Ray's hook for a new actor."""
         self._dataset = dataset
-        self._home = Path(home)
-        self._begin(config["order"])
+        self._home = home
+        self._begin(config[TRIAL_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Ray's hook for the next trial in the same actor."""
-        self._begin(new_config["order"])
+        self._begin(new_config[TRIAL_KEY])
         return True
 
-    def _begin(self, order: Order) -> None:
-        self._order = order
+    def _begin(self, trial: PlannedTrial) -> None:
+        self._trial = trial
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
         reset_peak_memory()
@@ -89,31 +71,21 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         }
         if trainer.finished:
             result["outcome"] = conclude(trainer, self._dataset)
-            if self._order.keep_model:
-                save_state(trainer.model.state_dict(), model_path(self._home, self._order.identity))
+            if self._trial.phase is Phase.CONFIRM:
+                save_state(trainer.model.state_dict(), self._home.model(self._trial.identity))
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            save_state(trainer.state_dict(), checkpoint_path(self._home, self._order.identity))
+            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
             self._saved_at = time.monotonic()
         return result
 
     def _prepare(self) -> Trainer:
-        trainer = Trainer(self._order.config, self._dataset, pick_device())
-        state = load_state(checkpoint_path(self._home, self._order.identity))
+        trainer = Trainer(self._trial.config, self._dataset, pick_device())
+        state = load_state(self._home.checkpoint(self._trial.identity))
         if state is not None:
             trainer.load_state_dict(state)
         self._trainer = trainer
         return trainer
-
-
-def checkpoint_path(home: Path, identity: str) -> Path:
-    """Where the state of an unfinished trial is kept."""
-    return home / "checkpoints" / f"{identity}.pt"
-
-
-def model_path(home: Path, identity: str) -> Path:
-    """Where the best model of a confirmed trial is kept."""
-    return home / "models" / f"{identity}.pt"
 
 
 def quiet_ray() -> None:

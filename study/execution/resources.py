@@ -11,8 +11,8 @@ from rich.console import Console
 
 
 @dataclass(frozen=True)
-class Resources:
-    """What trials may use.
+class ClusterResources:
+    """What trials may use, and of which cluster.
 
     Args:
         workers: trials at a time; as many as fit when ``None``.

@@ -12,6 +12,7 @@ from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
 from sslcl.errors import Diverged
+from sslcl.files import whole_file
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
@@ -98,10 +99,8 @@ def failure_of(error: Exception) -> tuple[FailureKind, str]:
 
 def save_state(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    torch.save(state, partial)
-    partial.replace(path)
+    with whole_file(path) as file:
+        torch.save(state, file)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
@@ -114,13 +113,13 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return state
 
 
-def _evaluation(split: str, found: Predictions) -> Evaluation:
+def _evaluation(split: str, predicted: Predictions) -> Evaluation:
     return Evaluation(
         split=split,
-        metrics=dict(found.metrics),
-        conversations=list(found.conversations),
-        utterances=list(found.utterances),
-        labels=found.labels.tolist(),
-        predictions=found.predictions.tolist(),
-        positions=found.positions.tolist(),
+        metrics=dict(predicted.metrics),
+        conversations=list(predicted.conversations),
+        utterances=list(predicted.utterances),
+        labels=predicted.labels.tolist(),
+        predictions=predicted.predictions.tolist(),
+        positions=predicted.positions.tolist(),
     )

@@ -9,8 +9,9 @@ from typing import Protocol
 import optuna
 from optuna.trial import TrialState
 
+from study.design.data_facts import DataFacts
 from study.design.space import suggest
-from study.design.tuning import Identify, Tuning
+from study.design.tuning import Tuning
 from study.execution.winner import tuning_rows
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial, Status
@@ -19,17 +20,17 @@ from tracking.rows import TrialRow
 _TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 
 
-class Source(Protocol):
-    """Gives out trials and hears how they went."""
+class TrialSource(Protocol):
+    """Gives out trials and is told how they went."""
 
     def next(self) -> PlannedTrial | None:
         """The next trial to train, or ``None`` when there are no more."""
 
     def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Hear of an epoch of a running trial."""
+        """Take note of an epoch of a running trial."""
 
     def ended(self, row: TrialRow) -> None:
-        """Hear of a trial that has ended; its row in the ledger is final."""
+        """Take note of a trial that has ended; its row in the ledger is final."""
 
 
 class ListSource:
@@ -57,7 +58,7 @@ class OptunaSource:
     """Trials suggested by Optuna for one search, or for several that take turns.
 
     Each search has an Optuna study of its own that survives its driver. They take turns, so that
-    workers are busy to the end and every search hears early of its own results.
+    workers are busy to the end and every search learns early from its own results.
 
     Trials of an earlier search space stay in the ledger but are no longer current.
 
@@ -65,7 +66,7 @@ class OptunaSource:
         tunings: the searches, of one study and one phase.
         ledger: where every suggestion is written before it runs.
         storage: Optuna storage URL, such as ``sqlite:///runs/optuna.db``.
-        identify: from a configuration to its content hash.
+        data: gives each trial its identity.
     """
 
     def __init__(
@@ -73,13 +74,13 @@ class OptunaSource:
         tunings: Sequence[Tuning],
         ledger: Ledger,
         storage: str,
-        identify: Identify,
+        data: DataFacts,
     ) -> None:
         opened = _storage(storage)
         rows = [tuning_rows(ledger, tuning) for tuning in tunings]
         _make_current(ledger, tunings, rows)
         self._searches = [
-            OptunaSearch(tuning, own, ledger, opened, identify)
+            OptunaSearch(tuning, own, ledger, opened, data)
             for tuning, own in zip(tunings, rows, strict=True)
         ]
         self._turns = deque(self._searches)
@@ -127,14 +128,14 @@ class OptunaSearch:
     anything                  no such trial           given back: Optuna's file was lost
     ========================  ======================  ==================================
 
-    It hears of the trials of other searches too, and leaves them alone.
+    Epochs and ends of trials that belong to other searches are ignored.
 
     Args:
         tuning: space and budget.
         rows: the ledger's trials of it, all of them current.
         ledger: where every suggestion is written before it runs.
         storage: Optuna's storage.
-        identify: from a configuration to its content hash.
+        data: gives each trial its identity.
     """
 
     def __init__(
@@ -143,11 +144,11 @@ class OptunaSearch:
         rows: Sequence[TrialRow],
         ledger: Ledger,
         storage: optuna.storages.BaseStorage,
-        identify: Identify,
+        data: DataFacts,
     ) -> None:
         self._tuning = tuning
         self._ledger = ledger
-        self._identify = identify
+        self._data = data
         self._optuna = open_optuna(tuning, storage)
         self._live: dict[str, optuna.trial.Trial] = {}
         self._reported: dict[str, int] = {}
@@ -188,7 +189,7 @@ class OptunaSearch:
     def _ask(self) -> PlannedTrial:
         trial = self._optuna.ask()
         assignment = suggest(self._tuning, trial)
-        planned = self._tuning.trial(trial.number, assignment, self._identify)
+        planned = self._tuning.trial(trial.number, assignment, self._data)
         self._ledger.plan(self._tuning.study.name, planned.phase, [planned], replace=False)
         self._live[planned.id] = trial
         self._planned += 1
@@ -207,7 +208,7 @@ class OptunaSearch:
             self._take_up(row)
 
     def _take_up(self, row: TrialRow) -> None:
-        if not row.status.final and self._identify(row.config) != row.identity:
+        if not row.status.final and self._data.identify(row.config) != row.identity:
             # Changed since it was suggested: its score would belong to neither.
             self._ledger.start(row.id)
             message = "the data or the training code have changed since it was planned"
@@ -264,11 +265,11 @@ def open_optuna(tuning: Tuning, storage: optuna.storages.BaseStorage) -> optuna.
 
     A changed space is a new Optuna study, because a sampler must not mix the two.
     """
-    found = optuna.create_study(
+    opened = optuna.create_study(
         storage=storage, study_name=tuning.name, direction="maximize", load_if_exists=True
     )
-    found.sampler = _sampler(tuning, len(found.get_trials(deepcopy=False)))
-    return found
+    opened.sampler = _sampler(tuning, len(opened.get_trials(deepcopy=False)))
+    return opened
 
 
 def _sampler(tuning: Tuning, told: int) -> optuna.samplers.BaseSampler:

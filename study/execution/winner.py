@@ -45,7 +45,9 @@ def best_of_search(ledger: Ledger, study: Study, top: int) -> list[Mapping[str, 
 
 
 def best_of(ledger: Ledger, tuning: Tuning, top: int) -> list[Mapping[str, Any]]:
-    """The same of one search; of equals, the one that was suggested first.
+    """The ``top`` different assignments with the best validation score in one search.
+
+    Of equals, the one that was suggested first.
 
     In a cell only the first trials count, as many as its budget: a cell that was searched for
     longer under an earlier study file must not gain by it.
@@ -97,15 +99,9 @@ def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
     return Winner(cell, study.assignment(best.config), means[cell], best)
 
 
-def search_rows(ledger: Ledger, study: Study) -> list[TrialRow]:
-    """The trials of the study's present search space; those of an earlier one are left out."""
-    return tuning_rows(ledger, search_of(study))
-
-
 def tuning_rows(ledger: Ledger, tuning: Tuning) -> list[TrialRow]:
-    """The same of any search."""
-    rows = ledger.trials(tuning.study.name, phase=tuning.phase, current=None)
-    return [row for row in rows if row.id == tuning.id(row.number or 0)]
+    """The trials of a search in its present space; those of an earlier one are left out."""
+    return tuning.among(ledger.trials(tuning.study.name, phase=tuning.phase, current=None))
 
 
 def _scored(

@@ -1,23 +1,25 @@
 """What a table says about itself: how it was measured and tested, and what is missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
-from study.analysis.levels import level_of
+from study.analysis.levels import config_level
 from study.design.cell import REFERENCE
-from study.reporting.comparison_table import metric_title
 from study.reporting.phrases import (
     corrected_words,
     direction_words,
     margin_words,
     measured_on,
+    named,
+    plural,
     seeds_words,
 )
+from study.reporting.units import metric_title
 from study.stats.comparison import RESAMPLES
+from tracking.costs import COSTS
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
@@ -27,7 +29,7 @@ def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> di
     config = reading.cells[reading.reference][0].config
     levels = {}
     for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
-        known = [level_of(config, name) for name in factor.split(", ")]
+        known = [config_level(config, name) for name in factor.split(", ")]
         if all(level is not None for level in known):
             levels[factor] = ", ".join(level_name(level) for level in known)
     return levels
@@ -56,14 +58,14 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     """What a reader must know besides: failures, missing trials, seeds that do not pair."""
     failed = [t for t in reading.trials if t.status is Status.FAILED]
     if failed:
-        named = "; ".join(
+        names = "; ".join(
             f"{t.cell} seed {t.config.seed}" + (f" ({t.failure})" if t.failure else "")
             for t in failed
         )
-        yield f"Failed and not counted in n: {len(failed)} trial{_s(failed)}: {named}."
+        yield f"Failed and not counted in n: {plural(len(failed), 'trial')}: {names}."
     missing = [t for t in reading.trials if not t.status.final]
     if missing:
-        yield f"Provisional: {len(missing)} planned trial{_s(missing)} not finished."
+        yield f"Provisional: {plural(len(missing), 'planned trial')} not finished."
     if REFERENCE not in reading.cells:
         yield (
             f"The reference is {reading.reference}, the configuration with the best mean "
@@ -73,19 +75,19 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         yield budget
     if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
         yield "Rows of another balance are scored on other utterances of the same conversations."
-    yield timing_note(reading.study, [t for cell in reading.cells.values() for t in cell])
+    yield timing_note(reading.study_row, [t for cell in reading.cells.values() for t in cell])
     others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
     base = others.pop(reading.reference)
     pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
     single = [cell for cell, count in pairs.items() if count == 1]
     if single:
         yield (
-            f"One common seed only ({_names(single, others)}): the interval covers new "
+            f"One common seed only ({named(single, others)}): the interval covers new "
             "conversations, not new seeds."
         )
     apart = [cell for cell, count in pairs.items() if count == 0]
     if apart:
-        yield f"No seed in common with the reference: {_names(apart, others)}."
+        yield f"No seed in common with the reference: {named(apart, others)}."
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
@@ -93,29 +95,29 @@ def notes(reading: PhaseReading) -> Iterator[str]:
 
 def tuning_note(reading: PhaseReading) -> str | None:
     """In the design ``tuned``: the budget that every row was given, and what the reference is."""
-    raw = reading.study.spec.get("ablate")
+    raw = reading.study_row.spec.get("ablate")
     if reading.phase is not Phase.ABLATE or not raw:
         return None
     ablate = Ablate.model_validate(raw)
     if ablate.design != "tuned":
         return None
     config = reading.cells[reading.reference][0].config
-    levels = {name: level_of(config, name) for name in ablate.factors}
-    named = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
-    trials = ablate.tuning_trials
+    levels = {name: config_level(config, name) for name in ablate.factors}
+    reference = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
     return (
-        f"Every row, the reference ({named}) too, was tuned by {trials} search trial"
-        f"{'' if trials == 1 else 's'} of its own on validation scores, over all factors but "
-        f"{', '.join(ablate.factors)}; the winner was then trained with fresh seeds."
+        f"Every row, the reference ({reference}) too, was tuned by "
+        f"{plural(ablate.tuning_trials, 'search trial')} of its own on validation scores, over "
+        f"all factors but {', '.join(ablate.factors)}; the winner was then trained with fresh "
+        "seeds."
     )
 
 
-def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
+def timing_note(study_row: StudyRow, trials: Sequence[TrialRow]) -> str:
     """Whether the trials were timed alone: the study says so, and their times do not overlap.
 
     Trials that were taken from the results database (CACHED) were timed in another run.
     """
-    asked = (study.spec.get("resources") or {}).get("exclusive", False)
+    asked = (study_row.spec.get("resources") or {}).get("exclusive", False)
     times = sorted((t.started_at, t.ended_at) for t in trials if t.started_at and t.ended_at)
     apart = all(end <= start for (_, end), (start, _) in pairwise(times))
     taken = len(trials) - len(times)
@@ -126,11 +128,3 @@ def timing_note(study: StudyRow, trials: Sequence[TrialRow]) -> str:
         "Timings are not exclusive: trials may have run side by side; resources: "
         "{exclusive: true} in the study file times them alone."
     )
-
-
-def _names(some: Sequence[str], everything: Mapping[str, object]) -> str:
-    return "all rows" if len(some) == len(everything) else "; ".join(some)
-
-
-def _s(things: Sequence[object]) -> str:
-    return "" if len(things) == 1 else "s"

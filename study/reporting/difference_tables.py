@@ -6,11 +6,12 @@ from statistics import fmean, stdev
 
 from study.analysis.flips import Flip, Pairing
 from study.analysis.operands import Side
-from study.reporting.comparison_table import metric_title, p_equals, p_text
-from study.reporting.table import Line, Section, Sheet
-from study.reporting.units import MISSING, unit_of
-from study.stats.comparison import Comparison, compare
-from study.stats.metrics import METRICS, Metric
+from study.reporting.phrases import plural
+from study.reporting.table import Line, Table, TableSection
+from study.reporting.units import decimal, metric_title, p_equals, p_text, unit_of
+from study.stats.comparison import CellComparison, compare_cells
+from study.stats.metrics import Metric
+from study.stats.names import METRICS
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import SIGNIFICANCE, correct
 from tracking.records import Evaluation
@@ -18,31 +19,34 @@ from tracking.records import Evaluation
 _FIRST, _SECOND = "A", "B"
 
 
-def scores_sheet(first: Side, second: Side, pairing: Pairing, split: str) -> Sheet:
+def scores_table(first: Side, second: Side, pairing: Pairing, split: str) -> Table:
     """Every score of both and their difference, ``B - A``."""
-    labels = first.study.label_names
-    found = {name: _compared(pairing, name, labels) for name in METRICS}
+    labels = first.study_row.label_names
+    by_metric = {name: _compared(pairing, name, labels) for name in METRICS}
     by_class = {f"f1:{name}": _compared(pairing, f"f1:{name}", labels) for name in labels}
     corrected = correct([b.p_value for _, b in by_class.values()])
-    overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in found.items()]
+    overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in by_metric.items()]
     classes = [
         _score_line(name, *pair, p)
         for (name, pair), p in zip(by_class.items(), corrected, strict=True)
     ]
-    p_values = [*(b.p_value for _, b in found.values()), *corrected]
-    rows = zip([*found.items(), *by_class.items()], p_values, strict=True)
+    p_values = [*(b.p_value for _, b in by_metric.values()), *corrected]
+    rows = zip([*by_metric.items(), *by_class.items()], p_values, strict=True)
     records = [_score_row(name, *pair, p) for (name, pair), p in rows]
     utterances = len(pairing.first[0].labels)
     conversations = len(set(pairing.first[0].conversations))
-    return Sheet(
+    return Table(
         title=f"Scores of {first.name} (A) and {second.name} (B)",
         label="compare-scores",
         heading=("", "Score, %", _FIRST, _SECOND, "B − A", "95 % CI", "p", "Effect"),
-        sections=(Section("overall", tuple(overall)), Section("F1 by class", tuple(classes))),
+        sections=(
+            TableSection("overall", tuple(overall)),
+            TableSection("F1 by class", tuple(classes)),
+        ),
         records=records,
         caption=(
             f"{split.capitalize()} split, {conversations} conversations, {utterances} utterances, "
-            f"{len(pairing.seeds)} paired seed{'' if len(pairing.seeds) == 1 else 's'}; "
+            f"{plural(len(pairing.seeds), 'paired seed')}; "
             "differences paired by seed and conversation, which both count as drawn anew; p of "
             f"the classes Holm-corrected over {len(labels)}."
         ),
@@ -51,35 +55,36 @@ def scores_sheet(first: Side, second: Side, pairing: Pairing, split: str) -> She
 
 def _compared(
     pairing: Pairing, metric: str, labels: Sequence[str]
-) -> tuple[Comparison, Comparison]:
+) -> tuple[CellComparison, CellComparison]:
     a, b = pairing.samples(len(labels))
-    found = compare({_FIRST: a, _SECOND: b}, _FIRST, Metric.named(metric, labels))
-    return found[_FIRST], found[_SECOND]
+    compared = compare_cells({_FIRST: a, _SECOND: b}, _FIRST, Metric.named(metric, labels))
+    return compared[_FIRST], compared[_SECOND]
 
 
-def _score_row(metric: str, a: Comparison, b: Comparison, p_value: float) -> dict[str, object]:
+def _score_row(
+    metric: str, a: CellComparison, b: CellComparison, p_value: float
+) -> dict[str, object]:
     kept = {k: v for k, v in asdict(b).items() if k not in ("n", "mean", "sd", "p_equivalence")}
     return {"metric": metric, "mean_a": a.mean, "mean_b": b.mean, **kept, "p_corrected": p_value}
 
 
-def _score_line(metric: str, a: Comparison, b: Comparison, p_value: float) -> Line:
+def _score_line(metric: str, a: CellComparison, b: CellComparison, p_value: float) -> Line:
     unit = unit_of(metric)
-    effect = MISSING if b.effect_size != b.effect_size else f"{b.effect_size:+.2f}"
     return Line(
         metric[3:] if metric.startswith("f1:") else metric_title(metric),
         (
             unit.spread(a.mean, a.sd),
             unit.spread(b.mean, b.sd),
             unit.number(b.difference, signed=True),
-            _bounds(b),
+            unit.interval(b.ci_low, b.ci_high),
             p_text(p_value),
-            effect.replace("-", "−"),
+            decimal(b.effect_size, 2, signed=True),
         ),
         "" if not p_value < SIGNIFICANCE else "better" if b.difference > 0 else "worse",
     )
 
 
-def right_and_wrong_sheet(pairing: Pairing, classes: int) -> Sheet:
+def right_and_wrong_table(pairing: Pairing, classes: int) -> Table:
     """How many predictions each side has right, and whether one has more of them right.
 
     The difference of the two discordant counts over all predictions is the difference of the
@@ -91,11 +96,11 @@ def right_and_wrong_sheet(pairing: Pairing, classes: int) -> Sheet:
         for name, right in (("A right", True), ("A wrong", False))
     ]
     both = (True, False)
-    return Sheet(
+    return Table(
         title="Who is right",
         label="compare-flips",
         heading=("", "Predictions", "B right", "B wrong"),
-        sections=(Section("", tuple(lines)),),
+        sections=(TableSection("", tuple(lines)),),
         records=[
             {"a_right": a, "b_right": b, "predictions": counts[a, b]} for a in both for b in both
         ],
@@ -114,37 +119,31 @@ def _right_and_wrong(pairing: Pairing, classes: int) -> str:
     a, b = pairing.samples(classes)
     cells = {_FIRST: a, _SECOND: b}
     accuracy, unit = Metric("accuracy"), unit_of("accuracy")
-    found = compare(cells, _FIRST, accuracy)[_SECOND]
+    change = compare_cells(cells, _FIRST, accuracy)[_SECOND]
     said = (
         f"Right → wrong {lost:,}, wrong → right {gained:,}: {net} of {counts.total():,} "
-        f"predictions, accuracy {unit.number(found.difference, signed=True)} points"
+        f"predictions, accuracy {unit.number(change.difference, signed=True)} points"
     )
-    if found.p_value != found.p_value:
+    if change.p_value != change.p_value:
         return f"{said}; one conversation alone allows no test."
     exchanged = permutation_tests(cells, _FIRST, accuracy)[_SECOND]
     return (
-        f"{said}, 95 % CI {_bounds(found)}, p {p_equals(found.p_value)} (by exchanging whole "
+        f"{said}, 95 % CI {unit.interval(change.ci_low, change.ci_high)}, "
+        f"p {p_equals(change.p_value)} (by exchanging whole "
         f"conversations, and seeds: p {p_equals(exchanged)})."
     )
 
 
-def _bounds(found: Comparison) -> str:
-    unit = unit_of("accuracy")
-    if found.ci_low != found.ci_low:
-        return MISSING
-    return f"[{unit.number(found.ci_low, signed=True)}, {unit.number(found.ci_high, signed=True)}]"
-
-
-def flips_sheet(pairing: Pairing, labels: Sequence[str], count: int) -> Sheet:
+def flips_table(pairing: Pairing, labels: Sequence[str], count: int) -> Table:
     """The first ``count`` utterances that one side has right and the other wrong."""
     flips = pairing.flips()
     heading = ("", "Conversation", "Utterance", "Seed", "Label", _FIRST, _SECOND, "Now")
-    return Sheet(
+    return Table(
         title="Utterances that flip",
         label="compare-utterances",
         heading=heading,
         sections=tuple(
-            [Section("", tuple(_flip_line(flip, labels) for flip in flips[:count]))]
+            [TableSection("", tuple(_flip_line(flip, labels) for flip in flips[:count]))]
             if flips
             else []
         ),
@@ -176,13 +175,13 @@ def _flip_line(flip: Flip, labels: Sequence[str]) -> Line:
     )
 
 
-def apart_sheet(
+def apart_table(
     first: Side,
     second: Side,
     ours: Sequence[Evaluation],
     theirs: Sequence[Evaluation],
     split: str,
-) -> Sheet:
+) -> Table:
     """Scores of both without any difference."""
     lines, rows = [], []
     for metric in METRICS:
@@ -194,11 +193,11 @@ def apart_sheet(
             shown.append(unit_of(metric).spread(mean, sd))
             rows.append({"side": name, "metric": metric, "n": len(scores), "mean": mean, "sd": sd})
         lines.append(Line(metric_title(metric), tuple(shown)))
-    return Sheet(
+    return Table(
         title=f"Scores of {first.name} (A) and {second.name} (B)",
         label="compare-scores",
         heading=("", "Score, %", _FIRST, _SECOND),
-        sections=(Section("", tuple(lines)),),
+        sections=(TableSection("", tuple(lines)),),
         records=rows,
         caption=f"{split.capitalize()} split, mean ± sd over seeds.",
     )

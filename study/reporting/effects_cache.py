@@ -1,4 +1,4 @@
-"""Tables that take long to make, kept beside the reports while what they follow from stays."""
+"""Tables of effects, which take long to make, kept until what they follow from changes."""
 
 import json
 from collections.abc import Callable
@@ -7,16 +7,17 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from sslcl.files import write_whole
 from study.analysis.comparisons import PhaseReading, Rules
-from study.analysis.digest import EFFECTS, comparison_digest
-from study.reporting.table import Sheet
+from study.analysis.digest import EFFECTS_MAKER, comparison_digest
+from study.reporting.table import Table
 
-_SHEETS = TypeAdapter(list[Sheet])
+_TABLE = TypeAdapter(Table)
 
 
 def kept_effects(
-    folder: Path, reading: PhaseReading, metric: str, make: Callable[[], list[Sheet]]
-) -> list[Sheet]:
+    folder: Path, reading: PhaseReading, metric: str, make: Callable[[], Table]
+) -> Table:
     """What ``make`` gives, without its records, made once for the same trials, rules and code.
 
     Args:
@@ -25,23 +26,22 @@ def kept_effects(
         metric: a score or a cost.
         make: analyses the effects of ``metric``.
     """
-    rules = asdict(Rules.of(reading.study))
-    digest = comparison_digest(reading.study, reading.trials, metric, rules, EFFECTS)
+    rules = asdict(Rules.of(reading.study_row))
+    digest = comparison_digest(reading.study_row, reading.trials, metric, rules, EFFECTS_MAKER)
     path = folder / f"effects-{reading.phase.value}-{metric.replace(':', '-')}.json"
-    found = _read(path, digest)
-    if found is None:
-        found = [replace(sheet, records=()) for sheet in make()]
-        folder.mkdir(parents=True, exist_ok=True)
-        sheets = _SHEETS.dump_python(found, mode="json")
-        path.write_text(json.dumps({"digest": digest, "sheets": sheets}), encoding="utf-8")
-    return found
+    table = _read(path, digest)
+    if table is None:
+        table = replace(make(), records=())
+        stored = {"digest": digest, "table": _TABLE.dump_python(table, mode="json")}
+        write_whole(path, json.dumps(stored))
+    return table
 
 
-def _read(path: Path, digest: str) -> list[Sheet] | None:
+def _read(path: Path, digest: str) -> Table | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["digest"] == digest:
-            return _SHEETS.validate_python(stored["sheets"])
+            return _TABLE.validate_python(stored["table"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
         pass  # It only saves time: what cannot be read is made again.
     return None

@@ -1,38 +1,21 @@
 """Main effects and interactions of a factorial design as a table."""
 
-import math
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
 from study.analysis.design_kind import CROSSED, is_factorial
 from study.analysis.factorial import Effect, FactorialAnalysis, factorial_of
-from study.reporting.comparison_table import metric_title, p_text
-from study.reporting.phrases import measured_on
-from study.reporting.table import Line, Section, Sheet
-from study.reporting.units import MISSING, Unit, unit_of
-from study.stats.verdicts import CORRECTION_NAMES
+from study.reporting.phrases import latex_label, measured_on, p_heading, subset_notes
+from study.reporting.table import Line, Table, TableSection
+from study.reporting.units import MetricUnit, decimal, metric_title, p_text, unit_of
+from tracking.costs import COSTS
 
 
-def effects_below(
+def effects_table(
     reading: PhaseReading, metric: str, correction: str | None = None, subset: str = ""
-) -> list[Sheet]:
-    """What to show below the comparisons: the effects, if the phase has crossed factors.
-
-    A part of a design, finished or chosen, in which nothing is crossed has none.
-    """
-    if not is_factorial(reading):
-        return []
-    try:
-        return [effects_sheet(reading, metric, correction, subset)]
-    except InputError:
-        return []
-
-
-def effects_sheet(
-    reading: PhaseReading, metric: str, correction: str | None = None, subset: str = ""
-) -> Sheet:
+) -> Table:
     """The analysis of :func:`study.analysis.factorial.factorial_of` as a table.
 
     Args:
@@ -47,26 +30,13 @@ def effects_sheet(
     """
     if not is_factorial(reading):
         raise InputError(
-            f"the {reading.phase.value} phase of '{reading.study.name}' does not cross its "
+            f"the {reading.phase.value} phase of '{reading.study_row.name}' does not cross its "
             f"factors: expected an ablation of the design {' or '.join(CROSSED)}"
         )
-    found = factorial_of(reading, metric, correction=correction)
-    unit = unit_of(metric)
-    kinds = {"main effects": 1, "interactions": 2}
-    sections = [
-        Section(
-            name,
-            tuple(
-                _line(e, unit, cost=metric in COSTS)
-                for e in found.effects
-                if len(e.factors) == order
-            ),
-        )
-        for name, order in kinds.items()
-    ]
-    return Sheet(
-        title=f"Effects of the factors of {reading.study.name}",
-        label=f"effects-{reading.study.name}-{metric}".replace("_", "-").replace(":", "-"),
+    analysis = factorial_of(reading, metric, correction=correction)
+    return Table(
+        title=f"Effects of the factors of {reading.study_row.name}",
+        label=latex_label("effects", reading.study_row.name, metric),
         heading=(
             "",
             "Effect",
@@ -74,58 +44,60 @@ def effects_sheet(
             "F",
             "p of F",
             "partial η²",
-            f"p ({CORRECTION_NAMES[found.correction]})",
+            p_heading(analysis.correction),
             "Difference",
             "95 % CI",
         ),
-        sections=tuple(section for section in sections if section.lines),
-        records=_records(found),
-        caption=_caption(reading, metric, found),
+        sections=tuple(_sections(analysis, metric)),
+        records=_records(analysis),
+        caption=_caption(reading, metric, analysis),
         notes=(
-            *(check.words for check in found.checks),
-            *found.notes,
-            *([f"Only trials with {subset}."] if subset else []),
+            *(assumption.words for assumption in analysis.checks),
+            *analysis.notes,
+            *subset_notes(subset),
         ),
     )
 
 
-def _line(effect: Effect, unit: Unit, *, cost: bool) -> Line:
+def _sections(analysis: FactorialAnalysis, metric: str) -> Iterator[TableSection]:
+    for name, order in (("main effects", 1), ("interactions", 2)):
+        effects = [effect for effect in analysis.effects if len(effect.factors) == order]
+        if effects:
+            lines = (_line(e, unit_of(metric), cost=metric in COSTS) for e in effects)
+            yield TableSection(name, tuple(lines))
+
+
+def _line(effect: Effect, unit: MetricUnit, *, cost: bool) -> Line:
     pair = f" ({effect.levels[0]} → {effect.levels[1]})" if effect.levels else ""
-    bounds = [unit.number(value, signed=True) for value in (effect.ci_low, effect.ci_high)]
-    known = not math.isnan(effect.ci_low)
     return Line(
         effect.name + pair,
         (
             str(effect.df),
-            MISSING if math.isnan(effect.f) else f"{effect.f:.2f}",
+            decimal(effect.f, 2),
             p_text(effect.p_value),
-            _share(effect.partial_eta_squared),
+            decimal(effect.partial_eta_squared, 3),
             p_text(effect.p_corrected if cost else effect.p_crossed_corrected),
             unit.number(effect.difference, signed=True),
-            f"[{', '.join(bounds)}]" if known else MISSING,
+            unit.interval(effect.ci_low, effect.ci_high),
         ),
     )
 
 
-def _share(value: float) -> str:
-    return MISSING if math.isnan(value) else f"{value:.3f}"
-
-
-def _caption(reading: PhaseReading, metric: str, found: FactorialAnalysis) -> str:
-    error = unit_of(metric).number(found.residual_sd)
+def _caption(reading: PhaseReading, metric: str, analysis: FactorialAnalysis) -> str:
+    error = unit_of(metric).number(analysis.residual_sd)
     crossed = "The corrected p and the intervals allow for new seeds and new conversations."
     judged = "The tests speak of new seeds." if metric in COSTS else crossed
     return (
         f"Analysis of variance of {metric_title(metric)} on {measured_on(reading, metric)}: "
-        f"{found.trials} trials, seeds as blocks, type II sums of squares, {found.residual_df} "
-        f"degrees of freedom and sd {error} of the error. {judged} Differences are from the first "
-        "level to the second."
+        f"{analysis.trials} trials, seeds as blocks, type II sums of squares, "
+        f"{analysis.residual_df} degrees of freedom and sd {error} of the error. {judged} "
+        "Differences are from the first level to the second."
     )
 
 
-def _records(found: FactorialAnalysis) -> list[dict[str, object]]:
+def _records(analysis: FactorialAnalysis) -> list[dict[str, object]]:
     rows = []
-    for effect in found.effects:
+    for effect in analysis.effects:
         row = {"effect": effect.name, **asdict(effect)}
         row |= {key: ", ".join(row[key]) for key in ("factors", "aliases", "levels")}
         rows.append(row)

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
-from study.reporting.comparison_table import metric_title
 from study.reporting.phrases import (
     corrected_words,
     correction_of,
@@ -13,9 +11,11 @@ from study.reporting.phrases import (
     margin_words,
     seeds_words,
 )
+from study.reporting.units import metric_title
 from study.stats.comparison import RESAMPLES
 from study.stats.permutation import smallest_p
 from study.stats.verdicts import SIGNIFICANCE
+from tracking.costs import COSTS
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
@@ -40,7 +40,7 @@ def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metr
 def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[str]:
     tested = reading.scored
     yield (
-        f"Every configuration was trained on {reading.study.dataset} with {seeds_words(rows)} "
+        f"Every configuration was trained on {reading.study_row.dataset} with {seeds_words(rows)} "
         "that no search had used, paired across configurations."
     )
     yield (
@@ -48,7 +48,7 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
         f"the test split ({tested.conversations} conversations, "
         f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
     )
-    ablate = reading.study.spec.get("ablate")
+    ablate = reading.study_row.spec.get("ablate")
     if reading.phase is Phase.ABLATE and ablate and ablate.get("design") == "tuned":
         trials = Ablate.model_validate(ablate).tuning_trials
         yield (

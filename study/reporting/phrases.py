@@ -1,26 +1,54 @@
-"""Phrases that captions and the methods paragraph share."""
+"""Phrases that tables, captions and pages share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS
 from study.reporting.units import unit_of
+from study.stats.names import CORRECTION_NAMES
+from tracking.costs import COSTS
 from tracking.rows import ComparisonRow
 
 _PROCEDURE = {"holm": "Holm-corrected", "bh": "Benjamini-Hochberg-corrected"}
 
 
+def plural(count: int, noun: str) -> str:
+    """The count and what is counted, such as ``1 trial`` or ``2,000 trials``.
+
+    Example:
+        >>> plural(1, "trial"), plural(0, "trial"), plural(2000, "planned trial")
+        ('1 trial', '0 trials', '2,000 planned trials')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def points(shown: str) -> str:
+    """A difference that is written already, such as ``1 point`` or ``0.50 points``."""
+    return f"{shown} point{'' if float(shown) == 1 else 's'}"
+
+
+def latex_label(*parts: str) -> str:
+    """The parts as one label of letters, digits and hyphens.
+
+    Example:
+        >>> latex_label("ablate", "my_study", "f1:joy")
+        'ablate-my-study-f1-joy'
+    """
+    return "-".join(parts).translate(str.maketrans("_:.", "---"))
+
+
 def measured_on(reading: PhaseReading, metric: str) -> str:
     """Such as ``the test split of mosi (31 conversations, 752 utterances)``."""
-    return reading.study.dataset if metric in COSTS else f"the test split of {data_words(reading)}"
+    return (
+        reading.study_row.dataset if metric in COSTS else f"the test split of {data_words(reading)}"
+    )
 
 
 def data_words(reading: PhaseReading) -> str:
     """Such as ``mosi (31 conversations, 752 utterances)``."""
     tested = reading.scored
-    kind = "generated data, " if reading.study.environment.get("synthetic") else ""
+    kind = "generated data, " if reading.study_row.environment.get("synthetic") else ""
     return (
-        f"{reading.study.dataset} ({kind}{tested.conversations} conversations, "
+        f"{reading.study_row.dataset} ({kind}{tested.conversations} conversations, "
         f"{tested.utterances} utterances)"
     )
 
@@ -28,7 +56,7 @@ def data_words(reading: PhaseReading) -> str:
 def seeds_words(rows: Sequence[ComparisonRow]) -> str:
     """Such as ``5 seeds`` or ``4 to 5 seeds``."""
     fewest, most = min(row.n for row in rows), max(row.n for row in rows)
-    seeds = f"{most} seed{'s' if most > 1 else ''}"
+    seeds = plural(most, "seed")
     return seeds if fewest == most else f"{fewest} to {seeds}"
 
 
@@ -37,19 +65,34 @@ def correction_of(rows: Sequence[ComparisonRow]) -> str:
     return next((row.correction for row in rows if row.correction), "holm")
 
 
+def p_heading(correction: str) -> str:
+    """Heading of corrected p-values, such as ``p (Holm)``."""
+    return f"p ({CORRECTION_NAMES[correction]})"
+
+
 def corrected_words(rows: Sequence[ComparisonRow]) -> str:
     """Such as ``Holm-corrected over 15 comparisons``."""
     tests = sum(row.p_value is not None for row in rows)
-    return f"{_PROCEDURE[correction_of(rows)]} over {tests} comparison{'s' if tests != 1 else ''}"
+    return f"{_PROCEDURE[correction_of(rows)]} over {plural(tests, 'comparison')}"
 
 
 def margin_words(rows: Sequence[ComparisonRow], metric: str) -> str:
     """The smallest interesting difference in words, such as ``1.00 point``."""
-    unit, known = unit_of(metric), [r.smallest_difference for r in rows if r.smallest_difference]
-    shown = unit.number(known[0]) if known else unit.number(None)
-    return f"{shown} point{'' if shown == '1.00' else 's'}"
+    margins = [row.smallest_difference for row in rows if row.smallest_difference]
+    shown = unit_of(metric).number(margins[0] if margins else None)
+    return points(shown) if margins else f"{shown} points"
 
 
 def direction_words(metric: str) -> str:
     """Whether more or less of a cost is better."""
-    return f"{'More' if COSTS[metric] else 'Less'} is better."
+    return f"{'More' if COSTS[metric].more_is_better else 'Less'} is better."
+
+
+def subset_notes(words: str) -> tuple[str, ...]:
+    """The note on a table of chosen trials; none where all are in it."""
+    return (f"Only trials with {words}.",) if words else ()
+
+
+def named(names: Sequence[str], everything: Mapping[str, object]) -> str:
+    """The names, or ``all rows`` where they are all of them."""
+    return "all rows" if len(names) == len(everything) else "; ".join(names)

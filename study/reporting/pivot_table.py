@@ -5,15 +5,14 @@ from study.analysis.comparisons import PhaseReading
 from study.analysis.design_kind import is_factorial
 from study.analysis.factorial import Effect, factorial_of
 from study.analysis.marginal_means import Crossing, Mean, cross
-from study.reporting.comparison_table import metric_title, p_equals
-from study.reporting.phrases import measured_on
-from study.reporting.table import Line, Section, Sheet
-from study.reporting.units import MISSING, unit_of
+from study.reporting.phrases import latex_label, measured_on, subset_notes
+from study.reporting.table import Line, Table, TableSection
+from study.reporting.units import MISSING, metric_title, p_equals, unit_of
 
 
-def pivot_sheet(
+def pivot_table(
     reading: PhaseReading, metric: str, row: str, column: str, subset: str = ""
-) -> Sheet:
+) -> Table:
     """Means ± sd by the levels of two factors, the best marked, the interaction's test below.
 
     Args:
@@ -36,13 +35,13 @@ def pivot_sheet(
         lines.append(Line(level, tuple(cells)))
     counts = sorted({mean.n for mean in crossing.means.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    title = f"{metric_title(metric)} of {reading.study.name} by {row} and {column}"
+    title = f"{metric_title(metric)} of {reading.study_row.name} by {row} and {column}"
     unit = unit_of(metric)
-    return Sheet(
+    return Table(
         title=title,
-        label=f"pivot-{reading.study.name}-{row}-{column}-{metric}".translate(_HYPHENS),
+        label=latex_label("pivot", reading.study_row.name, row, column, metric),
         heading=("", f"{row} \\ {column}", *columns),
-        sections=(Section("", tuple(lines)),),
+        sections=(TableSection("", tuple(lines)),),
         records=_records(crossing, best),
         caption=(
             f"{unit.heading} on {measured_on(reading, metric)}: mean ± sd over seeds, averaged "
@@ -51,12 +50,9 @@ def pivot_sheet(
         notes=(
             _interaction(reading, metric, row, column),
             *crossing.notes,
-            *([f"Only trials with {subset}."] if subset else []),
+            *subset_notes(subset),
         ),
     )
-
-
-_HYPHENS = str.maketrans("_:.", "---")
 
 
 def _best(crossing: Crossing, metric: str) -> float:
@@ -88,12 +84,12 @@ def _interaction(reading: PhaseReading, metric: str, row: str, column: str) -> s
     if not is_factorial(reading):
         return "Interaction not tested: the design does not cross its factors."
     try:
-        found = factorial_of(reading, metric)
+        analysis = factorial_of(reading, metric)
     except InputError as error:
         return f"Interaction not tested: {error}."
-    for effect in found.effects:
+    for effect in analysis.effects:
         if set(effect.factors) == {row, column}:
-            return _tested(effect, found.residual_df)
+            return _tested(effect, analysis.residual_df)
     return f"The design cannot tell the interaction of {row} and {column} from other effects."
 
 

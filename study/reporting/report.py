@@ -4,25 +4,32 @@ Modules that bring in a heavy library are imported where a table needs them: the
 comparisons that are stored already needs none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from sslcl.errors import InputError, unknown
-from study.analysis.comparisons import PhaseReading, Rules, compared, refresh
-from study.analysis.costs import COSTS, cost_rows, known_metric
-from study.analysis.design_kind import crosses, searches
+from sslcl.files import write_whole
+from study.analysis.comparisons import PhaseReading, Rules, refresh, score_rows
+from study.analysis.costs import cost_rows, known_metric
+from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
 from study.reporting.captions import caption, notes, reference_levels
-from study.reporting.comparison_table import Table, as_rich, render
+from study.reporting.comparison_table import ComparisonTable
+from study.reporting.formats import render
 from study.reporting.methods import methods_paragraph
-from study.reporting.table import Sheet
+from study.reporting.phrases import latex_label, subset_notes
+from study.reporting.table import Table
+from study.reporting.terminal import TerminalTable
+from study.stats.names import DEFAULT_METRIC
+from tracking.costs import COSTS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
-DEFAULT_METRIC = "weighted_f1"
 _SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv"}
 
 
@@ -30,14 +37,48 @@ class NothingFinished(InputError):
     """There is no finished trial to report on."""
 
 
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report is asked for.
+
+    Args:
+        phase: the ablation when left out, or the confirmation where there is no ablation yet.
+        metric: ``weighted_f1``, ``macro_f1``, ``accuracy``, ``f1:<class>`` or one of
+            :data:`tracking.costs.COSTS`.
+        by: factors to show, in this order; all when empty. p-values stay corrected over the
+            whole table.
+        where: ``KEY=VALUE`` texts, see :class:`study.analysis.filters.Conditions`.
+        smallest_difference, correction: as the study says when left out, see
+            :class:`study.analysis.comparisons.Rules`.
+    """
+
+    phase: Phase | None = None
+    metric: str = DEFAULT_METRIC
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    smallest_difference: float | None = None
+    correction: str | None = None
+
+    @property
+    def subset(self) -> str:
+        """The conditions in words; empty where there is none."""
+        return Conditions.parse(self.where).words
+
+    @property
+    def own_rules(self) -> bool:
+        """Whether the table is judged as its study says."""
+        return self.smallest_difference is None and self.correction is None
+
+
 def reading_of(
-    ledger: Ledger, study: str, phase: Phase | None = None, where: Sequence[str] = ()
+    ledger: Ledger, study_name: str, phase: Phase | None = None, where: Sequence[str] = ()
 ) -> PhaseReading:
     """The phase to report on, or the part of it that meets conditions.
 
     Args:
-        phase: the ablation when left out, or the confirmation where there is no ablation yet.
-        where: ``KEY=VALUE`` texts, see :class:`study.analysis.filters.Conditions`.
+        ledger: the results database.
+        study_name: name of the study.
+        phase, where: see :class:`ReportOptions`.
 
     Raises:
         InputError: for an unknown study, key or value, or when nothing has finished.
@@ -45,113 +86,168 @@ def reading_of(
     conditions = Conditions.parse(where)
     phases = conditions.phases(phase)
     for candidate in phases:
-        reading = PhaseReading.of(ledger, study, candidate)
+        reading = PhaseReading.of(ledger, study_name, candidate)
         if reading.cells:
             return conditions.applied(reading)
     names = " or ".join(reversed([p.value for p in phases])) or "asked-for"
     raise NothingFinished(
-        f"no trial of the {names} phase of '{study}' has finished: "
-        f"run python -m study.run {study} first"
+        f"no trial of the {names} phase of '{study_name}' has finished: "
+        f"run python -m study.run {study_name} first"
     )
 
 
 def report_table(
-    ledger: Ledger,
-    study: str,
-    *,
-    phase: Phase | None = None,
-    metric: str = "weighted_f1",
-    by: Sequence[str] = (),
-    where: Sequence[str] = (),
-    smallest_difference: float | None = None,
-    correction: str | None = None,
-) -> Table:
+    ledger: Ledger, study_name: str, options: ReportOptions | None = None
+) -> ComparisonTable:
+    """The comparison table of a phase, read from the results database.
+
+    Raises:
+        InputError: as :func:`reading_of` and :func:`comparison_table`.
+    """
+    options = options or ReportOptions()
+    reading = reading_of(ledger, study_name, options.phase, options.where)
+    return comparison_table(reading, options)
+
+
+def comparison_table(reading: PhaseReading, options: ReportOptions) -> ComparisonTable:
     """The comparison table of a phase.
 
     What it shows of scores is stored in the results database, unless it is of a subset or by
     other rules than the study's own.
 
     Args:
-        phase, where: see :func:`reading_of`.
-        metric: ``weighted_f1``, ``macro_f1``, ``accuracy``, ``f1:<class>`` or one of
-            :data:`study.analysis.costs.COSTS`.
-        by: factors to show, in this order; all when empty. p-values stay corrected over the
-            whole table.
-        smallest_difference, correction: as the study says when left out, see
-            :class:`study.analysis.comparisons.Rules`.
+        reading: the trials that ``options.phase`` and ``options.where`` choose.
+        options: what to show of them.
 
     Raises:
-        InputError: for an unknown study, metric, factor or condition, or when nothing has
-            finished.
+        InputError: for an unknown metric or factor, or when nothing has finished.
     """
-    reading = reading_of(ledger, study, phase, where)
+    study_name, metric = reading.study_row.name, options.metric
     if not reading.cells:
         raise NothingFinished(
-            f"no trial of the {reading.phase.value} phase of '{study}' with "
-            f"{Conditions.parse(where).words} has finished"
+            f"no trial of the {reading.phase.value} phase of '{study_name}' with "
+            f"{options.subset} has finished"
         )
-    own_rules = smallest_difference is None and correction is None
-    rules = Rules.of(reading.study, smallest_difference, correction)
-    rows = _rows(ledger, reading, metric, rules, stored=own_rules and not where)
-    return Table(
-        title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study}",
-        label=f"{reading.phase.value}-{study}-{metric}".replace("_", "-").replace(":", "-"),
+    rows = _rows(reading, options)
+    return ComparisonTable(
+        title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study_name}",
+        label=latex_label(reading.phase.value, study_name, metric),
         metric=metric,
-        rows=tuple(_selected(rows, by)),
+        rows=tuple(_selected(rows, options.by)),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=(*_subset(where), *notes(reading)),
+        notes=(*subset_notes(options.subset), *notes(reading)),
         methods=methods_paragraph(reading, rows, metric),
     )
 
 
-def show_report(ledger: Ledger, study: str, console: Console) -> None:
+def report_tables(
+    ledger: Ledger, study_name: str, options: ReportOptions, home: Home | None = None
+) -> list[Table]:
+    """The comparison table and what the study's design shows below it, from one reading.
+
+    Args:
+        ledger: the results database.
+        study_name: name of the study.
+        options: what to show.
+        home: where effects are kept that take long to compute; not kept when left out.
+
+    Raises:
+        InputError: as :func:`report_table`.
+    """
+    reading = reading_of(ledger, study_name, options.phase, options.where)
+    table = comparison_table(reading, options).as_table()
+    return [table, *_tables_below(reading, options, home)]
+
+
+def _tables_below(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:
+    """Effects of crossed factors, or what mattered in a search that is all a study asks for.
+
+    Neither is shown where too little has finished for it: the comparisons stand by themselves.
+    """
+    if is_factorial(reading):
+        whole = not options.where and options.correction is None
+        return _unless_refused(lambda: [effects_of(reading, options, home if whole else None)])
+    if searches(reading.study_row):
+        from study.reporting.importance_table import importance_table
+
+        return _unless_refused(lambda: [importance_table(reading.ledger, reading.study_row.name)])
+    return []
+
+
+def effects_of(reading: PhaseReading, options: ReportOptions, home: Home | None) -> Table:
+    """The table of effects, from ``home`` where it was made before and nothing has changed.
+
+    Args:
+        reading: of an ablation that crosses its factors.
+        options: metric, correction and conditions.
+        home: where it is kept; give it only with the whole phase and the study's own correction.
+
+    Raises:
+        InputError: as :func:`study.reporting.effects_table.effects_table`.
+    """
+
+    def make() -> Table:
+        from study.reporting.effects_table import effects_table
+
+        return effects_table(reading, options.metric, options.correction, options.subset)
+
+    if home is None:
+        return make()
+    from study.reporting.effects_cache import kept_effects
+
+    return kept_effects(home.reports(reading.study_row.name), reading, options.metric, make)
+
+
+def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
     """Print the tables that the study's design asks for, or say that there is none yet."""
     try:
-        console.print(as_rich(report_table(ledger, study)))
+        tables = report_tables(ledger, study_name, ReportOptions())
     except NothingFinished as error:
         console.print(str(error))
         return
-    for sheet in sheets_below(ledger, study, DEFAULT_METRIC):
-        console.print(sheet)
+    for table in tables:
+        console.print(TerminalTable(table))
 
 
-def save_report(ledger: Ledger, study: str, home: Path) -> list[Path]:
-    """Write table and forest plot to ``home/reports/<study>/ablation.{png,md,tex,csv}``.
+def save_report(ledger: Ledger, study_name: str, home: Home) -> list[Path]:
+    """Write table and forest plot to ``ablation.{png,md,tex,csv}`` in the study's reports.
 
     Returns:
         The files written; none when nothing has finished.
     """
     try:
-        table = report_table(ledger, study)
+        table = report_table(ledger, study_name)
     except NothingFinished:
         return []
     # Matplotlib takes longer to import than a table that is known takes to print.
-    from study.reporting.forest_plot import forest_plot
+    from study.reporting.figures.forest_plot import save_forest_plot
 
-    folder = home / "reports" / study
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = home.reports(study_name)
     picture = folder / "ablation.png"
-    forest_plot(table, picture)
+    save_forest_plot(table, picture)
     files = [picture]
     for form, suffix in _SUFFIXES.items():
         files.append(folder / f"ablation.{suffix}")
-        files[-1].write_text(render(table, form), encoding="utf-8")
+        write_whole(files[-1], render(table.as_table(), form))
     return files
 
 
-def _rows(
-    ledger: Ledger, reading: PhaseReading, metric: str, rules: Rules, *, stored: bool
-) -> list[ComparisonRow]:
-    known_metric(metric, reading.study.label_names)
+def _unless_refused(make: Callable[[], list[Table]]) -> list[Table]:
+    try:
+        return make()
+    except InputError:
+        return []
+
+
+def _rows(reading: PhaseReading, options: ReportOptions) -> list[ComparisonRow]:
+    metric = options.metric
+    known_metric(metric, reading.study_row.label_names)
+    rules = Rules.of(reading.study_row, options.smallest_difference, options.correction)
     if metric in COSTS:
         return cost_rows(reading, metric, rules.correction)
-    return refresh(ledger, reading, metric) if stored else compared(reading, metric, rules)
-
-
-def _subset(where: Sequence[str]) -> list[str]:
-    words = Conditions.parse(where).words
-    return [f"Only trials with {words}."] if words else []
+    stored = options.own_rules and not options.where
+    return (refresh if stored else score_rows)(reading, metric, rules)
 
 
 def _selected(rows: Sequence[ComparisonRow], by: Sequence[str]) -> list[ComparisonRow]:
@@ -166,37 +262,3 @@ def _selected(rows: Sequence[ComparisonRow], by: Sequence[str]) -> list[Comparis
     for name in by:
         chosen += [r for r in rows if name in factors.get(r.cell, ()) and r not in chosen]
     return chosen
-
-
-def sheets_below(
-    ledger: Ledger,
-    study: str,
-    metric: str,
-    phase: Phase | None = None,
-    where: Sequence[str] = (),
-    correction: str | None = None,
-    home: Path | None = None,
-) -> list[Sheet]:
-    """What the design shows below the comparisons: effects, or what mattered in the search."""
-    row = ledger.study(study)
-    if crosses(row):
-        reading = reading_of(ledger, study, phase, where)
-
-        def effects() -> list[Sheet]:
-            from study.reporting.effects_table import effects_below
-
-            return effects_below(reading, metric, correction, Conditions.parse(where).words)
-
-        if home is None or where or correction is not None:
-            return effects()
-        from study.reporting.effects_cache import kept_effects
-
-        return kept_effects(home / "reports" / study, reading, metric, effects)
-    if searches(row):
-        from study.reporting.importance_table import importance_sheet
-
-        try:
-            return [importance_sheet(ledger, study)]
-        except InputError:
-            return []  # Too few trials to tell: the table stands by itself.
-    return []

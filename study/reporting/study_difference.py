@@ -8,15 +8,17 @@ import numpy as np
 from search_spaces.changes import changes
 from sslcl.errors import InputError
 from study.analysis.comparisons import REPORTED, PhaseReading
-from study.analysis.costs import COSTS, compare_costs, known_metric, values_of
+from study.analysis.costs import compare_costs, known_metric, values_of
 from study.analysis.levels import flat
-from study.reporting.comparison_table import p_text
-from study.reporting.table import Line, Section, Sheet
-from study.reporting.trial_difference import Difference
-from study.reporting.units import MISSING, Unit, unit_of
-from study.stats.comparison import Comparison, compare
+from study.reporting.phrases import latex_label, p_heading, plural
+from study.reporting.table import Line, Table, TableSection
+from study.reporting.trial_difference import SideBySide
+from study.reporting.units import MISSING, MetricUnit, p_text, unit_of
+from study.stats.comparison import CellComparison, compare_cells
 from study.stats.metrics import Metric
+from study.stats.names import DEFAULT_METRIC
 from study.stats.verdicts import SIGNIFICANCE, correct
+from tracking.costs import COSTS
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -32,12 +34,12 @@ class _Common:
     same: bool
     first: Mapping[int, float]
     second: Mapping[int, float]
-    found: Comparison | None
+    comparison: CellComparison | None
 
 
 def compare_studies(
-    ledger: Ledger, first: str, second: str, metric: str = "weighted_f1"
-) -> Difference:
+    ledger: Ledger, first: str, second: str, metric: str = DEFAULT_METRIC
+) -> SideBySide:
     """Compare two studies: their files, and the means of the cells of the same name.
 
     Differences, ``B - A``, are paired by seed and by conversation where both were tested on the
@@ -52,10 +54,10 @@ def compare_studies(
     known_metric(metric, a.label_names)
     own = ("study", "description")
     specs = [{k: v for k, v in row.spec.items() if k not in own} for row in (a, b)]
-    found = changes(*specs)
-    plural = "" if len(found) == 1 else "s"
-    lines = [f"A = {first}, B = {second}", f"Study files: {len(found)} difference{plural}."]
-    lines += [f"  {line}" for line in found]
+    differences = changes(*specs)
+    lines = [f"A = {first}, B = {second}"]
+    lines.append(f"Study files: {plural(len(differences), 'difference')}.")
+    lines += [f"  {line}" for line in differences]
     if a.code_fingerprint != b.code_fingerprint:
         lines.append("The training code differs.")
     same = (a.data_fingerprint, a.label_names) == (b.data_fingerprint, b.label_names)
@@ -72,7 +74,7 @@ def compare_studies(
             lines += _alone(ours, theirs)
     if not common:
         lines.append("No finished cell is in both.")
-    return Difference(tuple(lines), (_sheet(common, first, second, metric),))
+    return SideBySide(tuple(lines), (_table(common, first, second, metric),))
 
 
 def _common(a: PhaseReading, b: PhaseReading, metric: str, *, paired: bool) -> Iterator[_Common]:
@@ -82,22 +84,14 @@ def _common(a: PhaseReading, b: PhaseReading, metric: str, *, paired: bool) -> I
             one, other = (flat(reading.cells[cell][0].config) for reading in (a, b))
             same = all(one.get(k) == other.get(k) for k in {*one, *other} - {"seed"})
             ours, theirs = values[0][cell], values[1][cell]
-            found = _compared(a, b, cell, metric, ours, theirs) if paired else None
-            yield _Common(a.phase, cell, same, ours, theirs, found)
-
-
-def _compared(
-    a: PhaseReading,
-    b: PhaseReading,
-    cell: str,
-    metric: str,
-    ours: Mapping[int, float],
-    theirs: Mapping[int, float],
-) -> Comparison:
-    if metric in COSTS:
-        return compare_costs({_FIRST: ours, _SECOND: theirs}, _FIRST)[_SECOND]
-    cells = {_FIRST: a.samples[cell], _SECOND: b.samples[cell]}
-    return compare(cells, _FIRST, Metric.named(metric, a.study.label_names))[_SECOND]
+            comparison = None
+            if paired and metric in COSTS:
+                comparison = compare_costs({_FIRST: ours, _SECOND: theirs}, _FIRST)[_SECOND]
+            elif paired:
+                samples = {_FIRST: a.samples[cell], _SECOND: b.samples[cell]}
+                scored = Metric.named(metric, a.study_row.label_names)
+                comparison = compare_cells(samples, _FIRST, scored)[_SECOND]
+            yield _Common(a.phase, cell, same, ours, theirs, comparison)
 
 
 def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
@@ -107,37 +101,37 @@ def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
             yield f"Only in {name} ({mine.phase.value}): {'; '.join(only)}."
 
 
-def _sheet(common: list[_Common], first: str, second: str, metric: str) -> Sheet:
+def _table(common: list[_Common], first: str, second: str, metric: str) -> Table:
     unit = unit_of(metric)
     nothing = float("nan")
-    corrected = correct([nothing if c.found is None else c.found.p_value for c in common])
+    corrected = correct([nothing if c.comparison is None else c.comparison.p_value for c in common])
     sections = []
     for phase in dict.fromkeys(c.phase for c in common):
         pairs = [(c, p) for c, p in zip(common, corrected, strict=True) if c.phase is phase]
-        sections.append(Section(phase.value, tuple(_line(c, p, unit) for c, p in pairs)))
+        sections.append(TableSection(phase.value, tuple(_line(c, p, unit) for c, p in pairs)))
     notes = []
     if any(not c.same for c in common):
         notes.append("* the two configurations behind this name differ.")
-    tests = sum(c.found is not None for c in common)
-    return Sheet(
+    tests = sum(c.comparison is not None for c in common)
+    return Table(
         title=f"{unit.title} of the cells in {first} (A) and {second} (B)",
-        label=f"compare-{first}-{second}".replace("_", "-"),
+        label=latex_label("compare", first, second),
         heading=(
             "",
             "Cell",
             "seeds",
-            f"A, {unit.symbol}".removesuffix(", "),
-            f"B, {unit.symbol}".removesuffix(", "),
+            unit.in_unit("A"),
+            unit.in_unit("B"),
             "B − A",
             "95 % CI",
-            "p (Holm)",
+            p_heading("holm"),
         ),
         sections=tuple(sections),
         records=[_row(c, p) for c, p in zip(common, corrected, strict=True)],
         caption=(
             "Mean ± sd over seeds; differences over the seeds in common"
             + ("" if metric in COSTS else ", paired by seed and conversation")
-            + f"; p Holm-corrected over {tests} comparisons."
+            + f"; p Holm-corrected over {plural(tests, 'comparison')}."
             if tests
             else "Mean ± sd over seeds."
         ),
@@ -145,21 +139,20 @@ def _sheet(common: list[_Common], first: str, second: str, metric: str) -> Sheet
     )
 
 
-def _line(common: _Common, p_value: float, unit: Unit) -> Line:
-    found, shared = common.found, len(set(common.first) & set(common.second))
+def _line(common: _Common, p_value: float, unit: MetricUnit) -> Line:
+    comparison, shared = common.comparison, len(set(common.first) & set(common.second))
     sides = [_spread(common.first, unit), _spread(common.second, unit)]
     label = common.cell + ("" if common.same else " *")
-    if found is None:
+    if comparison is None:
         return Line(label, ("0", *sides, MISSING, MISSING, MISSING))
-    ends = [unit.number(value, signed=True) for value in (found.ci_low, found.ci_high)]
-    interval = MISSING if np.isnan(found.ci_low) else f"[{', '.join(ends)}]"
-    difference = unit.number(found.difference, signed=True)
-    gain = found.difference if unit.more_is_better else -found.difference
+    interval = unit.interval(comparison.ci_low, comparison.ci_high)
+    difference = unit.number(comparison.difference, signed=True)
+    gain = comparison.difference if unit.more_is_better else -comparison.difference
     look = "" if not p_value < SIGNIFICANCE else "better" if gain > 0 else "worse"
     return Line(label, (str(shared), *sides, difference, interval, p_text(p_value)), look)
 
 
-def _spread(values: Mapping[int, float], unit: Unit) -> str:
+def _spread(values: Mapping[int, float], unit: MetricUnit) -> str:
     scores = np.fromiter(values.values(), np.float64)
     sd = float(scores.std(ddof=1)) if len(scores) > 1 else None
     return unit.spread(float(scores.mean()), sd) if len(scores) else MISSING
@@ -175,8 +168,8 @@ def _row(common: _Common, p_corrected: float) -> dict[str, object]:
         "mean_a": float(np.mean(list(common.first.values()))) if common.first else None,
         "mean_b": float(np.mean(list(common.second.values()))) if common.second else None,
     }
-    if common.found is not None:
+    if common.comparison is not None:
         names = ("pairs", "difference", "ci_low", "ci_high", "p_value", "effect_size")
-        row |= {name: getattr(common.found, name) for name in names}
+        row |= {name: getattr(common.comparison, name) for name in names}
         row["p_corrected"] = p_corrected
     return row

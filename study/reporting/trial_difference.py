@@ -10,12 +10,13 @@ from study.analysis.flips import Pairing
 from study.analysis.levels import flat
 from study.analysis.operands import Side
 from study.reporting.difference_tables import (
-    apart_sheet,
-    flips_sheet,
-    right_and_wrong_sheet,
-    scores_sheet,
+    apart_table,
+    flips_table,
+    right_and_wrong_table,
+    scores_table,
 )
-from study.reporting.table import Sheet
+from study.reporting.phrases import plural
+from study.reporting.table import Table
 from tracking.ledger import Ledger
 from tracking.records import Evaluation
 
@@ -23,19 +24,19 @@ _SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
-class Difference:
+class SideBySide:
     """What two things differ in.
 
     Args:
         lines: in words.
-        sheets: in numbers; the first is what CSV shows.
+        tables: in numbers; the first is what CSV shows.
     """
 
     lines: tuple[str, ...]
-    sheets: tuple[Sheet, ...]
+    tables: tuple[Table, ...]
 
 
-def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> Difference:
+def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> SideBySide:
     """Compare two trials or cells, ``B - A``, paired by seed and conversation where that is true.
 
     Two single trials are paired whatever their seeds, and the difference then includes the luck
@@ -47,31 +48,35 @@ def compare_sides(ledger: Ledger, first: Side, second: Side, flips: int = 0) -> 
     Raises:
         InputError: when the two were not evaluated on the same split.
     """
-    lines = [f"A = {_told(first)}", f"B = {_told(second)}", *_configuration(first, second)]
+    lines = [
+        f"A = {_described(first)}",
+        f"B = {_described(second)}",
+        *_configuration(first, second),
+    ]
     split, ours, theirs = _evaluated(ledger, first, second)
-    if first.study.label_names != second.study.label_names or _data(first) != _data(second):
+    if first.study_row.label_names != second.study_row.label_names or _data(first) != _data(second):
         lines.append(
             "The two were trained and tested on different data (fingerprints "
             f"{_data(first)[:12]} and {_data(second)[:12]}): their scores stand side by side, and "
             "nothing can be paired."
         )
-        return Difference(tuple(lines), (apart_sheet(first, second, ours, theirs, split),))
+        return SideBySide(tuple(lines), (apart_table(first, second, ours, theirs, split),))
     pairing = _paired(first, second, ours, theirs)
     if pairing is None:
         lines.append("No seed in common: their scores stand side by side, and nothing is paired.")
-        return Difference(tuple(lines), (apart_sheet(first, second, ours, theirs, split),))
+        return SideBySide(tuple(lines), (apart_table(first, second, ours, theirs, split),))
     lines += _pairing_words(first, second, pairing)
-    labels = first.study.label_names
-    found = [
-        scores_sheet(first, second, pairing, split),
-        right_and_wrong_sheet(pairing, len(labels)),
+    labels = first.study_row.label_names
+    tables = [
+        scores_table(first, second, pairing, split),
+        right_and_wrong_table(pairing, len(labels)),
     ]
     if flips:
-        found.insert(0, flips_sheet(pairing, labels, flips))
-    return Difference(tuple(lines), tuple(found))
+        tables.insert(0, flips_table(pairing, labels, flips))
+    return SideBySide(tuple(lines), tuple(tables))
 
 
-def _told(side: Side) -> str:
+def _described(side: Side) -> str:
     trial = side.trials[0]
     seeds = ", ".join(map(str, side.seeds))
     label = "seed" if len(side.seeds) == 1 else "seeds"
@@ -80,25 +85,22 @@ def _told(side: Side) -> str:
 
 
 def _configuration(first: Side, second: Side) -> Iterator[str]:
-    """One line for each key that differs; the seeds are told elsewhere."""
+    """One line for each key that differs, but for the seed."""
     before, after = (
         {k: level_name(v) for k, v in flat(side.trials[0].config).items() if k != "seed"}
         for side in (first, second)
     )
-    found = changes(before, after)
-    yield f"Configuration: {len(found)} key{'' if len(found) == 1 else 's'} differ{_s(found)}."
-    yield from (f"  {line}" for line in found)
-    codes = {first.study.code_fingerprint, second.study.code_fingerprint}
+    differing = changes(before, after)
+    verb = "differs" if len(differing) == 1 else "differ"
+    yield f"Configuration: {plural(len(differing), 'key')} {verb}."
+    yield from (f"  {line}" for line in differing)
+    codes = {first.study_row.code_fingerprint, second.study_row.code_fingerprint}
     if len(codes) > 1:
         yield "The training code of the two studies differs."
 
 
-def _s(found: Sequence[object]) -> str:
-    return "s" if len(found) == 1 else ""
-
-
 def _data(side: Side) -> str:
-    return side.trials[0].data_fingerprint or side.study.data_fingerprint
+    return side.trials[0].data_fingerprint or side.study_row.data_fingerprint
 
 
 def _evaluated(

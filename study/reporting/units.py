@@ -1,16 +1,15 @@
-"""How the numbers of each metric are called, scaled and shown."""
+"""How the numbers of each metric are called, scaled and shown, and how p-values are."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from study.analysis.costs import COSTS
+from tracking.costs import COSTS
 
 MISSING = "–"
 
 
 @dataclass(frozen=True)
-class Unit:
+class MetricUnit:
     """What the values of a metric are shown in.
 
     Args:
@@ -32,39 +31,59 @@ class Unit:
     @property
     def heading(self) -> str:
         """Title and unit, such as ``Weighted F1, %``."""
-        return f"{self.title}, {self.symbol}" if self.symbol else self.title
+        return self.in_unit(self.title)
+
+    def in_unit(self, name: str) -> str:
+        """``name`` with the unit after it, such as ``A, %``."""
+        return f"{name}, {self.symbol}" if self.symbol else name
 
     def number(self, value: float | None, *, signed: bool = False) -> str:
         """``value`` in this unit, with a true minus sign and never a signed zero."""
         if value is None or math.isnan(value):
             return MISSING
-        sign = "+" if signed else ""
-        shown = f"{self.scale * value:{sign},.{self.decimals}f}"
-        if float(shown.replace(",", "")) == 0:
-            shown = f"{0:.{self.decimals}f}"
-        return shown.replace("-", "−")
+        return decimal(self.scale * value, self.decimals, signed=signed)
 
     def spread(self, mean: float | None, sd: float | None) -> str:
         """Mean and standard deviation, the latter where there is one."""
         known = sd is not None and not math.isnan(sd)
         return self.number(mean) + (f" ± {self.number(sd)}" if known else "")
 
-
-_COSTS: Mapping[str, tuple[str, str, float, int]] = {
-    "seconds": ("Training time", "s", 1.0, 2),
-    "seconds_per_epoch": ("Time per epoch", "s", 1.0, 3),
-    "utterances_per_second": ("Throughput", "utterances/s", 1.0, 0),
-    "parameters": ("Parameters", "", 1.0, 0),
-    "peak_memory_mb": ("Peak memory", "MB", 1.0, 1),
-    "device_memory_mb": ("Device memory", "MB", 1.0, 1),
-    "latency_p50_ms": ("Median latency", "ms", 1.0, 2),
-    "latency_p95_ms": ("95 % latency", "ms", 1.0, 2),
-    "flops_per_utterance": ("Operations", "MFLOP/utterance", 1e-6, 3),
-}
-"""Title, unit, scale and decimals."""
+    def interval(self, low: float | None, high: float | None) -> str:
+        """A confidence interval, such as ``[−1.20, +0.30]``; a dash where it is not known."""
+        if low is None or high is None or math.isnan(low) or math.isnan(high):
+            return MISSING
+        return f"[{self.number(low, signed=True)}, {self.number(high, signed=True)}]"
 
 
-def unit_of(metric: str) -> Unit:
+def decimal(value: float | None, decimals: int, *, signed: bool = False) -> str:
+    """``value`` with that many decimals, a true minus sign and never a signed zero.
+
+    Example:
+        >>> decimal(-1.234, 2), decimal(-0.001, 2), decimal(1234.5, 1, signed=True)
+        ('−1.23', '0.00', '+1,234.5')
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    shown = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if float(shown.replace(",", "")) == 0:
+        shown = f"{0:.{decimals}f}"
+    return shown.replace("-", "−")
+
+
+def p_text(value: float | None) -> str:
+    """A p-value to three decimals; ``<0.001`` below that."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_equals(value: float) -> str:
+    """A p-value as a sentence gives it, such as ``= 0.012`` or ``< 0.001``."""
+    shown = p_text(value)
+    return shown.replace("<", "< ") if shown.startswith("<") else f"= {shown}"
+
+
+def unit_of(metric: str) -> MetricUnit:
     """The unit of a score or a cost; scores are shown in per cent, differences in points.
 
     Example:
@@ -73,11 +92,33 @@ def unit_of(metric: str) -> Unit:
         >>> unit_of("parameters").number(1234567.0)
         '1,234,567'
     """
-    if metric in _COSTS:
-        title, symbol, scale, decimals = _COSTS[metric]
-        return Unit(title, symbol, symbol, scale, decimals, COSTS[metric])
+    if metric in COSTS:
+        cost = COSTS[metric]
+        return MetricUnit(
+            title=cost.title,
+            symbol=cost.unit,
+            difference=cost.unit,
+            scale=cost.scale,
+            decimals=cost.decimals,
+            more_is_better=cost.more_is_better,
+        )
     if metric.startswith("f1:"):
         title = f"F1 of {metric[3:]}"
     else:
         title = metric.replace("_", " ").capitalize().replace("f1", "F1")
-    return Unit(title, "%", "percent points", 100.0)
+    return MetricUnit(title, "%", "percent points", 100.0)
+
+
+def metric_title(metric: str) -> str:
+    """The metric in words.
+
+    Example:
+        >>> metric_title("weighted_f1"), metric_title("f1:joy"), metric_title("seconds")
+        ('Weighted F1', 'F1 of joy', 'Training time')
+    """
+    return unit_of(metric).title
+
+
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """A score in per cent with two decimals."""
+    return unit_of("accuracy").number(value, signed=signed)

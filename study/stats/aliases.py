@@ -62,11 +62,11 @@ def estimable(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
         if whole and _independent(_matrix(data, columns, [*kept, term])):
             kept.append(term)
     aliases = _aliases(data, columns, kept)
-    spread = [t for t, found in aliases.items() if sum(len(other) > 1 for other in found) > 1]
+    spread = [t for t, others in aliases.items() if sum(len(other) > 1 for other in others) > 1]
     if spread:
         kept = [term for term in kept if len(term) == 1]
         aliases = _aliases(data, columns, kept)
-    return _told(kept, aliases, pooled=bool(spread))
+    return _described(kept, aliases, pooled=bool(spread))
 
 
 def main_effects(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
@@ -76,21 +76,21 @@ def main_effects(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
     for factor in factors:
         if _independent(_matrix(data, columns, [*kept, (factor,)])):
             kept.append((factor,))
-    return _told(kept, _aliases(data, columns, kept), pooled=False)
+    return _described(kept, _aliases(data, columns, kept), pooled=False)
 
 
-def _told(kept: Sequence[Term], aliases: dict[Term, list[Term]], *, pooled: bool) -> Estimable:
+def _described(kept: Sequence[Term], aliases: dict[Term, list[Term]], *, pooled: bool) -> Estimable:
     """``aliases``: effect left out to those in the model that contain it."""
     inside: dict[Term, tuple[str, ...]] = {}
     for term in kept:
-        others = tuple(term_name(left) for left, found in aliases.items() if term in found)
+        others = tuple(term_name(left) for left, inside_of in aliases.items() if term in inside_of)
         if others:
             inside[term] = others
     notes = [
         f"{term_name(term)} cannot be told apart from {', '.join(names)}."
         for term, names in inside.items()
     ]
-    lost = [term_name(left) for left, found in aliases.items() if not found]
+    lost = [term_name(left) for left, inside_of in aliases.items() if not inside_of]
     if pooled:
         notes.append("Interactions are spread over one another and are in the error.")
     elif lost:
@@ -106,17 +106,17 @@ def _aliases(
         [basis.shape[1] - sum(columns[t].shape[1] for t in kept)]
         + [columns[t].shape[1] for t in kept]
     )
-    found: dict[Term, list[Term]] = {}
+    mixed_in: dict[Term, list[Term]] = {}
     for term in columns:
         if term in kept:
             continue
         mixed = np.abs(np.linalg.lstsq(basis, columns[term])[0]) > _MIXED
-        found[term] = [
+        mixed_in[term] = [
             other
             for other, start, end in zip(kept, places[:-1], places[1:], strict=True)
             if mixed[start:end].any()
         ]
-    return found
+    return mixed_in
 
 
 def _matrix(data: pd.DataFrame, columns: dict[Term, Floats], terms: Sequence[Term]) -> Floats:

@@ -1,4 +1,4 @@
-"""What an analysis of variance takes for granted, tested and told in words."""
+"""The assumptions of an analysis of variance, tested and put into words."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Check:
     words: str
 
 
-def check(model: Any, data: pd.DataFrame) -> tuple[Check, ...]:
+def check_assumptions(model: Any, data: pd.DataFrame) -> tuple[Check, ...]:
     """Test the assumptions of a fitted model.
 
     Normal residuals by Shapiro and Wilk, equal variances of the cells by Levene's test about

@@ -55,7 +55,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CellComparison:
     """One cell against the reference; scores and differences in [0, 1], NaN where not estimable.
 
     Args:
@@ -83,19 +83,18 @@ class Comparison:
 
     @property
     def covers_seeds(self) -> bool:
-        """Whether the interval speaks for new seeds too: one pair only tells of conversations."""
+        """Whether the interval speaks for new seeds too: one pair covers conversations alone."""
         return self.pairs > 1
 
 
-def compare(
+def compare_cells(
     cells: Mapping[str, Sample],
     reference: str,
     metric: Metric,
     *,
     smallest_difference: float = SMALLEST_DIFFERENCE,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Comparison]:
+    draws: "Draws | None" = None,
+) -> dict[str, CellComparison]:
     """Compare every cell with the reference cell, paired by seed and by conversation.
 
     With d(s) the difference of the scores at seed s on the whole split, the estimate is its mean
@@ -134,8 +133,7 @@ def compare(
         reference: name of the cell that the others are compared with.
         metric: what is scored.
         smallest_difference: what a difference must reach to be of interest, above 0.
-        resamples: draws of the conversations.
-        seed: of the draws; the same call gives the same numbers.
+        draws: of the conversations; :data:`RESAMPLES` of them when left out.
 
     Sources: Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007), section 4,
     for the crossed variance and what the two-level bootstrap counts thrice; Banerjee, "Approximate
@@ -152,23 +150,23 @@ def compare(
     if reference not in cells:
         raise unknown("cell", reference, cells)
     conversations = same_conversations(cells)
-    scored = redrawn(cells, metric, resamples, seed)
+    scored = redrawn(cells, metric, draws)
     base = cells[reference]
-    found: dict[str, Comparison] = {}
+    compared: dict[str, CellComparison] = {}
     for name, sample in cells.items():
         mine, theirs = paired(sample, base)
         whole = scored[name].whole[mine] - scored[reference].whole[theirs]
         drawn = scored[name].drawn[:, mine] - scored[reference].drawn[:, theirs]
         spread = spread_of(whole, drawn, conversations)
-        found[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
-    return found
+        compared[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
+    return compared
 
 
 def standardised(differences: Floats) -> float:
     """Mean of ``(S,)`` paired differences in standard deviations of them, without bias.
 
     J(S - 1) mean / sd, where J(m) = Γ(m / 2) / (sqrt(m / 2) Γ((m - 1) / 2)) takes away what few
-    pairs add. It tells how large a difference is against the luck of the seeds; it knows nothing
+    pairs add. It says how large a difference is against the luck of the seeds, and nothing
     of conversations. NaN for fewer than three pairs or when all differences are equal.
 
     Source: Hedges, "Distribution theory for Glass's estimator of effect size and related
@@ -187,7 +185,20 @@ def standardised(differences: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class Scored:
+class Draws:
+    """How the conversations are drawn anew; the same draws give the same numbers.
+
+    Args:
+        count: how often.
+        seed: of the random numbers.
+    """
+
+    count: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RedrawnScores:
     """Scores of one cell: ``(S,)`` on the split as it is, ``(B, S)`` on each draw."""
 
     whole: Floats
@@ -195,13 +206,15 @@ class Scored:
 
 
 def redrawn(
-    cells: Mapping[str, Sample], metric: Metric, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Scored]:
+    cells: Mapping[str, Sample], metric: Metric, draws: Draws | None = None
+) -> dict[str, RedrawnScores]:
     """Scores of all cells when the conversations are drawn anew, the same draws for all."""
     count = same_conversations(cells)
-    rng = np.random.default_rng(seed)
-    draws = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples).astype(np.float64)
-    return {name: _score(sample, metric, draws) for name, sample in cells.items()}
+    draws = draws or Draws()
+    rng = np.random.default_rng(draws.seed)
+    drawn = rng.multinomial(count, np.full(count, 1.0 / count), size=draws.count)
+    weights = drawn.astype(np.float64)
+    return {name: _score(sample, metric, weights) for name, sample in cells.items()}
 
 
 def same_conversations(cells: Mapping[str, Sample]) -> int:
@@ -215,12 +228,12 @@ def same_conversations(cells: Mapping[str, Sample]) -> int:
     return count
 
 
-def _score(sample: Sample, metric: Metric, draws: Floats) -> Scored:
+def _score(sample: Sample, metric: Metric, draws: Floats) -> RedrawnScores:
     counts = margins(sample.confusion)
     seeds, conversations, rows, classes = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(conversations, -1)
     drawn = (draws @ flat).reshape(len(draws), seeds, rows, classes)
-    return Scored(metric.score(counts.sum(1)), metric.score(drawn))
+    return RedrawnScores(metric.score(counts.sum(1)), metric.score(drawn))
 
 
 def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
@@ -231,7 +244,7 @@ def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
 
 def summarise(
     scores: Floats, differences: Floats, spread: "Spread | None", smallest_difference: float
-) -> Comparison:
+) -> CellComparison:
     """A comparison from ``(n,)`` scores, ``(S,)`` paired differences and what they vary by.
 
     Args:
@@ -245,7 +258,7 @@ def summarise(
         p_value = spread.level_reaching(abs(difference))
         p_equivalence = spread.p_equivalence(difference, smallest_difference)
     half = 0.0 if half < _NO_WIDTH else half
-    return Comparison(
+    return CellComparison(
         n=len(scores),
         mean=float(scores.mean()) if scores.size else np.nan,
         sd=float(scores.std(ddof=1)) if len(scores) > 1 else np.nan,

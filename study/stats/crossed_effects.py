@@ -9,7 +9,7 @@ import pandas as pd
 from study.stats.aliases import Term, coded_columns
 from study.stats.comparison import (
     CONFIDENCE,
-    RESAMPLES,
+    Draws,
     Sample,
     redrawn,
     same_conversations,
@@ -38,13 +38,11 @@ def crossed_effects(
     levels: Mapping[str, Mapping[str, str]],
     terms: Sequence[Term],
     metric: Metric,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    draws: Draws | None = None,
 ) -> dict[Term, CrossedEffect]:
     """Test each effect of a model of the cells' scores.
 
-    The test is that of :func:`study.stats.comparison.compare`.
+    The test is that of :func:`study.stats.comparison.compare_cells`.
 
     An effect is a set of deviations of its levels (or pairs of levels) from their common mean, and
     each deviation is a weighted sum of the cells' scores, which has a variance like that of a
@@ -56,11 +54,10 @@ def crossed_effects(
         levels: cell to factor to level.
         terms: the effects in the model.
         metric: what is scored.
-        resamples: draws of the conversations.
-        seed: of the draws.
+        draws: of the conversations, see :func:`study.stats.comparison.compare_cells`.
     """
     common = sorted(set.intersection(*(set(sample.seeds) for sample in cells.values())))
-    scored = redrawn(cells, metric, resamples, seed)
+    scored = redrawn(cells, metric, draws)
     places = {name: [sample.seeds.index(s) for s in common] for name, sample in cells.items()}
     whole = np.stack([scored[name].whole[place] for name, place in places.items()])
     drawn = np.stack([scored[name].drawn[:, place] for name, place in places.items()])
@@ -93,13 +90,13 @@ def _deviations(levels: pd.DataFrame, terms: Sequence[Term]) -> dict[Term, Float
     columns = coded_columns(levels, list(levels.columns))
     matrix = np.hstack([np.ones((len(levels), 1)), *(columns[term] for term in terms)])
     solve = np.linalg.pinv(matrix)
-    found: dict[Term, Floats] = {}
+    weights: dict[Term, Floats] = {}
     start = 1
     for term in terms:
         own = columns[term]
-        found[term] = _without_negatives(own) @ solve[start : start + own.shape[1]]
+        weights[term] = _without_negatives(own) @ solve[start : start + own.shape[1]]
         start += own.shape[1]
-    return found
+    return weights
 
 
 def _without_negatives(rows: Floats) -> Floats:

@@ -7,11 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.errors import unknown
+from study.stats.names import METRICS
 
 Floats = NDArray[np.float64]
-
-METRICS = ("weighted_f1", "macro_f1", "accuracy")
-"""The metrics that every dataset has; besides them there is ``f1:<class>``."""
 
 
 @dataclass(frozen=True)

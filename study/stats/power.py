@@ -39,9 +39,10 @@ def detectable_difference(
 ) -> float:
     """The smallest true difference that a comparison shows with a probability of 80 %.
 
-    The test is that of :func:`study.stats.comparison.compare`. With S seeds, K conversations and
-    normal differences the estimate is N(d, v_S + v_K), with v_S = ``deviations.seeds``^2 / S and
-    v_K = ``deviations.conversations``^2 / K; the half width of its interval is
+    The test is that of :func:`study.stats.comparison.compare_cells`. With S seeds, K
+    conversations and normal differences the estimate is N(d, v_S + v_K), with
+    v_S = ``deviations.seeds``^2 / S and v_K = ``deviations.conversations``^2 / K; the half width
+    of its interval is
 
         h^2 = t(S - 1)^2 v_S X_S / (S - 1) + t(K - 1)^2 v_K X_K / (K - 1)
 
@@ -100,7 +101,7 @@ def observed_deviations(
     """
     base = samples[reference]
     pairs = (_of_pair(s, base, metric) for name, s in samples.items() if name != reference)
-    return _median(found for found in pairs if found is not None)
+    return _median(deviations for deviations in pairs if deviations is not None)
 
 
 def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Deviations | None:
@@ -126,8 +127,8 @@ def _scores(sample: Sample, rows: list[int], metric: Metric) -> tuple[Floats, Fl
     return metric.score(total), metric.score(total[:, None] - counts)
 
 
-def _median(found: Iterable[Deviations]) -> Deviations | None:
-    every = list(found)
+def _median(deviations: Iterable[Deviations]) -> Deviations | None:
+    every = list(deviations)
     if not every:
         return None
     return Deviations(median(d.seeds for d in every), median(d.conversations for d in every))

@@ -4,17 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
+import scikit_posthocs
 from scipy import stats
 
-from sslcl.errors import InputError, unknown
+from sslcl.errors import InputError
 from study.stats.metrics import Floats
-from study.stats.verdicts import SIGNIFICANCE, correct
-
-PostHoc = Literal["nemenyi", "wilcoxon"]
-_POST_HOC = ("nemenyi", "wilcoxon")
+from study.stats.verdicts import SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,8 @@ class Ranking:
         datasets: how many the ranks are averaged over.
         friedman_p: of all methods ranking alike.
         critical_difference: of two average ranks at the 5 % level after Nemenyi.
-        p_values: ``(method, method)``, the better ranked first, to the corrected p-value of the
-            pair.
-        groups: largest runs of at least two methods, no two of which can be told apart.
-        post_hoc: what compares the pairs.
+        p_values: ``(method, method)``, the better ranked first, to the p-value of Nemenyi's test.
+        groups: largest runs of at least two methods of which no pair differs significantly.
     """
 
     methods: tuple[str, ...]
@@ -40,26 +35,26 @@ class Ranking:
     critical_difference: float
     p_values: Mapping[tuple[str, str], float]
     groups: tuple[tuple[str, ...], ...]
-    post_hoc: PostHoc
+
+    @property
+    def differ(self) -> bool:
+        """Whether Friedman's test finds that the methods do not all rank alike."""
+        return self.friedman_p < SIGNIFICANCE
 
     @property
     def words(self) -> str:
         """What was tested, and whether the methods differ at all."""
-        shown = self.friedman_p < SIGNIFICANCE
         p = "< 0.001" if self.friedman_p < 0.001 else f"= {self.friedman_p:.3f}"
-        test = "Nemenyi's test" if self.post_hoc == "nemenyi" else "Wilcoxon's test after Holm"
+        verdict = "they differ" if self.differ else "no difference is shown"
         return (
-            f"{len(self.methods)} methods ranked on {self.datasets} datasets: "
-            f"{'they differ' if shown else 'no difference is shown'} (Friedman p {p}); pairs by "
-            f"{test}, critical difference of average ranks {self.critical_difference:.2f}."
+            f"{len(self.methods)} methods ranked on {self.datasets} datasets: {verdict} "
+            f"(Friedman p {p}); pairs by Nemenyi's test, "
+            f"critical difference of average ranks {self.critical_difference:.2f}."
         )
 
 
 def rank_methods(
-    scores: Mapping[str, Mapping[str, float]],
-    *,
-    post_hoc: PostHoc = "nemenyi",
-    more_is_better: bool = True,
+    scores: Mapping[str, Mapping[str, float]], *, more_is_better: bool = True
 ) -> Ranking:
     """Rank methods on every dataset and test whether their average ranks differ.
 
@@ -70,33 +65,28 @@ def rank_methods(
         CD = q sqrt(k (k + 1) / (6 N))
 
     with q the 95 % quantile of the studentised range of k groups, infinite degrees of freedom,
-    over sqrt(2); or by Wilcoxon's signed-rank test of the scores, Holm-corrected over the pairs,
-    which does not depend on the other methods. A pair is told apart only where Friedman's test
-    finds a difference at all. Datasets are the independent units: scores are means over seeds.
+    over sqrt(2). A pair counts as different only where Friedman's test finds a difference at all.
+    Datasets are the independent units: scores are means over seeds.
 
     Args:
         scores: dataset to method to score; every dataset has all methods.
-        post_hoc: ``nemenyi`` or ``wilcoxon``.
         more_is_better: whether the highest score ranks first.
 
     Raises:
         InputError: for fewer than three methods or two datasets, or a score that is missing.
 
-    Sources: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7
-    (2006); Benavoli, Corani and Mangili, "Should we really use post-hoc tests based on
-    mean-ranks?", JMLR 17 (2016), for Wilcoxon's.
+    Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006).
     """
-    if post_hoc not in _POST_HOC:
-        raise unknown("post-hoc test", post_hoc, _POST_HOC)
     methods, table = _table(scores)
     ranks = stats.rankdata(-table if more_is_better else table, axis=1)
     averages = ranks.mean(axis=0)
     order = np.argsort(averages, kind="stable")
     names = tuple(methods[i] for i in order)
     friedman_p = _friedman_p(table)
-    pairs = _nemenyi(averages, len(table)) if post_hoc == "nemenyi" else _wilcoxon(table)
+    pairs = scikit_posthocs.posthoc_nemenyi_friedman(table).to_numpy()
     p_values = {
-        (methods[i], methods[j]): pairs[i, j] for i, j in combinations([int(o) for o in order], 2)
+        (methods[i], methods[j]): float(pairs[i, j])
+        for i, j in combinations([int(place) for place in order], 2)
     }
     return Ranking(
         methods=names,
@@ -106,7 +96,6 @@ def rank_methods(
         critical_difference=critical_difference(len(names), len(table)),
         p_values=p_values,
         groups=_groups(names, p_values, differ=friedman_p < SIGNIFICANCE),
-        post_hoc=post_hoc,
     )
 
 
@@ -118,12 +107,7 @@ def critical_difference(methods: int, datasets: int) -> float:
         1.25
     """
     quantile = stats.studentized_range.ppf(1 - SIGNIFICANCE, methods, math.inf) / math.sqrt(2)
-    return float(quantile * _error(methods, datasets))
-
-
-def _error(methods: int, datasets: int) -> float:
-    """Standard error of a difference of two average ranks."""
-    return math.sqrt(methods * (methods + 1) / (6 * datasets))
+    return float(quantile * math.sqrt(methods * (methods + 1) / (6 * datasets)))
 
 
 def _table(scores: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Floats]:
@@ -147,25 +131,6 @@ def _friedman_p(table: Floats) -> float:
     if not np.ptp(table, axis=1).any():
         return 1.0
     return float(stats.friedmanchisquare(*table.T).pvalue)
-
-
-def _nemenyi(averages: Floats, datasets: int) -> Floats:
-    distances = np.abs(averages[:, None] - averages[None]) / _error(len(averages), datasets)
-    tails: Floats = stats.studentized_range.sf(distances * math.sqrt(2), len(averages), math.inf)
-    return tails
-
-
-def _wilcoxon(table: Floats) -> Floats:
-    pairs = list(combinations(range(table.shape[1]), 2))
-    found = [_signed_rank_p(table[:, i] - table[:, j]) for i, j in pairs]
-    matrix = np.ones((table.shape[1], table.shape[1]))
-    for (i, j), p_value in zip(pairs, correct(found), strict=True):
-        matrix[i, j] = matrix[j, i] = p_value
-    return matrix
-
-
-def _signed_rank_p(differences: Floats) -> float:
-    return float(stats.wilcoxon(differences).pvalue) if differences.any() else 1.0
 
 
 def _groups(

@@ -1,18 +1,14 @@
 """From the p-values of one table to what may be said of its rows."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from sslcl.errors import unknown
 from study.stats.metrics import Floats
+from study.stats.names import CORRECTIONS
 
-Correction = Literal["holm", "bh"]
-"""``holm`` bounds the chance of any false claim in a table, ``bh`` the share of false ones."""
-CORRECTIONS: tuple[Correction, ...] = get_args(Correction)
-CORRECTION_NAMES = {"holm": "Holm", "bh": "BH"}
-"""As the headings of tables call them."""
 SIGNIFICANCE = 0.05
 
 Verdict = Literal["better", "worse", "equivalent", "not shown"]

@@ -33,10 +33,15 @@ def test_the_driver_killed_again_and_again(home: Home) -> None:
         process = home.start()
         begun = f"select count(*) from trials where phase = '{phase}' and attempts > 0"
         had = home.count(begun)
-        if home.wait_for(lambda q=begun, n=had: home.count(q) > n, process):
+
+        def another_began(query: str = begun, before: int = had) -> bool:
+            return home.count(query) > before
+
+        if home.wait_for(another_began, process):
             time.sleep(moments.uniform(0.0, 2.0))
         process.send_signal(signal.SIGKILL)
         process.wait()
+        assert process.stdout is not None
         process.stdout.close()
     done = home.run()
     assert done.returncode == 0, done.stdout

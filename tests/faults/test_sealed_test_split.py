@@ -1,6 +1,7 @@
 """The test split is sealed: poisoned, it changes nothing that search decides."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from rich.console import Console
 from search_spaces import load_study
 from sslcl.data import load_dataset
 from sslcl.data.types import Conversation, Dataset
+from study.driver import register
 from study.execution.campaign import Campaign
-from study.execution.resources import Halt, Resources
-from study.run import register
+from study.execution.ray_cluster import Cluster
+from study.execution.resources import ClusterResources, Halt
+from study.execution.workspace import Workspace
 from tracking.home import Home
 from tracking.ledger import Ledger
 
@@ -48,21 +51,22 @@ def decisions(home: Path, dataset: Dataset) -> list[tuple[object, ...]]:
     console = Console(quiet=True)
     ledger = Ledger.at(Home(home))
     register(ledger, study, dataset, console)
-    Campaign(
-        study, dataset, ledger, home, Resources(workers=1), console, Halt(), on_start=lambda: None
-    ).run()
+    start = partial(Cluster, ClusterResources(workers=1), Home(home))
+    workspace = Workspace(Home(home), ledger, console)
+    Campaign(study, dataset, workspace, start, Halt()).run()
     rows = ledger.trials(study.name)
-    metrics = [
+    metrics: list[tuple[object, ...]] = [
         (point.epoch, point.metric, point.value)
         for row in rows
         for point in ledger.epoch_metrics(row.id)
         if point.metric != "seconds"
     ]
     ledger.close()
-    return [
+    decided: list[tuple[object, ...]] = [
         (row.phase, row.cell, row.config.digest(), row.status, row.score, row.best_epoch)
         for row in rows
-    ] + metrics
+    ]
+    return decided + metrics
 
 
 def test_a_poisoned_test_split_changes_no_decision(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from sslcl.config import TrialConfig
+from study.analysis.comparisons import PhaseReading, Rules, score_rows
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome, Phase, PlannedTrial
+from tracking.rows import ComparisonRow
 
 Cost = Callable[[str, int], Mapping[str, float]]
 
@@ -72,3 +74,15 @@ def fill(
         seed = trial.config.seed
         spent = cost(trial.cell, seed) if cost else None
         ledger.complete(trial.id, outcome(rates[trial.cell], seed, spent))
+
+
+def rows_of_scores(
+    ledger: Ledger,
+    metric: str,
+    *,
+    smallest_difference: float | None = None,
+    correction: str | None = None,
+) -> list[ComparisonRow]:
+    """The comparisons of the ablation, computed anew."""
+    reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
+    return score_rows(reading, metric, Rules.of(reading.study_row, smallest_difference, correction))

@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+from sslcl.command import run
 from study.analysis.comparisons import PhaseReading
-from study.compare import difference, main
-from study.stats.comparison import compare
+from study.compare import main, side_by_side
+from study.reporting.formats import frame_of
+from study.stats.comparison import compare_cells
 from study.stats.metrics import Metric
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -74,11 +76,11 @@ def predictions(rate: float, seed: int) -> np.ndarray:
 
 
 def test_cells_are_compared_as_the_report_compares_them(ledger: Ledger) -> None:
-    found = difference(ledger, "demo:reference", f"demo:{DOT}")
+    found = side_by_side(ledger, ("demo:reference", f"demo:{DOT}"))
     samples = PhaseReading.of(ledger, "demo", Phase.ABLATE).samples
-    frame = found.sheets[0].frame.set_index("metric")
+    frame = frame_of(found.tables[0]).set_index("metric")
     for name in ("weighted_f1", "accuracy", "f1:joy"):
-        expected = compare(samples, "reference", Metric.named(name, LABELS))[DOT]
+        expected = compare_cells(samples, "reference", Metric.named(name, LABELS))[DOT]
         for key in ("difference", "ci_low", "ci_high", "p_value"):
             assert frame.loc[name, key] == pytest.approx(getattr(expected, key))
     joy = [f1_score(GOLD, predictions(0.45, s), labels=[1], average="macro") for s in SEEDS]
@@ -88,15 +90,15 @@ def test_cells_are_compared_as_the_report_compares_them(ledger: Ledger) -> None:
 
 
 def test_configuration_keys_that_differ_are_told_one_a_line(ledger: Ledger) -> None:
-    lines = difference(ledger, "demo:reference", "other:reference").lines
+    lines = side_by_side(ledger, ("demo:reference", "other:reference")).lines
     assert "Configuration: 1 key differs." in lines
     assert any(line.startswith("  learning_rate: ") and "-> 0.002" in line for line in lines)
     assert not any("seed:" in line for line in lines)
 
 
 def test_flips_are_counted_in_both_directions_over_the_common_seeds(ledger: Ledger) -> None:
-    found = difference(ledger, "demo:reference", "other:reference")
-    counts = found.sheets[1].frame.set_index(["a_right", "b_right"])["predictions"]
+    found = side_by_side(ledger, ("demo:reference", "other:reference"))
+    counts = frame_of(found.tables[1]).set_index(["a_right", "b_right"])["predictions"]
     pairs = [(predictions(0.7, s) == GOLD, predictions(0.6, s) == GOLD) for s in SEEDS[:4]]
     for a in (True, False):
         for b in (True, False):
@@ -104,14 +106,16 @@ def test_flips_are_counted_in_both_directions_over_the_common_seeds(ledger: Ledg
             assert counts[a, b] == expected
     assert counts.sum() == 4 * len(GOLD)
     lost, gained = counts[True, False], counts[False, True]
-    assert f"Right → wrong {lost}, wrong → right {gained}" in found.sheets[1].caption
-    accuracy = found.sheets[0].frame.set_index("metric").loc["accuracy"]
+    assert f"Right → wrong {lost}, wrong → right {gained}" in found.tables[1].caption
+    accuracy = frame_of(found.tables[0]).set_index("metric").loc["accuracy"]
     assert accuracy["difference"] == pytest.approx((gained - lost) / counts.sum())
-    assert "utterances as independent" in found.sheets[1].notes[0]
+    assert "utterances as independent" in found.tables[1].notes[0]
 
 
 def test_flipped_utterances_are_listed_the_most_frequent_first(ledger: Ledger) -> None:
-    frame = difference(ledger, "demo:reference", f"demo:{DOT}", flips=10_000).sheets[0].frame
+    frame = frame_of(
+        side_by_side(ledger, ("demo:reference", f"demo:{DOT}"), flips=10_000).tables[0]
+    )
     expected = {
         (str(place), seed)
         for seed in SEEDS
@@ -130,38 +134,38 @@ def test_flipped_utterances_are_listed_the_most_frequent_first(ledger: Ledger) -
 
 
 def test_trials_are_found_by_prefix_and_paired_whatever_their_seeds(ledger: Ledger) -> None:
-    found = difference(ledger, "ablate-reference-1001", "other-similarity=dot-1002")
+    found = side_by_side(ledger, ("ablate-reference-1001", "other-similarity=dot-1002"))
     assert any("Seeds 1001 and 1002 differ" in line for line in found.lines)
-    accuracy = found.sheets[0].frame.set_index("metric").loc["accuracy"]
+    accuracy = frame_of(found.tables[0]).set_index("metric").loc["accuracy"]
     expected = (predictions(0.45, 1002) == GOLD).mean() - (predictions(0.7, 1001) == GOLD).mean()
     assert accuracy["difference"] == pytest.approx(expected)
     assert accuracy["ci_low"] < expected < accuracy["ci_high"]
-    same = difference(ledger, "ablate-reference-1001", "other-similarity=dot-1001")
+    same = side_by_side(ledger, ("ablate-reference-1001", "other-similarity=dot-1001"))
     assert any("One common seed only" in line for line in same.lines)
 
 
 def test_a_trial_and_itself_differ_in_nothing(ledger: Ledger) -> None:
-    found = difference(ledger, "ablate-reference-1001", "ablate-reference-1001", flips=5)
+    found = side_by_side(ledger, ("ablate-reference-1001", "ablate-reference-1001"), flips=5)
     assert "Configuration: 0 keys differ." in found.lines
-    assert found.sheets[0].frame.empty
-    scores = found.sheets[1].frame
+    assert frame_of(found.tables[0]).empty
+    scores = frame_of(found.tables[1])
     assert (scores["difference"] == 0).all()
     assert (scores["p_value"] == 1).all()
 
 
 def test_other_data_are_shown_side_by_side_and_not_paired(ledger: Ledger) -> None:
-    found = difference(ledger, "demo:reference", "elsewhere:reference")
+    found = side_by_side(ledger, ("demo:reference", "elsewhere:reference"))
     assert any("different data" in line for line in found.lines)
-    assert "B − A" not in found.sheets[0].heading
-    assert len(found.sheets) == 1
+    assert "B − A" not in found.tables[0].heading
+    assert len(found.tables) == 1
 
 
 def test_studies_differ_in_their_files_and_pair_by_seed(ledger: Ledger) -> None:
-    found = difference(ledger, "demo", "other", metric="accuracy")
+    found = side_by_side(ledger, ("demo", "other"), metric="accuracy")
     assert "  search.trials: 10 -> 12" in found.lines
     assert "Only in A (ablate): batch_size=8; similarity=cosine." in found.lines
     assert "Only in B (ablate): similarity=soft_hgr_textbook." in found.lines
-    frame = found.sheets[0].frame.set_index("cell")
+    frame = frame_of(found.tables[0]).set_index("cell")
     assert list(frame.index) == ["reference", DOT]
     assert frame["same_configuration"].tolist() == [False, True]
     assert frame["pairs"].tolist() == [4, 4]
@@ -173,19 +177,19 @@ def test_studies_differ_in_their_files_and_pair_by_seed(ledger: Ledger) -> None:
         ]
     )
     assert frame.loc["reference", "difference"] == pytest.approx(expected)
-    assert found.sheets[0].sections[0].lines[0].label == "reference *"
+    assert found.tables[0].sections[0].lines[0].label == "reference *"
 
 
 def test_studies_of_other_data_have_means_and_no_differences(ledger: Ledger) -> None:
-    found = difference(ledger, "demo", "elsewhere")
+    found = side_by_side(ledger, ("demo", "elsewhere"))
     assert any("The data differ (synthetic dddddddddddd and mosi" in line for line in found.lines)
     assert "The training code differs." in found.lines
-    assert "difference" not in found.sheets[0].frame
-    assert found.sheets[0].sections[0].lines[0].cells[-1] == "–"
+    assert "difference" not in frame_of(found.tables[0])
+    assert found.tables[0].sections[0].lines[0].cells[-1] == "–"
 
 
 def test_costs_of_studies_are_paired_by_seed(ledger: Ledger) -> None:
-    frame = difference(ledger, "demo", "other", metric="seconds").sheets[0].frame
+    frame = frame_of(side_by_side(ledger, ("demo", "other"), metric="seconds").tables[0])
     assert frame["difference"].tolist() == [0, 0]
 
 
@@ -193,7 +197,7 @@ def test_costs_of_studies_are_paired_by_seed(ledger: Ledger) -> None:
     "sides", [("demo:reference", f"demo:{DOT}"), ("demo", "other"), ("demo", "elsewhere")]
 )
 def test_command_fits_a_hundred_columns(home: Path, capsys, sides) -> None:
-    assert main([*sides, "--home", str(home)]) == 0
+    assert run(main, [*sides, "--home", str(home)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("A = ")
     tables = [line for line in shown.splitlines() if "±" in line]
@@ -203,9 +207,9 @@ def test_command_fits_a_hundred_columns(home: Path, capsys, sides) -> None:
 
 def test_csv_shows_the_scores_or_the_flips(home: Path, capsys) -> None:
     arguments = ["demo:reference", f"demo:{DOT}", "--home", str(home), "--format", "csv"]
-    assert main(arguments) == 0
+    assert run(main, arguments) == 0
     assert "mean_b" in pd.read_csv(io.StringIO(capsys.readouterr().out))
-    assert main([*arguments, "--flips", "7"]) == 0
+    assert run(main, [*arguments, "--flips", "7"]) == 0
     assert len(pd.read_csv(io.StringIO(capsys.readouterr().out))) == 7
 
 
@@ -228,7 +232,7 @@ def test_csv_shows_the_scores_or_the_flips(home: Path, capsys) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
-    assert main([*arguments, "--home", str(home)]) == 2
+    assert run(main, [*arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1

@@ -18,26 +18,20 @@ from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.training import Trainer
 from study.analysis.comparisons import PhaseReading
+from study.design.ablation import ablation_cells
 from study.design.plan import ablation_trials
 from study.dry_run import show_plan
 from study.execution.estimate import Estimate, seconds_per_epoch
-from study.execution.resources import Resources
+from study.execution.resources import ClusterResources
 from study.stats.metrics import Metric
 from study.stats.power import SUPPOSED, detectable_difference, observed_deviations
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, FailureKind, Phase, Status
 from tracking.rows import TrialRow
 
-from .execution.simulator import (
-    World,
-    fates,
-    identify,
-    make_study,
-    open_ledger,
-    outcome,
-    put_study,
-    unharmed,
-)
+from .execution.mortal import open_ledger
+from .execution.simulated import DATA, fates, make_study, outcome, put_study, unharmed
+from .execution.simulator import World
 
 CONTENT: dict[str, Any] = {
     "base": {"epochs": 2, "hidden_size": 8, "label_embedding_width": 8},
@@ -71,7 +65,7 @@ class Shown:
     def __init__(self, world: World, dataset: Dataset, **resources: Any) -> None:
         said = StringIO()
         console = Console(file=said, width=200)
-        show_plan(world.study, dataset, world.home, Resources(**resources), console)
+        show_plan(world.study, dataset, world.home, ClusterResources(**resources), console)
         self.text = said.getvalue()
         cells = [
             [cell.strip() for cell in re.split("[│┃]", line)[1:-1]]
@@ -178,7 +172,7 @@ class TestNothingIsWritten:
     def test_where_there_is_nothing(self, tmp_path: Path, ledger: Ledger, dataset: Dataset) -> None:
         world = World(tmp_path / "nowhere", ledger, make_study(**CONTENT))
         Shown(world, dataset)
-        assert not world.home.exists()
+        assert not world.folder.exists()
 
     def test_where_there_is_a_study(self, world: World, dataset: Dataset) -> None:
         world.campaign(dataset, 50)
@@ -186,8 +180,8 @@ class TestNothingIsWritten:
 
         def content() -> dict[str, bytes]:
             return {
-                str(path.relative_to(world.home)): path.read_bytes()
-                for path in world.home.rglob("*")
+                str(path.relative_to(world.folder)): path.read_bytes()
+                for path in world.folder.rglob("*")
                 if path.is_file()
             }
 
@@ -287,7 +281,10 @@ class TestDetectableDifference:
         """Of this study, or of another on the same data."""
         tested = make_study(**{**CONTENT, "study": named})
         put_study(world.ledger, tested, dataset.fingerprint)
-        trials = ablation_trials(tested, {"objective": "sslcl", "similarity": "dot"}, identify)
+        assert tested.ablate is not None
+        reference = {"objective": "sslcl", "similarity": "dot"}
+        cells = ablation_cells(tested, tested.ablate, reference, DATA).cells
+        trials = ablation_trials(tested, tested.ablate, cells, DATA)
         world.ledger.plan(named, Phase.ABLATE, trials, replace=True)
         conversations = [f"c{number // 4}" for number in range(40)]
         for trial in trials:

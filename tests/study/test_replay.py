@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path
         _, outcome = train(
             CONFIG,
             data,
-            lambda epoch, metrics, name=trial.id: ledger.record_epoch(name, epoch, metrics),
+            partial(ledger.record_epoch, trial.id),
         )
         ledger.complete(trial.id, outcome)
     ledger.close()
@@ -195,7 +196,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("words", "said"),
-        [(["nobody"], "nobody"), (["whole", "--home", "nowhere"], "no results database in")],
+        [(["nobody"], "nobody"), (["whole", "--home", "nowhere"], "no results at nowhere")],
     )
     def test_the_command_says_so_in_one_line(self, home: Path, words: list[str], said: str) -> None:
         result = CliRunner().invoke(main, ["--home", str(home), *words])

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import URL
 
 from sslcl.errors import InputError, unknown
+from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger.database import writing
 from tracking.ledger.queries import LedgerQueries
@@ -41,7 +42,7 @@ from tracking.ledger.transitions import (
     status_of,
     without_nan,
 )
-from tracking.ledger.writes import COST_COLUMNS, insert_all, known, write_outcome
+from tracking.ledger.writes import insert_all, known, write_outcome
 from tracking.records import FailureKind, Outcome, Phase, PlannedTrial, Status
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 
@@ -49,7 +50,7 @@ __all__ = ["SCHEMA_VERSION", "ComparisonRow", "EpochMetric", "Ledger", "StudyRow
 
 STUDY_STATUSES = ("RUNNING", "COMPLETE", "STOPPED")
 
-_COPIED = ("best_epoch", "epochs_run", "score", "worker", *COST_COLUMNS)
+_COPIED = ("best_epoch", "epochs_run", "score", "worker", *COSTS)
 
 
 class Ledger(LedgerQueries):

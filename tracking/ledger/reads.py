@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
+from tracking.costs import COSTS
 from tracking.ledger.schema import COMPARISONS, PREDICTIONS, STUDIES, TRIALS, UTTERANCES
 from tracking.records import FailureKind, Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
@@ -16,10 +17,8 @@ from tracking.rows import ComparisonRow, StudyRow, TrialRow
 _DATABASE = "the results database"
 _PLAIN = (
     "id", "study", "cell", "identity", "number", "data_fingerprint", "message", "original",
-    "current", "best_epoch", "epochs_run", "score", "seconds", "seconds_per_epoch",
-    "utterances_per_second", "parameters", "peak_memory_mb", "device_memory_mb", "latency_p50_ms",
-    "latency_p95_ms", "flops_per_utterance", "worker", "attempts", "planned_at", "started_at",
-    "ended_at", "revision",
+    "current", "best_epoch", "epochs_run", "score", *COSTS, "worker", "attempts", "planned_at",
+    "started_at", "ended_at", "revision",
 )  # fmt: skip
 _TRIAL_COLUMNS = [TRIALS.c[name] for name in (*_PLAIN, "phase", "status", "failure", "config")]
 _COMPARISON_COLUMNS = [

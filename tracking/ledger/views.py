@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, insert, select
 
 from sslcl.config import TrialConfig
+from tracking.costs import COSTS
 from tracking.ledger.schema import META
 
 _TEST_METRICS = ("weighted_f1", "macro_f1", "accuracy")
@@ -32,6 +33,8 @@ _ROUNDED = (
     "mean", "sd", "difference", "ci_low", "ci_high", "p_value", "p_corrected", "seconds",
 )  # fmt: skip
 _TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed")
+_COST_HEAD = ("parameters", "seconds", "seconds_per_epoch")
+"""Costs that the view ``cost`` gives first."""
 _RECORDER = "coalesce(t.original, t.id)"
 
 
@@ -109,8 +112,7 @@ def _cost() -> str:
         *_TRIAL, "t.backbone", "t.objective", "t.parameters", "t.epochs_run", "t.seconds",
         # Trials from before it was recorded have what it is made of.
         "coalesce(t.seconds_per_epoch, t.seconds / nullif(t.epochs_run, 0)) AS seconds_per_epoch",
-        "t.utterances_per_second", "t.peak_memory_mb", "t.device_memory_mb", "t.latency_p50_ms",
-        "t.latency_p95_ms", "t.flops_per_utterance",
+        *(f"t.{name}" for name in COSTS if name not in _COST_HEAD),
     )  # fmt: skip
     return f"SELECT {', '.join(columns)} FROM trials t WHERE t.current AND t.seconds IS NOT NULL"
 

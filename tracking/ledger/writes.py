@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from sslcl.errors import unknown
+from tracking.costs import COSTS
 from tracking.ledger.schema import (
     EVALUATIONS,
     FINDINGS,
@@ -15,11 +16,6 @@ from tracking.ledger.schema import (
     UTTERANCES,
 )
 from tracking.records import Diagnostic, Evaluation, Outcome
-
-COST_COLUMNS = (
-    "seconds", "seconds_per_epoch", "utterances_per_second", "parameters", "peak_memory_mb",
-    "device_memory_mb", "latency_p50_ms", "latency_p95_ms", "flops_per_utterance",
-)  # fmt: skip
 
 
 def known(value: float | None) -> float | None:
@@ -54,9 +50,9 @@ def insert_all(connection: Connection, table: Table, rows: Iterable[Mapping[str,
 
 def _summary(outcome: Outcome) -> dict[str, Any]:
     for name in outcome.cost:
-        if name not in COST_COLUMNS:
-            raise unknown("cost", name, COST_COLUMNS, "an outcome")
-    cost: dict[str, float | None] = {name: known(outcome.cost.get(name)) for name in COST_COLUMNS}
+        if name not in COSTS:
+            raise unknown("cost", name, COSTS, "an outcome")
+    cost: dict[str, float | None] = {name: known(outcome.cost.get(name)) for name in COSTS}
     parameters = cost["parameters"]
     return {
         **cost,

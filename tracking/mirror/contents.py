@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sslcl.levels import level_of
+from tracking.costs import COSTS
 from tracking.records import Diagnostic, Evaluation, Phase, Status
 
 if TYPE_CHECKING:
@@ -40,11 +42,7 @@ _STATUS = {
     Status.FAILED: "FAILED",
 }
 _STUDY_STATUS = {"RUNNING": "RUNNING", "COMPLETE": "FINISHED", "STOPPED": "KILLED"}
-_COSTS = (
-    "seconds_per_epoch", "utterances_per_second", "parameters", "peak_memory_mb",
-    "device_memory_mb", "latency_p50_ms", "latency_p95_ms", "flops_per_utterance",
-    "best_epoch", "epochs_run",
-)  # fmt: skip
+_MEASURED = (*(name for name in COSTS if name != "seconds"), "best_epoch", "epochs_run")
 _FORBIDDEN = re.compile(r"[^/\w.\- :]")
 
 
@@ -122,12 +120,8 @@ def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
 
     ``None`` where a conditional factor does not apply.
     """
-    value: Any = config
-    for part in factor.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return text_of(value)
+    level = level_of(config, factor)
+    return None if level is None else text_of(level)
 
 
 def run_name(row: "TrialRow") -> str:
@@ -180,7 +174,7 @@ def trial_points(
     if row.ended_at is None:
         return tuple(points)
     final: dict[str, float | None] = {"score": row.score, "total_seconds": row.seconds}
-    final.update({name: getattr(row, name) for name in _COSTS})
+    final.update({name: getattr(row, name) for name in _MEASURED})
     for evaluation in evaluations:
         prefix = "test" if evaluation.split == "test" else f"chosen_{evaluation.split}"
         final.update({f"{prefix}_{name}": value for name, value in evaluation.metrics.items()})

@@ -25,7 +25,7 @@ from rich.progress import track
 
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats import Found
-from sslcl.data.loading.cache import cache_folder
+from sslcl.data.loading.cache import cache_folder, open_array, save_array
 from sslcl.data.reading.tools import audio_tools
 
 WIDTH = 88
@@ -105,19 +105,12 @@ def _lacking(paths: Iterable[Path]) -> str:
 
 def _cached(paths: Sequence[Path]) -> NDArray[np.float32]:
     file = cache_folder() / "audio" / f"{_key(paths)}.npy"
-    try:
-        kept: NDArray[np.float32] = np.load(file, allow_pickle=False)
-        if kept.shape == (len(paths), WIDTH):
-            return kept
-    except (OSError, ValueError, EOFError):
-        pass  # Not there, or damaged: computed below.
+    cached = open_array(file)
+    if cached is not None and cached.shape == (len(paths), WIDTH):
+        return cached
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         values = np.stack(list(pool.map(_functionals, paths)))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{file.stem}.{os.getpid()}.part")
-    with partial.open("wb") as out:
-        np.save(out, values, allow_pickle=False)
-    partial.replace(file)
+    save_array(file, values)
     return values
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sslcl.data.loading.cache import cache_folder, write_atomically
+from sslcl.data.loading.cache import cache_folder, write_cached
 from sslcl.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _digest_of_files(folder: Path) -> str:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
-    write_atomically(known, lambda file: file.write(total.hexdigest().encode()))
+    write_cached(known, total.hexdigest().encode())
     return total.hexdigest()
 
 

@@ -1,9 +1,9 @@
-"""The folder that keeps what takes long to prepare, and files in it that are whole or absent."""
+"""The folder that keeps what takes long to prepare, and the files in it."""
 
 import hashlib
 import os
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from sslcl.errors import InputError
+from sslcl.files import whole_file
 
 CACHE_VARIABLE = "SSLCL_CACHE"
 """Environment variable that names the cache folder."""
@@ -28,34 +29,26 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("sslcl-studies")
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a file that appears at ``path`` whole, or not at all.
+@contextmanager
+def _cache_file(path: Path) -> Iterator[BinaryIO]:
+    """A file of the cache that appears whole or not at all; errors say how to move the cache."""
+    try:
+        with whole_file(path) as file:
+            yield file
+    except InputError as error:
+        raise InputError(
+            f"{error}; set {CACHE_VARIABLE} to a folder with room that can be written"
+        ) from error
 
-    Safe when several processes write the same path at once: one of the whole files stays.
 
-    Args:
-        path: the file; missing folders are made, a file that is there is replaced.
-        write: gets the open binary file.
+def write_cached(path: Path, content: bytes) -> None:
+    """Write a file of the cache whole or not at all.
 
     Raises:
-        InputError: when the folder or the file cannot be written.
+        InputError: when it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("xb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot write the cache file {path}: {error.strerror or error}; "
-            f"set {CACHE_VARIABLE} to a folder with room that can be written"
-        ) from error
+    with _cache_file(path) as file:
+        file.write(content)
 
 
 def save_array(path: Path, array: NDArray[np.float32]) -> None:
@@ -66,11 +59,9 @@ def save_array(path: Path, array: NDArray[np.float32]) -> None:
     """
     values = np.ascontiguousarray(array)
 
-    def write(file: BinaryIO) -> None:
+    with _cache_file(path) as file:
         np.lib.format.write_array(file, values, allow_pickle=False)
         file.write(hashlib.sha256(values.data).digest())
-
-    write_atomically(path, write)
 
 
 def open_array(path: Path) -> NDArray[np.float32] | None:

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from sslcl.training import SCORE
 from study.analysis.comparisons import PhaseReading
-from study.reporting.html.elements import Picture, Section
-from study.reporting.html.svg import EQUAL, MUTED, picture, styled
+from study.reporting.figures.svg import EQUAL, MUTED, Picture, picture, styled
+from study.reporting.html.elements import PageSection
 from tracking.ledger import Ledger
 from tracking.rows import TrialRow
 
@@ -31,7 +31,7 @@ class Curve:
     high: tuple[float, ...]
 
 
-def curves_section(ledger: Ledger, reading: PhaseReading) -> Section:
+def curves_section(ledger: Ledger, reading: PhaseReading) -> PageSection:
     """One panel for each of the first cells."""
     title = "Learning curves"
     others = [cell for cell in reading.cells if cell != reading.reference]
@@ -42,7 +42,7 @@ def curves_section(ledger: Ledger, reading: PhaseReading) -> Section:
         if (curve := curve_of(ledger, reading.cells[cell])).epochs
     }
     if reading.reference not in curves:
-        return Section("curves", title, ["No epochs of the reference are recorded."])
+        return PageSection("curves", title, ["No epochs of the reference are recorded."])
     words = [
         "Validation weighted F1 by epoch. The solid line is the mean over seeds of the named "
         "configuration, the band its range; dashed: the reference."
@@ -52,7 +52,9 @@ def curves_section(ledger: Ledger, reading: PhaseReading) -> Section:
     if any(len(trials) > MOST_SEEDS for trials in reading.cells.values()):
         notes.append(f"The first {MOST_SEEDS} seeds of each configuration are drawn.")
     named = [cell for cell in curves if cell != reading.reference] or [reading.reference]
-    return Section("curves", title, words, _panels(curves, named, reading.reference), notes=notes)
+    return PageSection(
+        "curves", title, words, _panels(curves, named, reading.reference), notes=notes
+    )
 
 
 def curve_of(ledger: Ledger, trials: Sequence[TrialRow]) -> Curve:
@@ -88,11 +90,11 @@ def _panels(curves: Mapping[str, Curve], named: Sequence[str], reference: str) -
             if cell != reference:
                 _line(axes, curves[cell], EQUAL, "-", 0.22)
         curve = curves[cell]
-        told = (
+        description = (
             f"Validation weighted F1 of {cell}: {100 * curve.mean[0]:.1f} after epoch "
             f"{curve.epochs[0]}, {100 * curve.mean[-1]:.1f} after epoch {curve.epochs[-1]}"
         )
-        panels.append(picture(figure, f"curve-{place}", told, cell, small=True))
+        panels.append(picture(figure, f"curve-{place}", description, cell, small=True))
     return panels
 
 

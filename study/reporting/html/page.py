@@ -1,173 +1,140 @@
 """The page: which sections it has, in which order, and how it is written."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
+from sslcl.errors import InputError
+from sslcl.files import write_whole
 from study.analysis.comparisons import REPORTED, PhaseReading
-from study.reporting.comparison_table import (
-    MISSING,
-    Table,
-    interval,
-    metric_title,
-    p_heading,
-    p_text,
-    percent,
-)
+from study.analysis.design_kind import is_factorial
+from study.reporting.comparison_table import ComparisonTable
+from study.reporting.figures.forest_plot import MOST_ROWS, forest_picture
 from study.reporting.html.curves import curves_section
-from study.reporting.html.elements import Cell, Entry, Grid, Kind, Section
-from study.reporting.html.factors import effects_section, importance_section
-from study.reporting.html.forest import MOST_ROWS, forest_picture
+from study.reporting.html.elements import PageSection
 from study.reporting.html.heatmaps import confusion_section, gains_section, similarity_section
 from study.reporting.html.pareto import pareto_section
 from study.reporting.html.provenance import facts_section, failures_section, findings_section
-from study.reporting.html.summary import search_words, summary
-from study.reporting.report import report_table
-from study.stats.metrics import METRICS
+from study.reporting.html.summary import search_words, summary_sentences
+from study.reporting.html.templates import html_page
+from study.reporting.importance_table import importance_table
+from study.reporting.report import ReportOptions, comparison_table, effects_of
+from study.reporting.table import Table
+from study.stats.names import METRICS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import status_counts
-from tracking.rows import ComparisonRow, StudyRow
-
-_MARK: dict[str, str] = {"better": "▲", "worse": "▼", "equivalent": "■", "not shown": "○"}
-_KIND: dict[str, Kind] = {
-    "better": "better",
-    "worse": "worse",
-    "equivalent": "equivalent",
-    "not shown": "not-shown",
-}
+from tracking.rows import StudyRow
 
 
-def html_report(ledger: Ledger, study: str, home: Path) -> str:
+def html_report(ledger: Ledger, study_name: str, home: Home) -> str:
     """Everything that a study showed, as one HTML page that loads nothing.
 
     The same ledger gives the same page. What is drawn is bounded, so that the page stays small
-    and quick however many trials the study has; what was left out is said where it was.
+    and quick however many trials the study has; the page says what was left out.
 
     Args:
         ledger: the results database.
-        study: name of the study.
-        home: its folder, to tell the command that makes the page again.
+        study_name: name of the study.
+        home: where it ran; effects are kept there, and the page names the command that makes it.
 
     Raises:
         InputError: for an unknown study.
     """
-    row = ledger.study(study)
-    readings = [PhaseReading.of(ledger, study, phase) for phase in REPORTED]
-    sections = list(_sections(ledger, row, [r for r in readings if r.cells], home))
-    environment = Environment(
-        loader=PackageLoader("study.reporting.html", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    style = environment.loader.get_source(environment, "style.css")[0]  # type: ignore[union-attr]
-    page = environment.get_template("report.html.j2")
-    return page.render(study=row, style=Markup(style), sections=sections)
+    study_row = ledger.study(study_name)
+    readings = [PhaseReading.of(ledger, study_name, phase) for phase in REPORTED]
+    sections = list(_sections(study_row, [r for r in readings if r.cells], ledger, home))
+    return html_page(study_row, sections)
 
 
-def save_html(ledger: Ledger, study: str, home: Path) -> Path:
-    """Write the page to ``home/reports/<study>/report.html``, whole or not at all."""
-    path = Home(home).page(study)
-    text = html_report(ledger, study, home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def save_html(ledger: Ledger, study_name: str, home: Home) -> Path:
+    """Write the page to its place in the study's reports, whole or not at all."""
+    path = home.page(study_name)
+    write_whole(path, html_report(ledger, study_name, home))
     return path
 
 
 def _sections(
-    ledger: Ledger, study: StudyRow, readings: list[PhaseReading], home: Path
-) -> Iterator[Section]:
-    counts = status_counts(ledger.engine, study.name)
+    study_row: StudyRow, readings: list[PhaseReading], ledger: Ledger, home: Home
+) -> Iterator[PageSection]:
+    counts = status_counts(ledger.engine, study_row.name)
     searched = search_words(counts)
+    methods = ""
     if readings:
         reading = readings[0]
-        table = report_table(ledger, study.name, phase=reading.phase)
-        yield Section("summary", "Summary", [*summary(table, reading), searched], notes=table.notes)
-        yield from _compared(ledger, reading, table)
+        table = comparison_table(reading, ReportOptions())
+        methods = table.methods
+        yield PageSection("summary", "Summary", [*summary_sentences(table, reading), searched])
+        yield from _compared(reading, table, home)
         for other in readings[1:]:
-            yield _tables(ledger, other, report_table(ledger, study.name, phase=other.phase))
+            yield _comparisons(other, comparison_table(other, ReportOptions()))
     else:
         nothing = "No trial of the confirmation or the ablation has finished yet."
-        yield Section("summary", "Summary", [nothing, searched])
-    decided = importance_section(ledger, study)
-    if decided is not None:
-        yield decided
-    yield findings_section(ledger, study)
-    yield failures_section(ledger, study, counts)
-    yield facts_section(study, counts, home)
-    if readings:
-        words = ["Ready to paste:"]
-        yield Section("methods", "Methods", words, paste=table.methods)
+        yield PageSection("summary", "Summary", [nothing, searched])
+    if study_row.spec.get("search"):
+        yield _importance(ledger, study_row.name)
+    yield findings_section(ledger, study_row)
+    yield failures_section(ledger, study_row, counts)
+    yield facts_section(study_row, counts, home)
+    if methods:
+        yield PageSection("methods", "Methods", ["Ready to paste:"], paste=methods)
 
 
-def _compared(ledger: Ledger, reading: PhaseReading, table: Table) -> Iterator[Section]:
+def _compared(reading: PhaseReading, table: ComparisonTable, home: Home) -> Iterator[PageSection]:
     """All that rests on the finished trials of one phase."""
-    yield _tables(ledger, reading, table)
+    yield _comparisons(reading, table)
     yield _forest(table)
-    effects = effects_section(reading, table.metric)
-    if effects is not None:
-        yield effects
+    if is_factorial(reading):
+        yield _effects(reading, home)
     yield pareto_section(table)
     yield confusion_section(reading)
     yield gains_section(reading, [row.cell for row in table.rows if not row.is_reference])
-    yield similarity_section(ledger, reading)
-    yield curves_section(ledger, reading)
+    yield similarity_section(reading.ledger, reading)
+    yield curves_section(reading.ledger, reading)
 
 
-def _tables(ledger: Ledger, reading: PhaseReading, table: Table) -> Section:
-    grids = [comparison_grid(table)]
-    for metric in METRICS:
-        if metric != table.metric:
-            other = report_table(ledger, reading.study.name, phase=reading.phase, metric=metric)
-            grids.append(comparison_grid(other, folded=True))
+def _comparisons(reading: PhaseReading, table: ComparisonTable) -> PageSection:
+    """The comparisons of a phase, those of the other metrics folded."""
+    others = [
+        comparison_table(reading, ReportOptions(metric=metric)).as_table()
+        for metric in METRICS
+        if metric != table.metric
+    ]
+    folded = [
+        replace(other, title=f"{other.title}: {other.heading[3].partition(',')[0]}")
+        for other in others
+    ]
     title = table.title.partition(" of ")[0]
-    return Section(reading.phase.value, title, grids=grids, notes=[table.caption])
+    return PageSection(reading.phase.value, title, tables=[table.as_table()], folded=folded)
 
 
-def _forest(table: Table) -> Section:
+def _forest(table: ComparisonTable) -> PageSection:
     title, drawn = "Differences to the reference", forest_picture(table)
     if drawn is None:
-        return Section("forest", title, ["There is no difference to draw."])
-    left = sum(row.difference is not None and not row.is_reference for row in table.rows)
-    left -= MOST_ROWS
+        return PageSection("forest", title, ["There is no difference to draw."])
+    differences = [r for r in table.rows if r.difference is not None and not r.is_reference]
+    left = len(differences) - MOST_ROWS
     notes = [f"{left} more rows are not drawn; they are in the table."] if left > 0 else []
-    return Section("forest", title, [], [drawn], notes=notes)
+    return PageSection("forest", title, [], [drawn], notes=notes)
 
 
-def comparison_grid(table: Table, *, folded: bool = False) -> Grid:
-    """The comparison table with verdicts and effect sizes."""
-    score = metric_title(table.metric)
-    heading = (
-        "Factor", "Level", "n", f"{score}, %", "Difference", "95 % CI", p_heading(table.rows),
-        "Effect size", "Verdict", "s/trial",
-    )  # fmt: skip
-    rows: list[tuple[Entry, ...]] = []
-    for factor, members in table.groups():
-        level = table.reference_levels.get(factor)
-        first = factor if level is None else f"{factor} ({level})"
-        for index, row in enumerate(members):
-            rows.append((first if index == 0 else "", row.level, *_numbers(row)))
-    strong = frozenset(i for i, row in enumerate(table.rows) if row.is_reference)
-    return Grid(f"{table.title}: {score}", heading, tuple(rows), 2, strong, folded)
+def _effects(reading: PhaseReading, home: Home) -> PageSection:
+    def make() -> Table:
+        return effects_of(reading, ReportOptions(), home)
+
+    return _table_or_reason("effects", "Effects of the factors", make)
 
 
-def _numbers(row: ComparisonRow) -> tuple[Entry, ...]:
-    spread = "" if row.sd is None else f" ± {percent(row.sd)}"
-    size = MISSING if row.effect_size is None else f"{row.effect_size:+.2f}".replace("-", "−")
-    verdict = row.verdict or ""
-    return (
-        str(row.n),
-        percent(row.mean) + spread,
-        percent(row.difference, signed=True),
-        interval(row),
-        p_text(row.p_corrected),
-        size,
-        Cell(f"{_MARK[verdict]} {verdict}", _KIND[verdict]) if verdict in _MARK else MISSING,
-        MISSING if row.seconds is None else f"{row.seconds:.1f}",
-    )
+def _importance(ledger: Ledger, study_name: str) -> PageSection:
+    def make() -> Table:
+        return importance_table(ledger, study_name)
+
+    return _table_or_reason("importance", "Importance in the search", make)
+
+
+def _table_or_reason(anchor: str, title: str, make: Callable[[], Table]) -> PageSection:
+    """The table, or why there is none."""
+    try:
+        return PageSection(anchor, title, tables=[make()])
+    except InputError as error:
+        return PageSection(anchor, title, [f"Not shown: {error}."])

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from study.reporting.comparison_table import Table, metric_title, percent
-from study.reporting.html.elements import Grid, Picture, Section
-from study.reporting.html.svg import BETTER, INK, MUTED, SURFACE, picture, styled
+from study.reporting.comparison_table import ComparisonTable
+from study.reporting.figures.svg import BETTER, INK, MUTED, SURFACE, Picture, picture, styled
+from study.reporting.html.elements import PageSection, plain_table
+from study.reporting.units import metric_title, percent
 from tracking.rows import ComparisonRow
 
 _SIZE = (6.6, 3.6)
@@ -25,28 +26,30 @@ def front(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
     return best
 
 
-def pareto_section(table: Table) -> Section:
+def pareto_section(table: ComparisonTable) -> PageSection:
     """Mean score on the test split against mean seconds of training a trial."""
     title = "Score against cost"
     rows = [row for row in table.rows if row.mean is not None and row.seconds]
     if len(rows) < 2:
-        return Section("cost", title, ["Fewer than two configurations have both score and cost."])
+        return PageSection(
+            "cost", title, ["Fewer than two configurations have both score and cost."]
+        )
     best = front(rows)
     score = metric_title(table.metric)
-    grid = Grid(
+    front_table = plain_table(
         "Pareto front, the cheapest first",
         ("No.", "Configuration", "s/trial", f"{score}, %"),
-        tuple(
+        (
             (str(place), row.cell, f"{row.seconds:.1f}", percent(row.mean))
             for place, row in enumerate(best, start=1)
         ),
-        texts=2,
+        words=("Configuration",),
     )
     words = [
         f"{len(best)} of {len(rows)} configurations are on the Pareto front: no other one trains "
-        "as fast and scores as high. Means only; whether scores differ is told by the verdicts."
+        "as fast and scores as high. Means only; the verdicts say whether scores differ."
     ]
-    return Section("cost", title, words, [_drawn(rows, best, score)], [grid])
+    return PageSection("cost", title, words, [_drawn(rows, best, score)], [front_table])
 
 
 def _drawn(rows: Sequence[ComparisonRow], best: Sequence[ComparisonRow], score: str) -> Picture:
@@ -75,10 +78,10 @@ def _drawn(rows: Sequence[ComparisonRow], best: Sequence[ComparisonRow], score: 
         "Diamonds, numbered as in the table below, are on the Pareto front; hollow marks are not. "
         "The large circle is the reference."
     )
-    told = "Score against seconds per trial; on the Pareto front: " + ", ".join(
+    description = "Score against seconds per trial; on the Pareto front: " + ", ".join(
         row.cell for row in best
     )
-    return picture(figure, "pareto", told, caption)
+    return picture(figure, "pareto", description, caption)
 
 
 def _scale(axes: Axes, seconds: Sequence[float]) -> None:

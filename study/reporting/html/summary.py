@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from study.analysis.comparisons import PhaseReading
-from study.reporting.comparison_table import Table, metric_title, percent
+from study.reporting.comparison_table import ComparisonTable
+from study.reporting.phrases import plural, points
+from study.reporting.units import metric_title, percent
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow
 
@@ -13,7 +15,7 @@ _NUMBERS = (
 )  # fmt: skip
 _NAMED = 5
 """Rows that a sentence names before it says how many more there are."""
-Counts = Mapping[tuple[Phase, Status], int]
+_Counts = Mapping[tuple[Phase, Status], int]
 
 
 def spelt(count: int) -> str:
@@ -21,14 +23,8 @@ def spelt(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
 
 
-def points(value: float) -> str:
-    """Such as ``1 point`` or ``0.5 points``, of a difference in [0, 1]."""
-    shown = f"{100 * value:g}"
-    return f"{shown} point{'' if shown == '1' else 's'}"
-
-
-def summary(table: Table, reading: PhaseReading) -> Iterator[str]:
-    """What was found, the most important first, a sentence or two to each paragraph."""
+def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator[str]:
+    """The results in sentences: the reference's score, then the rows by verdict."""
     base = next((row for row in table.rows if row.is_reference), None)
     score = metric_title(table.metric)
     if base is not None:
@@ -36,10 +32,10 @@ def summary(table: Table, reading: PhaseReading) -> Iterator[str]:
         name = f" ({base.level})" if base.level else ""
         yield (
             f"The reference{name} scores {percent(base.mean)}{spread} {score} on the test split of "
-            f"{reading.study.dataset}, over {base.n} seed{'' if base.n == 1 else 's'}."
+            f"{reading.study_row.dataset}, over {plural(base.n, 'seed')}."
         )
     yield from verdicts(table.rows)
-    if reading.study.environment.get("synthetic"):
+    if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
 
 
@@ -54,20 +50,20 @@ def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
         name: sorted((r for r in tested if r.verdict == name), key=lambda r: r.difference or 0.0)
         for name in ("worse", "better", "equivalent", "not shown")
     }
-    of = f"of {total} change{'' if total == 1 else 's'}"
+    of = f"of {plural(total, 'change')}"
     sure = {"worse": by_verdict["worse"], "better": by_verdict["better"][::-1]}
     if not any(sure.values()):
         yield f"None {of} makes the reference worse or better beyond doubt."
-    for name, found in sure.items():
-        if found:
-            verb = "makes" if len(found) == 1 else "make"
+    for name, rows_of_verdict in sure.items():
+        if rows_of_verdict:
+            verb = "makes" if len(rows_of_verdict) == 1 else "make"
             yield (
-                f"{spelt(len(found))} {of} {verb} the reference {name} beyond doubt: "
-                f"{_named(found)}."
+                f"{spelt(len(rows_of_verdict))} {of} {verb} the reference {name} beyond doubt: "
+                f"{_named(rows_of_verdict)}."
             )
     same, open_ = by_verdict["equivalent"], by_verdict["not shown"]
     if same:
-        margin = points(same[0].smallest_difference or 0.0)
+        margin = points(f"{100 * (same[0].smallest_difference or 0.0):g}")
         verb = "is" if len(same) == 1 else "are"
         names = _names([row.cell for row in same])
         yield f"{spelt(len(same))} {verb} equivalent to it within {margin}: {names}."
@@ -80,14 +76,14 @@ def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
         )
 
 
-def search_words(counts: Counts) -> str:
+def search_words(counts: _Counts) -> str:
     """What the search did, or an empty string where there was none."""
     search = {status: n for (phase, status), n in counts.items() if phase is Phase.SEARCH}
     total = sum(search.values())
     if not total:
         return ""
     parts = [f"{n:,} {status.value.lower()}" for status, n in search.items() if n]
-    return f"The search holds {total:,} trial{'' if total == 1 else 's'}: {', '.join(parts)}."
+    return f"The search holds {plural(total, 'trial')}: {', '.join(parts)}."
 
 
 def _named(rows: Sequence[ComparisonRow]) -> str:

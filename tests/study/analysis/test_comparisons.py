@@ -11,11 +11,10 @@ from sslcl.errors import InputError
 from study.analysis.comparisons import (
     PhaseReading,
     Rules,
-    ablation_rows,
     refresh,
     write_comparisons,
 )
-from study.stats.comparison import compare, standardised
+from study.stats.comparison import compare_cells, standardised
 from study.stats.metrics import Metric
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import correct
@@ -23,7 +22,7 @@ from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
-from ..reported import CELLS, SEEDS, fill, planned, put_study
+from ..reported import CELLS, SEEDS, fill, planned, put_study, rows_of_scores
 
 
 def filled(home: Path, **study: object) -> Ledger:
@@ -41,14 +40,14 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def rows_by_cell(ledger: Ledger, **rules: object):
-    rows = ablation_rows(ledger, "demo", Phase.ABLATE, "weighted_f1", **rules)
+    rows = rows_of_scores(ledger, "weighted_f1", **rules)
     return {row.cell: row for row in rows}
 
 
 def test_fields_equal_what_their_tests_say(ledger: Ledger) -> None:
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
     metric = Metric("weighted_f1")
-    found = compare(reading.samples, "reference", metric)
+    found = compare_cells(reading.samples, "reference", metric)
     exchanged = permutation_tests(reading.samples, "reference", metric)
     rows = rows_by_cell(ledger)
     changed = [cell for cell in rows if cell != "reference"]
@@ -78,13 +77,13 @@ def test_verdicts_of_equal_worse_and_unclear_cells(ledger: Ledger) -> None:
 
 
 def test_rows_are_stored_with_all_fields(ledger: Ledger) -> None:
-    write_comparisons(ledger, "demo", correction="bh", smallest_difference=0.02)
+    write_comparisons(ledger, "demo", Rules(0.02, "bh"))
     stored = ledger.comparisons("demo", Phase.ABLATE, "weighted_f1")
     expected = rows_by_cell(ledger, correction="bh", smallest_difference=0.02)
     assert stored == list(expected.values())
     assert {(row.correction, row.smallest_difference) for row in stored} == {("bh", 0.02)}
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
-    assert refresh(ledger, reading, "accuracy", correction="bh")[0].correction == "bh"
+    assert refresh(reading, "accuracy", Rules(correction="bh"))[0].correction == "bh"
 
 
 def test_bh_is_never_stricter_than_holm(ledger: Ledger) -> None:

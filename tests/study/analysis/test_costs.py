@@ -6,7 +6,8 @@ from scipy import stats as scipy_stats
 
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
-from study.analysis.costs import COSTS, compare_costs, cost_rows
+from study.analysis.costs import compare_costs, cost_rows
+from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -98,4 +99,4 @@ def test_unknown_and_unmeasured_costs_are_told(reading: PhaseReading) -> None:
         cost_rows(reading, "second")
     with pytest.raises(InputError, match=r"no finished trial .* has 'flops_per_utterance'"):
         cost_rows(reading, "flops_per_utterance")
-    assert COSTS["utterances_per_second"]
+    assert COSTS["utterances_per_second"].more_is_better

@@ -16,18 +16,17 @@ from study.analysis import comparisons, digest
 from study.analysis.comparisons import (
     PhaseReading,
     Rules,
-    ablation_rows,
     refresh,
     write_comparisons,
 )
-from study.analysis.digest import COMPARISONS, EFFECTS, comparison_digest
+from study.analysis.digest import COMPARISONS_MAKER, EFFECTS_MAKER, comparison_digest
 from study.reporting.report import report_table
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
-from ..reported import CELLS, SEEDS, fill, outcome, planned, put_study
+from ..reported import CELLS, SEEDS, fill, outcome, planned, put_study, rows_of_scores
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -46,13 +45,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The metrics that are computed from here on."""
     seen: list[str] = []
-    compute = comparisons.compared
+    compute = comparisons.score_rows
 
     def watched(reading: PhaseReading, metric: str, rules: Rules) -> list[ComparisonRow]:
         seen.append(metric)
         return compute(reading, metric, rules)
 
-    monkeypatch.setattr(comparisons, "compared", watched)
+    monkeypatch.setattr(comparisons, "score_rows", watched)
     return seen
 
 
@@ -62,7 +61,7 @@ def test_nothing_is_computed_or_read_again_while_nothing_changes(
     def unread(*_: object) -> None:
         raise AssertionError("predictions were read")
 
-    expected = ablation_rows(ledger, "demo", Phase.ABLATE, "weighted_f1")
+    expected = rows_of_scores(ledger, "weighted_f1")
     computed.clear()
     monkeypatch.setattr(comparisons, "confusions", unread)
     table = report_table(ledger, "demo")
@@ -114,23 +113,23 @@ def test_other_rules_data_code_and_libraries_are_news(
     ledger: Ledger, computed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
-    refresh(ledger, reading, "accuracy", smallest_difference=0.2)
+    refresh(reading, "accuracy", Rules(0.2))
     assert ledger.comparisons("demo", Phase.ABLATE, "accuracy")[1].smallest_difference == 0.2
-    refresh(ledger, reading, "accuracy", correction="bh", smallest_difference=0.2)
+    refresh(reading, "accuracy", Rules(0.2, "bh"))
     assert ledger.comparisons("demo", Phase.ABLATE, "accuracy")[1].correction == "bh"
     revision = ledger.study("demo").revision
     monkeypatch.setattr(digest, "_code", lambda maker: "other")
-    refresh(ledger, reading, "accuracy", correction="bh", smallest_difference=0.2)
+    refresh(reading, "accuracy", Rules(0.2, "bh"))
     assert computed == ["accuracy"] * 3
     # The same rows again: only what they follow from has changed, and that is no news to show.
     assert ledger.study("demo").revision == revision
-    refresh(ledger, reading, "accuracy", correction="bh", smallest_difference=0.2)
+    refresh(reading, "accuracy", Rules(0.2, "bh"))
     assert computed == ["accuracy"] * 3
 
 
 def test_the_digest_tells_everything_apart(ledger: Ledger) -> None:
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
-    study, trials, rules = reading.study, reading.trials, asdict(Rules())
+    study, trials, rules = reading.study_row, reading.trials, asdict(Rules())
     first = trials[0]
     config = first.config.replace(seed=7)
     digests = {
@@ -173,12 +172,14 @@ def test_a_report_of_stored_rows_loads_no_heavy_library() -> None:
 @pytest.mark.parametrize(
     ("maker", "module"),
     [
-        (COMPARISONS, "study.stats.comparison"),
-        (COMPARISONS, "study.stats.verdicts"),
-        (COMPARISONS, "tracking.ledger.predictions"),
-        (EFFECTS, "study.analysis.factorial"),
-        (EFFECTS, "study.stats.crossed_effects"),
-        (EFFECTS, "study.reporting.units"),
+        (COMPARISONS_MAKER, "study.stats.comparison"),
+        (COMPARISONS_MAKER, "study.stats.verdicts"),
+        (COMPARISONS_MAKER, "tracking.ledger.predictions"),
+        (EFFECTS_MAKER, "study.analysis.factorial"),
+        (EFFECTS_MAKER, "study.stats.crossed_effects"),
+        (EFFECTS_MAKER, "study.reporting.units"),
+        (EFFECTS_MAKER, "tracking.costs"),
+        (EFFECTS_MAKER, "sslcl.levels"),
     ],
 )
 def test_the_digest_covers_the_code_that_a_table_follows_from(

@@ -13,7 +13,7 @@ from statsmodels.stats.outliers_influence import OLSInfluence
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
 from study.analysis.factorial import FactorialAnalysis, Observation, analyse, factorial_of
-from study.stats.assumptions import check
+from study.stats.assumptions import check_assumptions
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -226,7 +226,7 @@ def test_outliers_are_judged_by_leaving_them_out() -> None:
     expected = OLSInfluence(model).resid_studentized_external
     p_values = 20 * 2 * scipy_stats.t.sf(np.abs(expected), 16)
     data = pd.DataFrame({"cell": ["one", "two"] * 10, "seed": range(20)})
-    found = {c.name: c for c in check(model, data)}["no outliers"]
+    found = {c.name: c for c in check_assumptions(model, data)}["no outliers"]
     assert found.p_value == pytest.approx(min(1.0, p_values.min()))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sslcl.errors import InputError
 from study.analysis.filters import Conditions
-from study.reporting.report import reading_of, report_table
+from study.reporting.report import ReportOptions, reading_of, report_table
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -42,7 +42,7 @@ def test_statistics_of_a_subset_are_those_of_a_study_of_it_alone(
     put_study(alone)
     fill(alone, [planned(cell, seed) for seed in SEEDS[:3] for cell in CELLS], CELLS)
     where = [f"seed={seed}" for seed in SEEDS[:3]]
-    table = report_table(ledger, "demo", where=where)
+    table = report_table(ledger, "demo", ReportOptions(where=where))
     assert table.rows == report_table(alone, "demo").rows
     assert table.notes[0] == "Only trials with seed = 1001 or 1002 or 1003."
     alone.close()
@@ -54,14 +54,14 @@ def test_statistics_of_a_subset_are_those_of_a_study_of_it_alone(
 )
 def test_what_is_not_the_studys_own_table_is_not_stored(ledger: Ledger, asked) -> None:
     stored = report_table(ledger, "demo").rows
-    changed = report_table(ledger, "demo", **asked).rows
+    changed = report_table(ledger, "demo", ReportOptions(**asked)).rows
     assert changed != stored
     assert tuple(ledger.comparisons("demo", Phase.ABLATE, "weighted_f1")) == stored
 
 
 def test_own_rules_change_verdicts(ledger: Ledger) -> None:
     def verdict(**rules) -> str | None:
-        rows = {row.cell: row for row in report_table(ledger, "demo", **rules).rows}
+        rows = {row.cell: row for row in report_table(ledger, "demo", ReportOptions(**rules)).rows}
         return rows["similarity=dot"].verdict
 
     assert verdict() == "worse"
@@ -83,7 +83,9 @@ def test_any_field_cell_seed_or_phase_selects(ledger: Ledger, where, cells) -> N
 
 
 def test_without_the_reference_the_best_on_validation_takes_its_place(ledger: Ledger) -> None:
-    table = report_table(ledger, "demo", where=["similarity=dot", "similarity=cosine"])
+    table = report_table(
+        ledger, "demo", ReportOptions(where=["similarity=dot", "similarity=cosine"])
+    )
     assert table.rows[0].cell == "similarity=cosine"
     assert any("The reference is similarity=cosine" in note for note in table.notes)
 
@@ -102,7 +104,7 @@ def test_without_the_reference_the_best_on_validation_takes_its_place(ledger: Le
 )
 def test_bad_conditions_are_told_in_one_line(ledger: Ledger, where: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        report_table(ledger, "demo", where=[where])
+        report_table(ledger, "demo", ReportOptions(where=[where]))
     assert "\n" not in str(caught.value)
 
 
@@ -110,7 +112,7 @@ def test_no_finished_trial_in_the_subset_says_so(ledger: Ledger) -> None:
     extra = planned("batch_size=4", 1001)
     ledger.plan("demo", Phase.ABLATE, [extra], replace=False)
     with pytest.raises(InputError, match="with batch_size = 4 has finished"):
-        report_table(ledger, "demo", where=["batch_size=4"])
+        report_table(ledger, "demo", ReportOptions(where=["batch_size=4"]))
 
 
 def test_conditions_given_phases(ledger: Ledger) -> None:

@@ -14,12 +14,25 @@ from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES
 from study.analysis.comparisons import split_cell
-from study.design.ablation import Cells, ablation_cells
-from study.design.plan import ablation_trials, plan, summary
+from study.design.ablation import Cells
+from study.design.plan import Winners, plan, summarize
 from study.design.tuning import search_of
 from tracking.records import Phase
 
-from .test_plan import DESIGNS, LEVELS, MODALITIES, REFERENCE, few, identify, make_study, studies
+from .test_plan import (
+    DATA,
+    DESIGNS,
+    LEVELS,
+    MODALITIES,
+    REFERENCE,
+    Data,
+    cells_around,
+    few,
+    make_study,
+    studies,
+    study_of,
+    trials_around,
+)
 
 SHIPPED = ("quickstart", "mosi")
 
@@ -27,7 +40,7 @@ SHIPPED = ("quickstart", "mosi")
 def cells_of(study: Study, reference: Mapping[str, Any], **changed: Any) -> Cells:
     ablate = (study.ablate or Ablate()).model_copy(update=changed)
     study = study.model_copy(update={"ablate": ablate})
-    return ablation_cells(study, reference, identify, MODALITIES)
+    return cells_around(study, reference)
 
 
 def text(value: object) -> str:
@@ -40,11 +53,11 @@ def test_the_reference_is_first_and_no_two_cells_are_the_same(
     drawn: tuple[Study, dict[str, Any]],
 ) -> None:
     study, reference = drawn
-    cells = ablation_cells(study, reference, identify, MODALITIES).cells
+    cells = cells_around(study, reference).cells
     assert cells[0].name == "reference"
     assert cells[0].config(study, 0) == study.config(reference, 0)
     assert len({cell.name for cell in cells}) == len(cells)
-    assert len({identify(cell.config(study, 0)) for cell in cells}) == len(cells)
+    assert len({DATA.identify(cell.config(study, 0)) for cell in cells}) == len(cells)
 
 
 @few
@@ -68,7 +81,7 @@ def test_a_cell_of_levels_is_the_reference_but_for_the_levels_in_its_name(
 def test_every_design_works_with_a_file_written_for_another(name: str, design: str) -> None:
     study = load_study(name, [f"ablate.design={design}"])
     assert study.space_digest() == load_study(name).space_digest()
-    planned = plan(study, identify, REFERENCE, [REFERENCE, {}], MODALITIES)
+    planned = plan(study, DATA, Winners(REFERENCE, [REFERENCE, {}]))
     phases = [Phase.SEARCH, Phase.CONFIRM, Phase.ABLATE][: 2 if design == "search" else 3]
     assert [phase.phase for phase in planned.phases] == phases
     assert (
@@ -85,8 +98,8 @@ def test_every_design_works_with_a_file_written_for_another(name: str, design: s
 
 def test_the_search_design_ends_with_the_confirmation() -> None:
     study = make_study(ablate={"design": "search"})
-    assert ablation_trials(study, REFERENCE, identify) == []
-    rows = summary(plan(study, identify), set())
+    assert trials_around(study, REFERENCE) == []
+    rows = summarize(plan(study, DATA), set())
     assert [row.phase for row in rows] == [Phase.SEARCH, Phase.CONFIRM]
 
 
@@ -99,9 +112,9 @@ def test_another_design_trains_only_what_no_design_before_it_has(
     assert study.ablate is not None
     changed = study.ablate.model_copy(update={"design": other, "reference": reference})
     after = study.model_copy(update={"ablate": changed, "search": None, "confirm": None})
-    done = {t.identity for t in ablation_trials(study, reference, identify, MODALITIES)}
-    wanted = {t.identity for t in ablation_trials(after, reference, identify, MODALITIES)}
-    (row,) = summary(plan(after, identify, modalities=MODALITIES), done)
+    done = {t.identity for t in trials_around(study, reference)}
+    wanted = {t.identity for t in trials_around(after, reference)}
+    (row,) = summarize(plan(after, DATA), done)
     assert row.to_train == len(wanted - done)
     assert row.finished >= study.ablate.seeds  # the reference's own
     if other == study.ablate.design:
@@ -115,7 +128,7 @@ def test_seeds_of_the_search_are_never_used_again(
 ) -> None:
     study, reference = drawn
     study = study.model_copy(update={"search": Search(trials=6, seed=seed)})
-    trials = ablation_trials(study, reference, identify, MODALITIES)
+    trials = trials_around(study, reference)
     assert search_of(study).settings.seed not in {trial.config.seed for trial in trials}
 
 
@@ -126,11 +139,11 @@ class TestFractional:
         levels = {name: Categorical(levels=(0.1, 0.2, 0.3)) for name in names[:count]}
         chosen = Ablate(factors=tuple(levels), design="fractional", reference={}, **ablate)
         base = dict.fromkeys(levels, 0.2)
-        return Study(study="small", base=base, factors=levels, ablate=chosen)
+        return study_of(base=base, factors=levels, ablate=chosen)
 
     def test_low_is_the_references_level_and_high_the_first_other(self) -> None:
         study = self.study(3)
-        cells = ablation_cells(study, {"scale": 0.1}, identify).cells
+        cells = cells_around(study, {"scale": 0.1}).cells
         assert [dict(cell.changed) for cell in cells[1:3]] == [
             {"dropout": 0.2, "weight_decay": 0.2, "scale": 0.2},
             {"dropout": 0.2, "weight_decay": 0.1, "scale": 0.1},
@@ -138,7 +151,7 @@ class TestFractional:
         assert len(cells) == 8
 
     def test_resolutions(self) -> None:
-        small, large = (ablation_cells(self.study(5, resolution=r), {}, identify) for r in (3, 4))
+        small, large = (cells_around(self.study(5, resolution=r), {}) for r in (3, 4))
         assert (len(small.cells), len(large.cells)) == (8, 16)
         assert small.notes[0].startswith(
             "fractional: 8 runs of 5 factors at two levels, resolution III: main effects are "
@@ -157,9 +170,9 @@ class TestFractional:
             design="fractional",
             levels={"learning_rate": (0.001, 0.01)},
         )
-        study = Study(study="small", factors=factors, ablate=ablate)
+        study = study_of(factors=factors, ablate=ablate)
         reference = {"learning_rate": 0.00137, "batch_size": 8}
-        assert [cell.name for cell in ablation_cells(study, reference, identify).cells] == [
+        assert [cell.name for cell in cells_around(study, reference).cells] == [
             "reference",
             "learning_rate=0.001, batch_size=8",
             "learning_rate=0.001, batch_size=4",
@@ -190,7 +203,7 @@ class TestFractional:
 
     def test_without_a_factor_there_is_the_reference_alone(self) -> None:
         study = make_study({"batch_size": (8,)}, ablate={"design": "fractional"})
-        found = ablation_cells(study, {"batch_size": 8}, identify)
+        found = cells_around(study, {"batch_size": 8})
         assert [cell.name for cell in found.cells] == ["reference"]
         assert found.notes[-1] == "fractional: no factor is left to vary"
 
@@ -212,13 +225,13 @@ def method(base: Mapping[str, Any], **ablate: Any) -> Study:
     chosen = Ablate(design="leave_one_out", reference={}, **ablate)
     modalities = base.get("modalities")
     rest = {key: value for key, value in base.items() if key != "modalities"}
-    return Study(study="small", base=rest, modalities=modalities, ablate=chosen)
+    return study_of(base=rest, modalities=modalities, ablate=chosen)
 
 
 def left_out(base: Mapping[str, Any], **ablate: Any) -> tuple[dict[str, TrialConfig], list[str]]:
     """The configuration of each cell, and the notes."""
     study = method(base, **ablate)
-    found = ablation_cells(study, {}, identify, MODALITIES)
+    found = cells_around(study, {})
     return {cell.name: cell.config(study, 0) for cell in found.cells}, list(found.notes)
 
 
@@ -227,7 +240,7 @@ def methods(draw: st.DrawFn) -> dict[str, Any]:
     """Any configuration of the components that ``leave_one_out`` may remove."""
     weight = st.sampled_from([0.0, 0.3])
     modalities = st.sampled_from([None, ("text", "video"), ("audio",), MODALITIES])
-    base = {
+    base: dict[str, Any] = {
         "objective": draw(st.sampled_from(OBJECTIVES.names())),
         "backbone": draw(st.sampled_from(["recurrent", "utterance"])),
         "augmentation": draw(st.sampled_from(AUGMENTATIONS)),
@@ -364,7 +377,7 @@ class TestLeaveOneOut:
 
     def test_it_must_know_the_modalities(self) -> None:
         with pytest.raises(ValueError, match="modalities"):
-            ablation_cells(method({}), {}, identify)
+            cells_around(method({}), {}, Data("data"))
 
 
 def test_a_search_trial_keeps_its_id_whatever_the_design() -> None:

@@ -1,7 +1,8 @@
 """Plans: which trials, how many, and which of them are the same."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -11,17 +12,19 @@ from hypothesis import strategies as st
 from search_spaces import Categorical, Study
 from search_spaces.schema import Ablate, Confirm, Search
 from sslcl.config import TrialConfig
-from study.design.ablation import ablation_cells
+from study.design.ablation import Cells, ablation_cells
+from study.design.data_facts import DataFacts
 from study.design.plan import (
+    Winners,
     ablation_trials,
     confirm_trials,
     elapsed,
     fresh_seeds,
     plan,
-    summary,
+    summarize,
 )
 from study.design.tuning import search_of
-from tracking.records import Phase
+from tracking.records import Phase, PlannedTrial
 
 few = settings(max_examples=30, deadline=None)
 
@@ -41,8 +44,34 @@ DESIGNS = ("one_factor", "grid", "fractional", "leave_one_out")
 """Those with cells of their own."""
 
 
-def identify(config: TrialConfig) -> str:
-    return config.digest()
+@dataclass(frozen=True)
+class Data(DataFacts):
+    """Data on which configurations are their own identities."""
+
+    def identify(self, config: TrialConfig) -> str:
+        return config.digest()
+
+
+DATA = Data("data", MODALITIES)
+
+
+def study_of(**content: Any) -> Study:
+    return Study.model_validate({"study": "small", **content})
+
+
+def cells_around(study: Study, reference: Mapping[str, Any], data: DataFacts = DATA) -> Cells:
+    assert study.ablate is not None
+    return ablation_cells(study, study.ablate, reference, data)
+
+
+def trials_around(study: Study, reference: Mapping[str, Any]) -> list[PlannedTrial]:
+    assert study.ablate is not None
+    return ablation_trials(study, study.ablate, cells_around(study, reference).cells, DATA)
+
+
+def confirmed(study: Study, winners: Sequence[Mapping[str, Any]]) -> list[PlannedTrial]:
+    assert study.confirm is not None
+    return confirm_trials(study, study.confirm, winners, DATA)
 
 
 def make_study(
@@ -61,10 +90,10 @@ def make_study(
         "ablate": Ablate(factors=tuple(levels), seeds=seeds, **changed.pop("ablate", {})),
         **changed,
     }
-    return Study(study="small", base={"epochs": 2}, factors=factors, **phases)
+    return study_of(base={"epochs": 2}, factors=factors, **phases)
 
 
-REFERENCE = {
+REFERENCE: dict[str, Any] = {
     "backbone": "transformer",
     "objective": "sslcl",
     "similarity": "dot",
@@ -102,7 +131,7 @@ def test_every_cell_has_one_trial_for_each_of_the_same_fresh_seeds(
 ) -> None:
     study, reference = drawn
     assert study.ablate is not None
-    trials = ablation_trials(study, reference, identify, MODALITIES)
+    trials = trials_around(study, reference)
     seeds = fresh_seeds(study.ablate.seeds)
     cells = Counter(trial.cell for trial in trials)
     assert len(trials) == len(cells) * len(seeds)
@@ -126,11 +155,11 @@ def test_ids_do_not_depend_on_the_order_of_keys(drawn: tuple[Study, dict[str, An
         }
     )
     backwards = dict(reversed(reference.items()))
-    assert [trial.id for trial in ablation_trials(turned, backwards, identify, MODALITIES)] == [
-        trial.id for trial in ablation_trials(study, reference, identify, MODALITIES)
+    assert [trial.id for trial in trials_around(turned, backwards)] == [
+        trial.id for trial in trials_around(study, reference)
     ]
     winners = [reference, {}]
-    assert confirm_trials(turned, winners, identify) == confirm_trials(study, winners, identify)
+    assert confirmed(turned, winners) == confirmed(study, winners)
     assert search_of(turned).id(3) == search_of(study).id(3)
 
 
@@ -144,10 +173,7 @@ def test_one_more_level_adds_cells_and_keeps_all_others(
     reference = {key: values[0] for key, values in levels.items()}
     design = data.draw(st.sampled_from(["one_factor", "grid"]))
     before, after = (
-        {
-            t.id
-            for t in ablation_trials(make_study(x, ablate={"design": design}), reference, identify)
-        }
+        {t.id for t in trials_around(make_study(x, ablate={"design": design}), reference)}
         for x in (levels, more)
     )
     assert before <= after
@@ -164,7 +190,7 @@ def test_a_cell_of_one_factor_differs_from_the_reference_in_that_factor_alone(
         update={"ablate": Ablate(factors=study.factor_names, design="one_factor")}
     )
     base = study.config(reference, 0).canonical()
-    for cell in ablation_cells(study, reference, identify).cells[1:]:
+    for cell in cells_around(study, reference).cells[1:]:
         (name,) = cell.changed
         config = study.config(cell.assignment, 0).canonical()
         shared = base.keys() & config.keys()
@@ -172,7 +198,7 @@ def test_a_cell_of_one_factor_differs_from_the_reference_in_that_factor_alone(
 
 
 def test_one_factor_counts_and_names() -> None:
-    trials = ablation_trials(make_study(), REFERENCE, identify)
+    trials = trials_around(make_study(), REFERENCE)
     names = list(dict.fromkeys(trial.cell for trial in trials))
     expected = ["reference"] + [
         f"{name}={level}"
@@ -186,7 +212,7 @@ def test_one_factor_counts_and_names() -> None:
 
 def test_factors_that_the_reference_does_not_read_are_skipped_and_said() -> None:
     study = make_study()
-    cells = ablation_cells(study, {**REFERENCE, "objective": "cross_entropy"}, identify)
+    cells = cells_around(study, {**REFERENCE, "objective": "cross_entropy"})
     assert {name for cell in cells.cells for name in cell.changed} == {
         "backbone",
         "objective",
@@ -200,14 +226,14 @@ def test_factors_that_a_cell_switches_on_are_as_in_the_reference_else_as_in_the_
     study = make_study()
     for similarity, expected in (({"similarity": "cosine"}, "cosine"), ({}, "soft_hgr")):
         reference = {"objective": "cross_entropy", **similarity}
-        trials = ablation_trials(study, reference, identify)
+        trials = trials_around(study, reference)
         cell = next(trial for trial in trials if trial.cell == "objective=sslcl")
         assert cell.config.similarity == expected
 
 
 def test_grid_is_the_full_factorial_with_the_same_cells_once() -> None:
     study = make_study(ablate={"design": "grid"})
-    cells = ablation_cells(study, REFERENCE, identify).cells
+    cells = cells_around(study, REFERENCE).cells
     # Under cross-entropy the three factors that only SSLCL reads make no difference.
     assert len(cells) == 3 * 3 * (4 * 5 * 4 + 1)
     sslcl = product(*(LEVELS[name] for name in LEVELS if name != "objective"))
@@ -220,10 +246,11 @@ def test_grid_is_the_full_factorial_with_the_same_cells_once() -> None:
 def test_levels_that_train_the_same_are_one_cell_and_it_is_said() -> None:
     study = make_study({"batch_size": (4, 8, 16)})
 
-    def blind(config: TrialConfig) -> str:
-        return "small" if config.batch_size < 16 else "large"
+    class Blind(DataFacts):
+        def identify(self, config: TrialConfig) -> str:
+            return "small" if config.batch_size < 16 else "large"
 
-    cells = ablation_cells(study, {"batch_size": 16}, blind)
+    cells = cells_around(study, {"batch_size": 16}, Blind("data"))
     assert [cell.name for cell in cells.cells] == ["reference", "batch_size=4"]
     assert cells.notes == ("batch_size=8: left out, it trains the same as batch_size=4",)
 
@@ -231,13 +258,13 @@ def test_levels_that_train_the_same_are_one_cell_and_it_is_said() -> None:
 def test_ablation_of_a_range_uses_its_own_levels() -> None:
     study = make_study({"batch_size": (4, 8)})
     ablate = Ablate(factors=("batch_size",), levels={"batch_size": (2, 4)})
-    cells = ablation_cells(study.model_copy(update={"ablate": ablate}), {"batch_size": 4}, identify)
+    cells = cells_around(study.model_copy(update={"ablate": ablate}), {"batch_size": 4})
     assert [cell.name for cell in cells.cells] == ["reference", "batch_size=2"]
 
 
 def test_search_trials_have_one_seed_and_an_id_by_number_and_space() -> None:
     study = make_study()
-    trials = [search_of(study).trial(number, REFERENCE, identify) for number in range(2)]
+    trials = [search_of(study).trial(number, REFERENCE, DATA) for number in range(2)]
     assert {trial.config.seed for trial in trials} == {0}
     assert len({trial.id for trial in trials}) == 2
     assert len({trial.identity for trial in trials}) == 1
@@ -247,23 +274,23 @@ def test_search_trials_have_one_seed_and_an_id_by_number_and_space() -> None:
 
 def test_levels_fixed_in_the_search_are_not_the_samplers_to_choose() -> None:
     study = make_study(search=Search(trials=6, fixed={"objective": "cross_entropy"}))
-    assert search_of(study).trial(0, REFERENCE, identify).config.objective == "cross_entropy"
-    ablation = plan(study, identify).phases[-1]
+    assert search_of(study).trial(0, REFERENCE, DATA).config.objective == "cross_entropy"
+    ablation = plan(study, DATA).phases[-1]
     assert "objective=sslcl" in ablation.cells
 
 
 def test_confirmed_winners_are_ranked_and_share_the_identity_of_the_reference() -> None:
     study = make_study()
-    confirmed = confirm_trials(study, [REFERENCE, {"backbone": "dialogue_gcn"}], identify)
-    assert [trial.cell for trial in confirmed[:2]] == ["rank1", "rank2"]
-    reference = [t for t in ablation_trials(study, REFERENCE, identify) if t.cell == "reference"]
-    rank1 = [trial for trial in confirmed if trial.cell == "rank1"]
+    trials = confirmed(study, [REFERENCE, {"backbone": "dialogue_gcn"}])
+    assert [trial.cell for trial in trials[:2]] == ["rank1", "rank2"]
+    reference = [t for t in trials_around(study, REFERENCE) if t.cell == "reference"]
+    rank1 = [trial for trial in trials if trial.cell == "rank1"]
     assert [trial.identity for trial in rank1] == [trial.identity for trial in reference]
     assert not {trial.id for trial in rank1} & {trial.id for trial in reference}
 
 
 def test_summary_before_anything_ran() -> None:
-    rows = summary(plan(make_study(), identify), set(), lambda phase, config: 2.0, workers=2)
+    rows = summarize(plan(make_study(), DATA), set(), lambda phase, config: 2.0, workers=2)
     assert [row.phase for row in rows] == [Phase.SEARCH, Phase.CONFIRM, Phase.ABLATE]
     search, confirm, ablate = rows
     assert (search.trials, search.to_train, search.seconds) == (6, 6, 6.0)
@@ -276,11 +303,11 @@ def test_summary_before_anything_ran() -> None:
 
 def test_summary_of_a_finished_study_has_nothing_to_train() -> None:
     study = make_study()
-    winners = [REFERENCE, {"backbone": "dialogue_gcn"}]
+    winners: list[dict[str, Any]] = [REFERENCE, {"backbone": "dialogue_gcn"}]
     finished = {search_of(study).id(number) for number in range(6)}
-    finished |= {trial.identity for trial in confirm_trials(study, winners, identify)}
-    finished |= {trial.id for trial in ablation_trials(study, REFERENCE, identify)}
-    rows = summary(plan(study, identify, REFERENCE, winners), finished)
+    finished |= {trial.identity for trial in confirmed(study, winners)}
+    finished |= {trial.id for trial in trials_around(study, REFERENCE)}
+    rows = summarize(plan(study, DATA, Winners(REFERENCE, winners)), finished)
     assert [row.to_train for row in rows] == [0, 0, 0]
     assert [row.finished for row in rows] == [6, 6, 48]
     assert not any(row.provisional for row in rows)
@@ -288,13 +315,13 @@ def test_summary_of_a_finished_study_has_nothing_to_train() -> None:
 
 def test_a_named_reference_needs_no_search() -> None:
     study = make_study(ablate={"reference": {"objective": "sslcl"}}, search=None, confirm=None)
-    (row,) = summary(plan(study, identify), set())
+    (row,) = summarize(plan(study, DATA), set())
     assert (row.to_train, row.provisional, row.seconds) == (48, False, None)
 
 
 def test_confirmation_without_a_search_confirms_the_base() -> None:
     study = make_study(search=None, confirm=Confirm(seeds=3))
-    rows = summary(plan(study, identify), set())
+    rows = summarize(plan(study, DATA), set())
     assert [(row.to_train, row.shared, row.provisional) for row in rows] == [
         (3, 0, False),
         (45, 3, False),

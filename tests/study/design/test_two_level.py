@@ -6,16 +6,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from study.design.two_level import Design, confounding, two_level
+from study.design.two_level import SignMatrix, confounding, two_level
 
 
-def effects(design: Design, order: int) -> Iterator[Design]:
+def effects(design: SignMatrix, order: int) -> Iterator[SignMatrix]:
     """Contrasts of the interactions of ``order`` factors; order 1 is the main effects."""
     for chosen in combinations(range(design.shape[1]), order):
         yield design[:, chosen].prod(axis=1)
 
 
-def clear(design: Design, one: int, other: int) -> bool:
+def clear(design: SignMatrix, one: int, other: int) -> bool:
     """Whether no effect of order ``one`` overlaps with another of order ``other``."""
     return all(
         a @ b == 0

@@ -1,198 +1,46 @@
-"""Ray Tune's order of calls in virtual time, and drivers that die between any two writes."""
+"""Ray Tune's order of calls in virtual time, and what outlives a driver that dies."""
 
-import hashlib
 import heapq
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 from rich.console import Console
 
-from search_spaces.checks import parse_study
 from search_spaces.schema import Study
-from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
+from study.design.data_facts import DataFacts
 from study.design.tuning import Tuning, search_of
-from study.execution.campaign import Campaign
+from study.execution.callbacks import Callbacks
+from study.execution.campaign import Campaign, PhaseRun
 from study.execution.ray_searcher import TrialStream
-from study.execution.ray_worker import Order, checkpoint_path
-from study.execution.resources import Resources
-from study.execution.trial_sources import OptunaSource, Source
+from study.execution.ray_worker import TRIAL_KEY
+from study.execution.trial_sources import OptunaSource, TrialSource
+from study.execution.workspace import Workspace
+from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Evaluation, Outcome, Phase, Status
+from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
-FAILURES = {"nan": "loss is not finite", "oom": "MemoryError: no room", "error": "ValueError: no"}
+from .mortal import Died, Fuse, MortalMemory, MortalSQLite
+from .simulated import DATA, FAILURES, Fate, make_study, put_study, result, unharmed
+
 RETRIES = 2
-Fate = Callable[[TrialConfig, int], str | None]
-"""What befalls a trial in an epoch: nothing, a kind of failure, or ``node``."""
-
-SPACE: dict[str, Any] = {
-    "study": "sim",
-    "base": {"epochs": 3},
-    "factors": {
-        "objective": ["sslcl", "cross_entropy"],
-        "similarity": {"levels": ["dot", "cosine"], "when": {"objective": ["sslcl"]}},
-        "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
-    },
-    "search": {"trials": 4, "sampler": "random"},
-}
-
-
-def make_study(**changes: Any) -> Study:
-    """The study of the simulations, with ``changes`` at the top of its file."""
-    return parse_study({**SPACE, **changes}, "sim.yaml")
-
-
-def identify(config: TrialConfig, salt: str = "data") -> str:
-    """An identity; another ``salt`` stands for other data or other code."""
-    return hashlib.sha256(f"{salt} {config.digest()}".encode()).hexdigest()
-
-
-def put_study(ledger: Ledger, study: Study, fingerprint: str = "data") -> None:
-    ledger.put_study(
-        study.name,
-        spec=study.canonical(),
-        dataset=study.dataset,
-        data_fingerprint=fingerprint,
-        label_names=("no", "yes"),
-        code_fingerprint="code",
-        environment={},
-    )
-
-
-def open_ledger(folder: Path) -> Ledger:
-    """A ledger whose writer can be made to die."""
-    ledger: Ledger = MortalLedger(f"sqlite:///{folder}/results.db")
-    ledger.fuse = Fuse()  # type: ignore[attr-defined]
-    return ledger
-
-
-class Died(BaseException):
-    """The driver is dead; no handler of ``Exception`` may bring it back."""
-
-
-@dataclass
-class Fuse:
-    """Lets ``left`` writes pass, and none after them; any number when ``None``."""
-
-    left: int | None = None
-    written: int = 0
-
-    def burn(self) -> None:
-        if self.left is not None and self.written >= self.left:
-            raise Died
-        self.written += 1
-
-
-def _mortal(base: type[Any], names: tuple[str, ...]) -> type[Any]:
-    """A subclass of ``base`` whose methods ``names`` first burn its ``fuse``."""
-
-    def wrapped(name: str) -> Callable[..., Any]:
-        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-            self.fuse.burn()
-            return getattr(base, name)(self, *args, **kwargs)
-
-        return call
-
-    return type(f"Mortal{base.__name__}", (base,), {name: wrapped(name) for name in names})
-
-
-_STORAGE_WRITES = tuple(
-    name
-    for name in dir(BaseStorage)
-    if name.startswith(("create_new_", "set_trial_", "set_study_")) and name != "set_study_name"
-)
-_LEDGER_WRITES = (
-    "plan",
-    "start",
-    "release",
-    "retry",
-    "release_running",
-    "record_epoch",
-    "complete",
-    "prune",
-    "fail",
-    "cache",
-    "set_reference",
-)
-MortalLedger = _mortal(Ledger, _LEDGER_WRITES)
-MortalMemory = _mortal(InMemoryStorage, _STORAGE_WRITES)
-MortalSQLite = _mortal(RDBStorage, (*_STORAGE_WRITES, "_create_new_trial", "_set_trial_param"))
-"""The underscored ones are what Optuna's cache calls in its place."""
-
-
-def curve(config: TrialConfig, epoch: int) -> float:
-    """A score that only the configuration decides and that tends to rise."""
-    digits = int(config.digest()[:8], 16) / 16**8
-    return round(0.2 + 0.6 * digits + 0.02 * epoch, 6)
-
-
-def fates(seed: int, share: float) -> Fate:
-    """For a ``share`` of all configurations some failure, always the same one."""
-
-    def fate(config: TrialConfig, epoch: int) -> str | None:
-        # Of what is not at its default, so that a new field of the configuration changes no fate.
-        draw = random.Random(f"{seed} {config.model_dump(exclude_defaults=True)}")
-        if draw.random() >= share or epoch != draw.randint(1, config.epochs):
-            return None
-        return draw.choice([*FAILURES, "node"])
-
-    return fate
-
-
-def unharmed(config: TrialConfig, epoch: int) -> str | None:
-    return None
-
-
-def outcome(config: TrialConfig, epoch: int, splits: tuple[str, ...] = ()) -> Outcome:
-    def evaluation(split: str) -> Evaluation:
-        metrics = {"weighted_f1": curve(config, epoch), "macro_f1": 0.5, "accuracy": 0.5}
-        return Evaluation(split, metrics, ["c", "c"], [f"{split}0", f"{split}1"], [0, 1], [0, 0])
-
-    return Outcome(
-        best_epoch=epoch,
-        epochs=epoch,
-        score=curve(config, epoch),
-        cost={"seconds": float(epoch)},
-        evaluations=tuple(map(evaluation, splits)),
-        worker="node:1 cpu",
-    )
-
-
-def result(
-    config: TrialConfig, epoch: int, *, test: bool = False, last: int | None = None
-) -> dict[str, Any]:
-    """What a worker answers after an epoch, as Ray hands it on."""
-    score = curve(config, epoch)
-    done = epoch >= (last or config.epochs)
-    found: dict[str, Any] = {
-        "epoch": epoch,
-        "score": score,
-        "metrics": (("validation_weighted_f1", score), ("train_loss", 1.0 / epoch)),
-        "partial": outcome(config, epoch),
-        "done": done,
-        "training_iteration": epoch,
-        "trial_id": "ray",
-    }
-    if done:
-        splits = ("validation", "test") if test else ("validation",)
-        found["outcome"] = outcome(config, epoch, splits)
-    return found
+SILENT = Callbacks()
 
 
 @dataclass
 class _Running:
-    order: Order
+    planned: PlannedTrial
     epoch: int
     deaths: int = 0
 
@@ -213,7 +61,7 @@ class FakeRay:
     """
 
     stream: TrialStream
-    home: Path
+    home: Home
     workers: int = 2
     fate: Fate = unharmed
     test: bool = False
@@ -247,21 +95,21 @@ class FakeRay:
             if not isinstance(answer, dict):
                 assert answer is not None or self._running, "nothing runs and nothing is given out"
                 return
-            order = answer["order"]
-            self.trained.append(order.trial)
-            self._running[ray_id] = _Running(order, self._saved(order))
+            planned = answer[TRIAL_KEY]
+            self.trained.append(planned.id)
+            self._running[ray_id] = _Running(planned, self._saved(planned))
             self._wait(ray_id)
             self.most = max(self.most, len(self._running))
 
     def _wait(self, ray_id: str) -> None:
         heapq.heappush(self._clock, (self._time + self._random.uniform(0.5, 2.0), ray_id))
 
-    def _saved(self, order: Order) -> int:
-        path = checkpoint_path(self.home, order.identity)
+    def _saved(self, planned: PlannedTrial) -> int:
+        path = self.home.checkpoint(planned.identity)
         return int(path.read_text()) if path.is_file() else 0
 
     def _step(self, ray_id: str, trial: _Running) -> None:
-        config = trial.order.config
+        config = trial.planned.config
         trial.epoch += 1
         fate = self.fate(config, trial.epoch)
         if fate == "node":
@@ -275,7 +123,7 @@ class FakeRay:
             self._end(ray_id, found)
             return
         self.stream.on_trial_result(ray_id, found)
-        path = checkpoint_path(self.home, trial.order.identity)
+        path = self.home.checkpoint(trial.planned.identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(trial.epoch))
         self._wait(ray_id)
@@ -286,7 +134,7 @@ class FakeRay:
 
     def _node_dies(self, ray_id: str, trial: _Running) -> None:
         trial.deaths += 1
-        trial.epoch = self._saved(trial.order)
+        trial.epoch = self._saved(trial.planned)
         if trial.deaths > RETRIES:
             self.stream.on_trial_complete(ray_id, error=True)
             del self._running[ray_id]
@@ -296,7 +144,9 @@ class FakeRay:
     def _stopped(self, trial: _Running, score: float) -> bool:
         if self.reduction is None:
             return False
-        rung = self._rungs[trial.order.group, trial.epoch]
+        planned = trial.planned
+        group = planned.cell if planned.phase is Phase.TUNE else ""
+        rung = self._rungs[group, trial.epoch]
         rung.append(score)
         kept = max(len(rung) // self.reduction, 1)
         return score < sorted(rung, reverse=True)[kept - 1]
@@ -310,7 +160,7 @@ class World:
     opening one takes as long as a whole search.
     """
 
-    home: Path
+    folder: Path
     ledger: Ledger
     study: Study = field(default_factory=make_study)
     storage: BaseStorage | None = field(default_factory=MortalMemory)
@@ -319,20 +169,25 @@ class World:
     workers: int = 2
     reduction: int | None = 2
     seed: int = 0
-    identify: Callable[[TrialConfig], str] = identify
+    data: DataFacts = DATA
     halt: Callable[[], bool] = lambda: False
+
+    @property
+    def home(self) -> Home:
+        """Its paths."""
+        return Home(self.folder)
 
     @property
     def url(self) -> str:
         """Of Optuna's file."""
-        return f"sqlite:///{self.home}/optuna.db"
+        return f"sqlite:///{self.home.optuna}"
 
     @contextmanager
     def driver(self, left: int | None = None) -> Iterator[tuple[Ledger, Fuse]]:
         """A new driver that dies after ``left`` writes."""
         fuse = Fuse(left)
-        self.home.mkdir(exist_ok=True)
-        put_study(self.ledger, self.study)
+        self.folder.mkdir(exist_ok=True)
+        put_study(self.ledger, self.study, self.data.fingerprint)
         self.ledger.fuse = fuse  # type: ignore[attr-defined]
         try:
             with mock.patch.object(optuna.storages, "RDBStorage", self._storage_type(fuse)):
@@ -356,7 +211,7 @@ class World:
         with self.driver(left) as (ledger, fuse):
             try:
                 ledger.release_running(self.study.name)
-                source = OptunaSource([search_of(self.study)], ledger, self.url, self.identify)
+                source = OptunaSource([search_of(self.study)], ledger, self.url, self.data)
                 self.ray(source).run()
             except Died:
                 return False, fuse.written
@@ -365,43 +220,35 @@ class World:
     def campaign(self, dataset: Dataset, left: int | None = None) -> tuple[bool, int]:
         """All phases, likewise."""
         with self.driver(left) as (ledger, fuse):
+            workspace = Workspace(self.home, ledger, Console(quiet=True))
             campaign = Campaign(
                 self.study,
                 dataset,
-                ledger,
-                self.home,
-                Resources(),
-                Console(quiet=True),
+                workspace,
+                lambda: nullcontext(FakeCluster(self)),
                 self.halt,  # type: ignore[arg-type]
-                lambda: None,
             )
             try:
-                with mock.patch.object(campaign, "_start", return_value=FakeCluster(self)):
-                    campaign.run()
+                campaign.run()
             except Died:
                 return False, fuse.written
             return True, fuse.written
 
-    def stream(self, source: Source, **changes: Any) -> TrialStream:
-        values: dict[str, Any] = {
-            "workers": self.workers,
-            "needs_test": False,
-            "keep_models": False,
-            "interrupted": lambda: False,
-            "on_epoch": lambda: None,
-            "on_end": lambda row: None,
-        }
-        return TrialStream(source, self.ledger, self.home, **(values | changes))
+    def stream(self, source: TrialSource, callbacks: Callbacks = SILENT) -> TrialStream:
+        return TrialStream(source, self.ledger, self.home, self.workers, callbacks)
 
-    def ray(self, source: Source, **changes: Any) -> FakeRay:
+    def ray(
+        self, source: TrialSource, callbacks: Callbacks = SILENT, *, test: bool = False
+    ) -> FakeRay:
+        """A simulated Ray on this world; ``test``: whether the workers have the test split."""
         return FakeRay(
-            self.stream(source, **changes),
+            self.stream(source, callbacks),
             self.home,
             workers=self.workers,
             fate=self.fate,
             reduction=self.reduction,
             seed=self.seed,
-            test=bool(changes.get("needs_test")),
+            test=test,
         )
 
     def rows(self, phase: Phase | None = Phase.SEARCH) -> list[TrialRow]:
@@ -413,8 +260,8 @@ class World:
         if self.storage is not None:
             self.storage.fuse = Fuse()  # type: ignore[attr-defined]
         name = (tuning or search_of(self.study)).name
-        found = optuna.load_study(study_name=name, storage=self.storage or self.url)
-        return {trial.number: trial for trial in found.get_trials()}
+        opened = optuna.load_study(study_name=name, storage=self.storage or self.url)
+        return {trial.number: trial for trial in opened.get_trials()}
 
     def check(self, tuning: Tuning | None = None) -> None:
         """Every trial of a search once and final; Optuna says of each what the ledger says."""
@@ -432,7 +279,7 @@ class World:
                 expected = {Status.PRUNED: TrialState.PRUNED, Status.FAILED: TrialState.FAIL}
                 assert trial.state == expected[row.status]
         assert {trial.state for trial in told.values()} <= {TrialState.FAIL}
-        leftovers = self.home / "checkpoints"
+        leftovers = self.home.checkpoint("any").parent
         kept = {path.stem for path in leftovers.iterdir()} if leftovers.is_dir() else set()
         assert kept <= {row.identity for row in rows}
 
@@ -443,26 +290,11 @@ class FakeCluster:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def fit(
-        self,
-        phase: Phase,
-        study: Study,
-        source: Source,
-        dataset: Dataset,
-        ledger: Ledger,
-        *,
-        halt: Callable[[], bool],
-        on_epoch: Callable[[], None],
-        on_end: Callable[[TrialRow], None],
-    ) -> None:
-        ray = self._world.ray(
-            source,
-            needs_test=dataset.test is not None,
-            interrupted=halt,
-            on_epoch=on_epoch,
-            on_end=on_end,
-        )
-        ray.halt = halt
-        if not phase.searches:
+    def fit(self, phase_run: PhaseRun, ledger: Ledger, callbacks: Callbacks) -> None:
+        assert ledger is self._world.ledger
+        test = phase_run.dataset.test is not None
+        ray = self._world.ray(phase_run.source, callbacks, test=test)
+        ray.halt = callbacks.halted
+        if not phase_run.phase.searches:
             ray.reduction = None
         ray.run()

@@ -5,7 +5,7 @@ import pytest
 from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
 from study.execution.trial import train
-from tracking.ledger.writes import COST_COLUMNS
+from tracking.costs import COSTS
 from tracking.records import Evaluation, Outcome
 
 OPTIONS = {"conversations": 14}
@@ -42,7 +42,7 @@ def test_inference_is_measured_of_tested_trials_alone() -> None:
     _, searched = train(config, dataset.sealed())
     trainer, tested = train(config, dataset)
     assert set(tested.cost) - set(searched.cost) == INFERENCE
-    assert set(tested.cost) <= set(COST_COLUMNS)
+    assert set(tested.cost) <= set(COSTS)
     assert all(value > 0 for value in tested.cost.values())
     cost = tested.cost
     assert cost["seconds"] == trainer.seconds

@@ -4,7 +4,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -15,25 +14,19 @@ from hypothesis import strategies as st
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
+from study.design.ablation import ablation_cells
 from study.design.plan import ablation_trials
+from study.execution.callbacks import Callbacks
 from study.execution.ray_searcher import StopWhen
-from study.execution.ray_worker import checkpoint_path
+from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import ListSource
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
-from .simulator import (
-    FAILURES,
-    World,
-    curve,
-    fates,
-    identify,
-    make_study,
-    open_ledger,
-    put_study,
-    result,
-)
+from .mortal import open_ledger
+from .simulated import FAILURES, SimulatedData, curve, fates, make_study, put_study, result
+from .simulator import World
 
 FEW_LEVELS: dict[str, Any] = {
     "objective": ["sslcl", "cross_entropy"],
@@ -70,7 +63,7 @@ def make_world(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Make
     def make(content: dict[str, Any], **values: Any) -> World:
         name = f"world{next(numbers)}"
         study = make_study(**content, study=name)
-        given = {"identify": partial(identify, salt=name)} | values
+        given = {"data": SimulatedData(name)} | values
         return World(folder / name, ledger, study, **given)
 
     return make
@@ -85,7 +78,10 @@ def world(make_world: MakeWorld) -> World:
 def planned(world: World, number: int = 4) -> list[PlannedTrial]:
     """The first trials of the world's ablation, with their rows in the ledger."""
     put_study(world.ledger, world.study)
-    trials = ablation_trials(world.study, {}, world.identify)[:number]
+    study, data = world.study, world.data
+    assert study.ablate is not None
+    cells = ablation_cells(study, study.ablate, {}, data).cells
+    trials = ablation_trials(study, study.ablate, cells, data)[:number]
     world.ledger.plan(world.study.name, Phase.ABLATE, trials, replace=True)
     return trials
 
@@ -109,29 +105,28 @@ class TestADriverThatDies:
 
     @settings(max_examples=25, deadline=None)
     @given(
-        seed=st.integers(0, 999),
-        share=st.sampled_from([0.0, 0.3, 0.6]),
-        workers=st.integers(1, 4),
+        search=st.fixed_dictionaries(
+            {
+                "trials": st.just(6),
+                "sampler": st.sampled_from(["random", "tpe"]),
+                "seed": st.integers(0, 999),
+            }
+        ),
+        events=st.tuples(st.sampled_from([0.0, 0.3, 0.6]), st.integers(1, 4)),
         lives=st.lists(st.integers(0, 40), max_size=4),
-        sampler=st.sampled_from(["random", "tpe"]),
-        few=st.booleans(),
     )
     def test_again_and_again_in_any_search(
         self,
         make_world: MakeWorld,
-        seed: int,
-        share: float,
-        workers: int,
+        search: dict[str, Any],
+        events: tuple[float, int],
         lives: list[int],
-        sampler: str,
-        few: bool,
     ) -> None:
-        content = {"search": {"trials": 6, "sampler": sampler, "seed": seed}}
+        """``events``: the share of trials that something befalls, and the number of workers."""
+        seed, (share, workers) = search["seed"], events
+        few_levels = {"factors": FEW_LEVELS} if seed % 2 else {}
         world = make_world(
-            {**content, "factors": FEW_LEVELS} if few else content,
-            fate=fates(seed, share),
-            workers=workers,
-            seed=seed,
+            {"search": search, **few_levels}, fate=fates(seed, share), workers=workers, seed=seed
         )
         for left in lives:
             world.search(left)
@@ -179,7 +174,7 @@ class TestADriverThatDies:
         world = make_world(content, reduction=None)
         assert not world.search(14)[0]
         (row,) = world.rows()
-        assert checkpoint_path(world.home, row.identity).is_file()
+        assert world.home.checkpoint(row.identity).is_file()
         before = world.ledger.epoch_metrics(row.id)
         assert before
         with warnings.catch_warnings():
@@ -190,7 +185,7 @@ class TestADriverThatDies:
         assert {point.epoch for point in after} == set(range(1, 7))
         assert set(world.told()[0].intermediate_values) == set(range(1, 7))
         assert world.rows()[0].attempts == 2
-        assert not checkpoint_path(world.home, row.identity).exists()
+        assert not world.home.checkpoint(row.identity).exists()
 
 
 class TestHandingOut:
@@ -207,20 +202,20 @@ class TestHandingOut:
     def test_a_trial_runs_in_the_ledger_before_a_worker_has_it(self, world: World) -> None:
         answer = world.stream(ListSource(planned(world))).suggest("ray0")
         assert isinstance(answer, dict)
-        order = answer["order"]
-        row = world.ledger.trial(order.trial)
+        given_out = answer[TRIAL_KEY]
+        row = world.ledger.trial(given_out.id)
         assert (row.status, row.attempts) == (Status.RUNNING, 1)
-        assert (order.identity, order.config) == (row.identity, row.config)
+        assert (given_out.identity, given_out.config) == (row.identity, row.config)
 
     def test_what_the_ledger_has_is_not_trained_again(
         self, world: World, make_world: MakeWorld
     ) -> None:
         first = planned(world)
-        world.ray(ListSource(first), needs_test=True).run()
-        other = make_world(ABLATION, identify=world.identify, reduction=None)
+        world.ray(ListSource(first), test=True).run()
+        other = make_world(ABLATION, data=world.data, reduction=None)
         again = planned(other)
         ended: list[TrialRow] = []
-        ray = other.ray(ListSource(again), needs_test=True, on_end=ended.append)
+        ray = other.ray(ListSource(again), Callbacks(on_end=ended.append), test=True)
         ray.run()
         assert not ray.trained
         assert [row.id for row in ended] == [trial.id for trial in again]
@@ -230,10 +225,10 @@ class TestHandingOut:
     def test_a_trial_without_test_scores_does_not_stand_for_one_with(
         self, world: World, make_world: MakeWorld
     ) -> None:
-        world.ray(ListSource(planned(world)), needs_test=False).run()
-        other = make_world(ABLATION, identify=world.identify, reduction=None)
+        world.ray(ListSource(planned(world))).run()
+        other = make_world(ABLATION, data=world.data, reduction=None)
         again = planned(other)
-        ray = other.ray(ListSource(again), needs_test=True)
+        ray = other.ray(ListSource(again), test=True)
         ray.run()
         assert ray.trained == [trial.id for trial in again]
         assert all(other.ledger.evaluation(trial.id, "test") for trial in again)
@@ -267,14 +262,14 @@ class TestResults:
         world = make_world(content, fate=fates(3, 0.5), reduction=2)
         source = Listening(planned(world, 12), world.ledger)
         counted: list[int] = []
-        world.ray(source, on_epoch=lambda: counted.append(1)).run()
+        world.ray(source, Callbacks(on_epoch=lambda: counted.append(1))).run()
         assert set(source.ends) == {Status.COMPLETE, Status.PRUNED, Status.FAILED}
         assert len(source.ends) == 12
         assert len(counted) == len(source.epochs) > 12
 
     def test_the_last_result_of_a_trial_is_what_the_ledger_keeps(self, world: World) -> None:
         (trial,) = planned(world, 1)
-        world.ray(ListSource([trial]), needs_test=True).run()
+        world.ray(ListSource([trial]), test=True).run()
         row = world.ledger.trial(trial.id)
         points = world.ledger.epoch_metrics(trial.id)
         epochs = trial.config.epochs
@@ -301,7 +296,7 @@ class TestResults:
         row = world.ledger.trial(trial.id)
         assert (row.status, row.failure) == (Status.FAILED, FailureKind.NODE)
         assert "worker died" in str(row.message)
-        assert not checkpoint_path(world.home, trial.identity).exists()
+        assert not world.home.checkpoint(trial.identity).exists()
 
     def test_a_worker_that_dies_once_costs_nothing(self, world: World) -> None:
         deaths: list[int] = []
@@ -332,13 +327,13 @@ class TestResults:
     def test_checkpoints_are_gone_when_their_trials_have_ended(self, world: World) -> None:
         world.fate, world.reduction = fates(1, 0.5), 2
         world.ray(ListSource(planned(world))).run()
-        assert not list((world.home / "checkpoints").iterdir())
+        assert not list((world.folder / "checkpoints").iterdir())
 
 
 class TestInterruption:
     def test_nothing_more_is_handed_out(self, world: World) -> None:
         asked: list[bool] = []
-        stream = world.stream(ListSource(planned(world)), interrupted=lambda: bool(asked))
+        stream = world.stream(ListSource(planned(world)), Callbacks(lambda: bool(asked)))
         assert isinstance(stream.suggest("ray0"), dict)
         asked.append(True)
         assert stream.suggest("ray1") == "FINISHED"
@@ -347,10 +342,10 @@ class TestInterruption:
     def test_a_running_trial_is_released_and_not_pruned(self, world: World, error: bool) -> None:
         asked: list[bool] = []
         (trial,) = planned(world, 1)
-        stream = world.stream(ListSource([trial]), interrupted=lambda: bool(asked))
+        stream = world.stream(ListSource([trial]), Callbacks(lambda: bool(asked)))
         stream.suggest("ray0")
         stream.on_trial_result("ray0", result(trial.config, 1))
-        saved = checkpoint_path(world.home, trial.identity)
+        saved = world.home.checkpoint(trial.identity)
         saved.parent.mkdir(parents=True)
         saved.write_text("1")
         asked.append(True)
@@ -363,7 +358,7 @@ class TestInterruption:
     def test_a_trial_that_had_just_ended_counts(self, world: World, end: str) -> None:
         asked: list[bool] = []
         (trial,) = planned(world, 1)
-        stream = world.stream(ListSource([trial]), interrupted=lambda: bool(asked))
+        stream = world.stream(ListSource([trial]), Callbacks(lambda: bool(asked)))
         stream.suggest("ray0")
         asked.append(True)
         failure = {"failure": "nan", "message": "loss is not finite", "done": True}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from study.execution import environment as environment_module
-from study.execution.environment import PACKAGES, environment
+from study.execution.environment import RECORDED_PACKAGES, environment
 from study.execution.resources import Halt
 
 
@@ -56,23 +56,25 @@ class TestHalt:
 
 class TestEnvironment:
     def test_it_names_versions_machine_and_commit(self) -> None:
-        found = environment()
-        assert {*PACKAGES, "python", "system", "processors", "memory_mb", "gpu"} <= set(found)
-        assert found["torch"] != "not installed"
-        assert all(isinstance(value, str | int | bool) for value in found.values())
-        assert "commit" in found
+        facts = environment()
+        assert {*RECORDED_PACKAGES, "python", "system", "processors", "memory_mb", "gpu"} <= set(
+            facts
+        )
+        assert facts["torch"] != "not installed"
+        assert all(isinstance(value, str | int | bool) for value in facts.values())
+        assert "commit" in facts
 
     def test_without_git_the_commit_is_unknown(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
-        found = environment()
-        assert found["commit"] == "unknown"
-        assert "uncommitted_changes" not in found
+        facts = environment()
+        assert facts["commit"] == "unknown"
+        assert "uncommitted_changes" not in facts
 
     def test_uncommitted_changes_are_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for status, expected in ((" M study/run.py", True), ("", False)):
             answers = iter(["abc123", status])
             monkeypatch.setattr(environment_module, "_git", lambda *a, given=answers: next(given))
-            found = environment()
-            assert (found["commit"], found["uncommitted_changes"]) == ("abc123", expected)
+            facts = environment()
+            assert (facts["commit"], facts["uncommitted_changes"]) == ("abc123", expected)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial, Status
 from tracking.rows import TrialRow
 
-from .simulator import SPACE, MortalMemory, World, fates, identify, make_study, open_ledger, outcome
+from .mortal import MortalMemory, open_ledger
+from .simulated import DATA, SPACE, SimulatedData, fates, make_study, outcome
+from .simulator import World
 
 TWO_LEVELS: dict[str, Any] = {"factors": {"objective": ["sslcl", "cross_entropy"]}}
 
@@ -48,7 +49,7 @@ def searched(world: World, **changes: Any) -> list[TrialRow]:
 class TestAskingAndTelling:
     def test_a_suggestion_is_in_the_ledger_before_it_is_given_out(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
             assert source.remaining == 4
             planned = source.next()
             assert planned is not None
@@ -58,7 +59,7 @@ class TestAskingAndTelling:
 
     def test_it_gives_out_as_many_as_the_study_asks_for(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
             given_out = [source.next() for _ in range(6)]
         assert [planned and planned.number for planned in given_out] == [0, 1, 2, 3, None, None]
 
@@ -83,7 +84,7 @@ class TestAskingAndTelling:
             warnings.simplefilter("error")
             for epochs in ((1, 2, 1, 2), (1, 2, 3)):
                 with world.driver() as (ledger, _):
-                    source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
+                    source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
                     trial = source.next()
                     assert trial is not None
                     assert trial.number == 0
@@ -96,7 +97,7 @@ class TestAskingAndTelling:
         source = ListSource(trials)  # type: ignore[arg-type]
         assert [source.next() for _ in range(3)] == [*trials, None]
 
-    def test_a_study_without_a_search_is_refused(self, world: World) -> None:
+    def test_a_study_without_a_search_is_refused(self) -> None:
         confirm = make_study(search=None, confirm={"top": 1, "seeds": 1})
         with pytest.raises(ValueError, match="no search phase"):
             search_of(confirm)
@@ -140,11 +141,11 @@ class TestWhatIsSuggested:
         study = make_study(factors=factors)
         drawn = {"objective": objective, "learning_rate": rate, "hidden_size": size}
         drawn |= {"dropout": dropout, "similarity": similarity}
-        found = suggest(search_of(study), FixedTrial(drawn))
+        suggested = suggest(search_of(study), FixedTrial(drawn))
         if objective == "cross_entropy":
             del drawn["similarity"]
-        assert found == drawn
-        assert study.assignment(study.config(found, 0)) == drawn
+        assert suggested == drawn
+        assert study.assignment(study.config(suggested, 0)) == drawn
 
 
 class TestDuplicates:
@@ -216,7 +217,7 @@ class TestAChangedStudy:
         assert not world.search(left)[0]
         open_before = [row for row in world.rows() if not row.status.final]
         assert open_before
-        world.identify = partial(identify, salt="new code")
+        world.data = SimulatedData("new code")
         assert world.search()[0]
         world.check()
         for before in open_before:
@@ -234,7 +235,7 @@ class TestWhenTheFilesDisagree:
     def test_optuna_ahead_of_the_ledger_trains_again(self, world: World) -> None:
         """A power cut may take the ledger's last writes and leave Optuna's."""
         with world.driver() as (ledger, _):
-            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
             planned = source.next()
             assert planned is not None
             source._searches[0]._live[planned.id].study.tell(0, 0.5)
@@ -266,7 +267,7 @@ class TestWhenTheFilesDisagree:
 
     def test_a_suggestion_that_never_reached_the_ledger_is_told_fail(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            OptunaSource([search_of(world.study)], ledger, world.url, identify)._searches[
+            OptunaSource([search_of(world.study)], ledger, world.url, DATA)._searches[
                 0
             ]._optuna.ask()
         assert world.search()[0]
@@ -276,11 +277,11 @@ class TestWhenTheFilesDisagree:
 
     def test_what_the_ledger_finished_is_told_by_the_next_driver(self, world: World) -> None:
         with world.driver() as (ledger, _):
-            planned = OptunaSource([search_of(world.study)], ledger, world.url, identify).next()
+            planned = OptunaSource([search_of(world.study)], ledger, world.url, DATA).next()
             assert planned is not None
             self.finish(ledger, planned)
         with world.driver() as (ledger, _):
-            source = OptunaSource([search_of(world.study)], ledger, world.url, identify)
+            source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
             assert source.remaining == 3
         row = world.ledger.trial(planned.id)
         told = world.told()[0]

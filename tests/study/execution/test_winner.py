@@ -16,13 +16,14 @@ from study.design.tuning import search_of
 from study.execution.winner import (
     NothingToCompare,
     best_of_search,
-    search_rows,
+    tuning_rows,
     winner_of_confirmation,
 )
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, FailureKind, Phase, PlannedTrial
 
-from .simulator import identify, make_study, open_ledger, outcome, put_study
+from .mortal import open_ledger
+from .simulated import DATA, make_study, outcome, put_study
 
 SPACE: dict[str, Any] = {"factors": {"batch_size": [4, 8, 16, 32]}, "search": {"trials": 6}}
 LEVELS = [4, 8, 16, 32]
@@ -57,7 +58,7 @@ class Search:
         self._number = 0
 
     def plan(self, batch_size: int) -> PlannedTrial:
-        trial = search_of(self.study).trial(self._number, {"batch_size": batch_size}, identify)
+        trial = search_of(self.study).trial(self._number, {"batch_size": batch_size}, DATA)
         self.ledger.plan(self.study.name, Phase.SEARCH, [trial], replace=False)
         self._number += 1
         return trial
@@ -68,7 +69,7 @@ class Search:
         return trial
 
     def best(self, top: int = 9) -> list[Any]:
-        return [found["batch_size"] for found in best_of_search(self.ledger, self.study, top)]
+        return [levels["batch_size"] for levels in best_of_search(self.ledger, self.study, top)]
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ class TestSearch:
     def test_a_trial_taken_from_another_study_counts(self, search: Search) -> None:
         other = make_study(**SPACE, study="other")
         put_study(search.ledger, other)
-        original = search_of(other).trial(0, {"batch_size": 32}, identify)
+        original = search_of(other).trial(0, {"batch_size": 32}, DATA)
         search.ledger.plan("other", Phase.SEARCH, [original], replace=False)
         finish(search.ledger, original, 0.9)
         search.ledger.cache(search.plan(32).id, original.id)
@@ -123,7 +124,7 @@ class TestSearch:
     def test_another_space_has_its_own_trials(self, search: Search) -> None:
         search.add(4, 0.9)
         wide = make_study(**{**SPACE, "base": {"epochs": 5}})
-        assert search_rows(search.ledger, wide) == []
+        assert tuning_rows(search.ledger, search_of(wide)) == []
         with pytest.raises(NothingToCompare):
             best_of_search(search.ledger, wide, 1)
 
@@ -145,7 +146,8 @@ class Confirmation:
         self.study: Study = make_study(**SPACE, confirm={"top": cells, "seeds": seeds})
         put_study(ledger, self.study)
         winners = [{"batch_size": level} for level in LEVELS[:cells]]
-        trials = confirm_trials(self.study, winners, identify)
+        assert self.study.confirm is not None
+        trials = confirm_trials(self.study, self.study.confirm, winners, DATA)
         ledger.plan(self.study.name, Phase.CONFIRM, trials, replace=True)
         self.cells = {
             f"rank{rank}": [t for t in trials if t.cell == f"rank{rank}"]
@@ -181,7 +183,8 @@ class TestConfirmation:
         made = Confirmation(ledger, cells=2, seeds=2)
         other = make_study(**SPACE, study="other", confirm={"top": 1, "seeds": 1})
         put_study(ledger, other)
-        (original,) = confirm_trials(other, [{"batch_size": 4}], identify)
+        assert other.confirm is not None
+        (original,) = confirm_trials(other, other.confirm, [{"batch_size": 4}], DATA)
         ledger.plan("other", Phase.CONFIRM, [original], replace=True)
         finish(ledger, original, 0.8)
         taken, failed = made.cells["rank1"]

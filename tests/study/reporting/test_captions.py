@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from study.reporting.comparison_table import render
-from study.reporting.report import report_table
+from study.reporting.formats import render
+from study.reporting.report import ReportOptions, report_table
 from tracking.home import Home
 from tracking.ledger import Ledger
 
@@ -42,12 +42,12 @@ def test_methods_tell_splits_tests_corrections_and_margins(ledger: Ledger) -> No
 
 
 def test_methods_follow_the_rules_in_force(ledger: Ledger) -> None:
-    table = report_table(ledger, "demo", smallest_difference=0.025, correction="bh")
+    table = report_table(ledger, "demo", ReportOptions(smallest_difference=0.025, correction="bh"))
     for text in (table.caption, table.methods):
         assert "Benjamini-Hochberg-corrected over 3 comparisons" in text
         assert "less than 2.50 points" in text
     assert "expected share of false claims" in table.methods
-    assert "p (BH)" in table.heading
+    assert "p (BH)" in table.as_table().heading
 
 
 def test_methods_of_a_tuned_design_tell_the_equal_budget(ledger: Ledger) -> None:
@@ -57,7 +57,7 @@ def test_methods_of_a_tuned_design_tell_the_equal_budget(ledger: Ledger) -> None
 
 
 def test_methods_of_a_cost_speak_of_seeds_alone(ledger: Ledger) -> None:
-    table = report_table(ledger, "demo", metric="seconds")
+    table = report_table(ledger, "demo", ReportOptions(metric="seconds"))
     assert "paired t-test over seeds" in table.methods
     assert "Less is better. Equivalence of costs was not tested." in table.methods
     assert "conversations are treated" not in table.methods
@@ -66,10 +66,14 @@ def test_methods_of_a_cost_speak_of_seeds_alone(ledger: Ledger) -> None:
 
 def test_latex_carries_the_paragraph_as_a_comment_ready_to_paste(ledger: Ledger) -> None:
     table = report_table(ledger, "demo")
-    comments = [line for line in render(table, "latex").splitlines() if line.startswith("% Every")]
+    comments = [
+        line
+        for line in render(table.as_table(), "latex").splitlines()
+        if line.startswith("% Every")
+    ]
     assert len(comments) == 1
     assert r"5 \%" in comments[0]
-    assert table.methods not in render(table, "markdown")
+    assert table.methods not in render(table.as_table(), "markdown")
 
 
 @pytest.mark.parametrize("balance", ["natural", "balanced"])

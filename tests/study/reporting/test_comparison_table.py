@@ -14,17 +14,12 @@ from hypothesis import strategies as st
 from matplotlib import image
 
 from sslcl.errors import InputError
-from study.reporting.comparison_table import (
-    Table,
-    escape_latex,
-    numbers,
-    p_text,
-    percent,
-    render,
-    terminal,
-)
-from study.reporting.forest_plot import forest_plot
-from study.reporting.table import Line, Section, Sheet, render_sheet
+from study.reporting.comparison_table import ComparisonTable, row_texts
+from study.reporting.figures.forest_plot import save_forest_plot
+from study.reporting.formats import escape_latex, render
+from study.reporting.table import Line, Table, TableSection
+from study.reporting.terminal import terminal_text
+from study.reporting.units import p_text, percent
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
@@ -63,14 +58,14 @@ def row(factor: str, level: str, difference: float, p: float) -> ComparisonRow:
     )
 
 
-def table(*rows: ComparisonRow) -> Table:
+def table(*rows: ComparisonRow) -> ComparisonTable:
     chosen = rows or (
         row("similarity", "dot", -0.0314, 0.00004),
         row("similarity", "co|si_ne", 0.0042, 0.31449),
         row("batch_size", "64", 0.02, 0.04),
     )
     levels = {"similarity": "soft_hgr", "batch_size": "16"}
-    return Table(
+    return ComparisonTable(
         title="Ablation of demo",
         label="demo",
         metric="weighted_f1",
@@ -82,10 +77,10 @@ def table(*rows: ComparisonRow) -> Table:
 
 
 def test_numbers_are_shown_in_percent_points_with_a_verdict_in_words() -> None:
-    shown = numbers(row("similarity", "dot", -0.0314, 0.00004))
+    shown = row_texts(row("similarity", "dot", -0.0314, 0.00004))
     differs = ("−3.14", "[−4.14, −2.14]", "<0.001", "−1.88", "worse")
     assert shown == ("5", "58.10 ± 0.80", *differs, "3.2")
-    assert numbers(REFERENCE) == ("5", "61.24 ± 0.80", "–", "–", "–", "–", "–", "3.2")
+    assert row_texts(REFERENCE) == ("5", "61.24 ± 0.80", "–", "–", "–", "–", "–", "3.2")
 
 
 @pytest.mark.parametrize(
@@ -100,19 +95,19 @@ def test_numbers_are_shown_in_percent_points_with_a_verdict_in_words() -> None:
 )
 def test_costs_are_shown_in_their_own_unit(metric, mean, difference, shown) -> None:
     cost = replace(row("a", "1", 0.1, 0.2), metric=metric, mean=mean, sd=None)
-    texts = numbers(replace(cost, difference=difference, ci_low=None))
+    texts = row_texts(replace(cost, difference=difference, ci_low=None))
     assert (texts[1], texts[2]) == shown
 
 
 def test_correction_is_named_in_the_heading() -> None:
     rows = [replace(r, correction="bh") for r in table().rows]
-    assert "p (BH)" in replace(table(), rows=tuple(rows)).heading
-    assert "p (Holm)" in table().heading
+    assert "p (BH)" in replace(table(), rows=tuple(rows)).as_table().heading
+    assert "p (Holm)" in table().as_table().heading
 
 
 def test_what_is_not_known_is_a_dash_not_a_number() -> None:
     unknown = replace(REFERENCE, is_reference=False, sd=None, n=1, seconds=None)
-    assert numbers(unknown) == ("1", "61.24", *["–"] * 6)
+    assert row_texts(unknown) == ("1", "61.24", *["–"] * 6)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +127,9 @@ def test_percent_round_trips_and_never_shows_a_signed_zero(value: float) -> None
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
 def test_every_format_tells_all(form: str) -> None:
-    text = render(table(), form).replace("$-$", "−").replace("$<$", "<").replace("\\", "")
+    text = (
+        render(table().as_table(), form).replace("$-$", "−").replace("$<$", "<").replace("\\", "")
+    )
     numbers = ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "−1.88")
     for needle in (*numbers, "worse", "not shown", "soft_hgr", "Failed"):
         assert needle in text
@@ -140,7 +137,7 @@ def test_every_format_tells_all(form: str) -> None:
 
 def test_unknown_format_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'markdown'"):
-        render(table(), "markdwn")
+        render(table().as_table(), "markdwn")
 
 
 def test_real_table_fits_a_hundred_columns_whole() -> None:
@@ -150,7 +147,7 @@ def test_real_table_fits_a_hundred_columns_whole() -> None:
         replace(row("similarity", "soft_hgr_textbook", -0.1, 0.2), verdict="equivalent"),
         replace(row("augmentation", "text_plus_one", -0.1199, 0.687), seconds=1740.2),
     ]
-    shown = terminal(table(*rows))
+    shown = terminal_text(table(*rows).as_table())
     assert max(map(len, shown.splitlines())) <= 100
     for whole in ("48.30 ± 0.80", "[−12.99, −10.99]", "(Holm)", "equivalent", "1740.2"):
         assert whole in shown
@@ -158,7 +155,9 @@ def test_real_table_fits_a_hundred_columns_whole() -> None:
 
 
 def test_terminal_fits_a_narrow_window() -> None:
-    narrow = terminal(table(row("label_embedding_depth", "soft_hgr_textbook", -0.1, 0.2)), 80)
+    narrow = terminal_text(
+        table(row("label_embedding_depth", "soft_hgr_textbook", -0.1, 0.2)).as_table(), 80
+    )
     assert max(map(len, narrow.splitlines())) <= 80
     assert "[−11.00, −9.00]" in narrow
     assert "not shown" in narrow
@@ -167,20 +166,22 @@ def test_terminal_fits_a_narrow_window() -> None:
 
 
 def test_reference_comes_first_and_factors_are_named_once() -> None:
-    lines = terminal(table()).splitlines()
+    lines = terminal_text(table().as_table()).splitlines()
     place = {word: i for i, line in enumerate(lines) for word in line.split()[:1]}
     assert place["reference"] < place["similarity"] < place["dot"] < place["batch_size"]
     assert sum("similarity" in line for line in lines) == 1
 
 
 def test_markdown_has_as_many_cells_in_every_row() -> None:
-    lines = [line for line in render(table(), "markdown").splitlines() if line.startswith("|")]
+    lines = [
+        line for line in render(table().as_table(), "markdown").splitlines() if line.startswith("|")
+    ]
     assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
     assert len(lines) == 2 + 4
 
 
 def test_csv_keeps_full_precision() -> None:
-    frame = pd.read_csv(io.StringIO(render(table(), "csv")))
+    frame = pd.read_csv(io.StringIO(render(table().as_table(), "csv")))
     assert frame["difference"].tolist()[1:] == [-0.0314, 0.0042, 0.02]
     assert frame["p_corrected"][1] == 0.00004
     assert pd.isna(frame["difference"][0])
@@ -190,7 +191,9 @@ SPECIAL = r"a_b%c&d#e$f~g^h\i{j}k"
 
 
 def test_latex_is_well_formed_whatever_the_names() -> None:
-    text = render(replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL), "latex")
+    text = render(
+        replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL).as_table(), "latex"
+    )
     bare = re.sub(r"\\[\\_%&#$~^{}]", "", text.partition("\n")[2])
     assert bare.count("{") == bare.count("}")
     assert bare.count("$") % 2 == 0
@@ -231,21 +234,21 @@ def compiled(body: str, folder: Path) -> None:
 @pytest.mark.skipif(not COMPILERS, reason="none of pdflatex, lualatex, tectonic is installed")
 def test_latex_compiles_with_booktabs_alone(tmp_path: Path) -> None:
     awkward = replace(table(row(SPECIAL, SPECIAL, 0.1, 0.2)), title=SPECIAL, methods=SPECIAL)
-    other = Sheet(
+    other = Table(
         title="Effects → η² ≥ 1",
         label="other",
         heading=("", "Effect", "partial η²"),
-        sections=(Section("", (Line("a × b → c", ("<0.001 *",)),)),),
+        sections=(TableSection("", (Line("a × b → c", ("<0.001 *",)),)),),
         records=(),
         caption="± − –",
     )
-    compiled(render(awkward, "latex") + render_sheet(other, "latex"), tmp_path)
+    compiled(render(awkward.as_table(), "latex") + render(other, "latex"), tmp_path)
 
 
 def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:
     few, many = tmp_path / "few.png", tmp_path / "many.png"
-    forest_plot(table(row("a", "1", 0.01, 0.2)), few)
-    forest_plot(table(*(row("a", str(i), 0.01 * i, 0.2) for i in range(12))), many)
+    save_forest_plot(table(row("a", "1", 0.01, 0.2)), few)
+    save_forest_plot(table(*(row("a", str(i), 0.01 * i, 0.2) for i in range(12))), many)
     assert image.imread(many).shape[0] > image.imread(few).shape[0]
     assert image.imread(many).shape[1] == image.imread(few).shape[1]
 
@@ -253,5 +256,5 @@ def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:
 def test_forest_plot_copes_with_rows_that_have_no_interval(tmp_path: Path) -> None:
     bare = replace(row("a", "1", 0.01, 0.2), ci_low=None, ci_high=None, p_corrected=None)
     picture = tmp_path / "plot.png"
-    forest_plot(table(bare, replace(bare, cell="a=2", level="2", difference=None)), picture)
+    save_forest_plot(table(bare, replace(bare, cell="a=2", level="2", difference=None)), picture)
     assert picture.stat().st_size > 0

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from sslcl.command import run
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
 from study.analysis.factorial import factorial_of
 from study.analysis.marginal_means import cross
 from study.report import main
-from study.reporting.pivot_table import pivot_sheet
+from study.reporting.formats import render
+from study.reporting.pivot_table import pivot_table
 from study.reporting.report import reading_of, show_report
-from study.reporting.table import FORMATS, render_sheet
+from study.reporting.table import TABLE_FORMATS
 from tracking.home import Home
 from tracking.ledger import Ledger
 
@@ -66,9 +68,9 @@ def test_one_factor_design_does_not_mix_in_cells_that_differ_in_another_factor(
     expected = np.mean([np.trace(counts) / counts.sum() for counts in one])
     assert means["soft_hgr",].mean == pytest.approx(expected)
     assert means["soft_hgr",].n == 5
-    sheet = pivot_sheet(reading, "accuracy", "similarity", "batch_size")
-    assert "does not cross its factors" in sheet.notes[0]
-    assert "–" in {text for line in sheet.sections[0].lines for text in line.cells}
+    table = pivot_table(reading, "accuracy", "similarity", "batch_size")
+    assert "does not cross its factors" in table.notes[0]
+    assert "–" in {text for line in table.sections[0].lines for text in line.cells}
     ledger.close()
 
 
@@ -106,17 +108,17 @@ def test_seed_that_lacks_a_trial_is_left_out_of_that_mean(reading: PhaseReading)
 
 
 def test_interaction_below_a_pivot_is_that_of_the_analysis(reading: PhaseReading) -> None:
-    sheet = pivot_sheet(reading, "accuracy", "batch_size", "similarity")
+    table = pivot_table(reading, "accuracy", "batch_size", "similarity")
     effects = {effect.name: effect for effect in factorial_of(reading, "accuracy").effects}
     found = effects["similarity × batch_size"]
-    assert f"F({found.df}, " in sheet.notes[0]
-    assert f"= {found.f:.2f}, p < 0.001" in sheet.notes[0]
+    assert f"F({found.df}, " in table.notes[0]
+    assert f"= {found.f:.2f}, p < 0.001" in table.notes[0]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_pivot_in_every_format_marks_the_best(reading: PhaseReading, form: str) -> None:
-    sheet = pivot_sheet(reading, "accuracy", "similarity", "batch_size")
-    text = render_sheet(sheet, form)
+    table = pivot_table(reading, "accuracy", "similarity", "batch_size")
+    text = render(table, form)
     if form == "csv":
         frame = pd.read_csv(io.StringIO(text))
         assert frame.loc[frame["mean"].idxmax(), "best"]
@@ -129,24 +131,24 @@ def test_pivot_in_every_format_marks_the_best(reading: PhaseReading, form: str) 
 
 
 def test_pivot_of_a_cost_takes_the_least_as_best(reading: PhaseReading) -> None:
-    sheet = pivot_sheet(reading, "seconds", "similarity", "batch_size")
-    assert "Training time" in sheet.title
-    assert all(text.endswith("*") for line in sheet.sections[0].lines for text in line.cells)
+    table = pivot_table(reading, "seconds", "similarity", "batch_size")
+    assert "Training time" in table.title
+    assert all(text.endswith("*") for line in table.sections[0].lines for text in line.cells)
 
 
 def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(home, capsys) -> None:
     arguments = ["demo", "--home", str(home), "--metric", "accuracy"]
-    assert main(arguments) == 0
+    assert run(main, arguments) == 0
     both = capsys.readouterr().out
-    assert main([*arguments, "--effects"]) == 0
+    assert run(main, [*arguments, "--effects"]) == 0
     effects = capsys.readouterr().out
     assert both.endswith(effects)
     assert both.index("Ablation of demo") < both.index("Effects of the factors of demo")
     for needle in ("similarity × batch_size", "partial", "Shapiro-Wilk", "Levene", "(1 → 2)"):
         assert needle in effects
-    assert main([*arguments, "--format", "csv"]) == 0
+    assert run(main, [*arguments, "--format", "csv"]) == 0
     assert len(pd.read_csv(io.StringIO(capsys.readouterr().out))) == 12
-    assert main([*arguments, "--effects", "--format", "csv"]) == 0
+    assert run(main, [*arguments, "--effects", "--format", "csv"]) == 0
     frame = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert "partial_eta_squared" in frame
     assert frame["effect"].tolist()[:3] == list(LEVELS)
@@ -163,7 +165,7 @@ def test_report_after_a_run_tells_the_effects_too(home: Path) -> None:
 
 def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(home, capsys) -> None:
     where = ["--where", "similarity=dot", "--where", "label_embedding_depth=1"]
-    assert main(["demo", "--home", str(home), *where]) == 0
+    assert run(main, ["demo", "--home", str(home), *where]) == 0
     assert "Effects" not in capsys.readouterr().out
 
 
@@ -188,7 +190,7 @@ def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(home, c
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
-    assert main(["demo", *arguments, "--home", str(home)]) == 2
+    assert run(main, ["demo", *arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
@@ -198,7 +200,7 @@ def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) 
 def test_effects_need_a_design_that_crosses(tmp_path: Path, capsys) -> None:
     one_factor = {**SPEC, "ablate": {**SPEC["ablate"], "design": "one_factor"}}
     grid_ledger(tmp_path, one_factor).close()
-    assert main(["demo", "--home", str(tmp_path), "--effects"]) == 2
+    assert run(main, ["demo", "--home", str(tmp_path), "--effects"]) == 2
     assert "expected an ablation of the design grid or fractional" in capsys.readouterr().err
 
 

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from study.analysis.comparisons import PhaseReading
 from study.reporting.effects_cache import kept_effects
-from study.reporting.effects_table import effects_below
-from study.reporting.table import FORMATS, Sheet, render_sheet
+from study.reporting.effects_table import effects_table
+from study.reporting.formats import render
+from study.reporting.table import TABLE_FORMATS, Table
+from study.reporting.terminal import TerminalTable
 from tracking.records import Phase
 
 from ..crossed import grid_ledger
@@ -24,24 +26,24 @@ def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PhaseReading]:
     ledger.close()
 
 
-def never() -> list[Sheet]:
+def never() -> Table:
     raise AssertionError("it was made again")
 
 
 @pytest.fixture
-def make(reading: PhaseReading) -> Callable[[], list[Sheet]]:
-    return lambda: effects_below(reading, "accuracy")
+def make(reading: PhaseReading) -> Callable[[], Table]:
+    return lambda: effects_table(reading, "accuracy")
 
 
 def test_what_is_kept_shows_the_same(reading, make, tmp_path: Path) -> None:
-    (made,) = make()
+    made = make()
     for again in (make, never):
-        (found,) = kept_effects(tmp_path / "new", reading, "accuracy", again)
-        for form in FORMATS:
+        found = kept_effects(tmp_path / "new", reading, "accuracy", again)
+        for form in TABLE_FORMATS:
             if form != "csv":
-                assert render_sheet(found, form) == render_sheet(made, form)
+                assert render(found, form) == render(made, form)
         console = Console(file=io.StringIO(), width=100)
-        console.print(found)
+        console.print(TerminalTable(found))
         assert made.title in console.file.getvalue()
 
 
@@ -52,7 +54,7 @@ def test_it_is_made_again_exactly_when_something_changed(
     kept_effects(tmp_path, reading, "accuracy", make)
     calls: list[str] = []
 
-    def watched() -> list[Sheet]:
+    def watched() -> Table:
         calls.append(change)
         return make()
 
@@ -61,8 +63,8 @@ def test_it_is_made_again_exactly_when_something_changed(
         first, *rest = reading.trials
         other = replace(reading, trials=(replace(first, revision=first.revision + 1), *rest))
     elif change == "rules":
-        spec = {**reading.study.spec, "report": {"correction": "bh"}}
-        other = replace(reading, study=replace(reading.study, spec=spec))
+        spec = {**reading.study_row.spec, "report": {"correction": "bh"}}
+        other = replace(reading, study_row=replace(reading.study_row, spec=spec))
     elif change == "metric":
         metric = "macro_f1"
     elif change == "damage":

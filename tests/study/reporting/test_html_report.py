@@ -1,7 +1,6 @@
 """The HTML report shows the ledger's numbers, needs nothing else, and says what is missing."""
 
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,78 +10,33 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from sslcl.command import run
 from sslcl.errors import InputError
+from study.analysis.class_scores import f1_gains
 from study.analysis.comparisons import PhaseReading
 from study.report import main
-from study.reporting.comparison_table import interval, p_text, percent
+from study.reporting.effects_table import effects_table
 from study.reporting.html import html_report, save_html
 from study.reporting.html.curves import MOST_CURVES, curve_of, curves_section
-from study.reporting.html.elements import Section
-from study.reporting.html.heatmaps import class_gains, readable_on
-from study.reporting.html.page import comparison_grid
+from study.reporting.html.elements import PageSection
 from study.reporting.html.pareto import front
 from study.reporting.html.summary import verdicts
-from study.reporting.report import report_table
+from study.reporting.report import ReportOptions, reading_of, report_table
+from study.reporting.units import metric_title, percent
+from tracking.heatmap import readable_on
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
 
 from ..reported import CELLS, GOLD, SEEDS, outcome, planned
+from .page import Page
 from .rich import COLLAPSED, SPEC, complete, cosine, fill_rich, put
 
 SECTIONS = [
     "summary", "ablate", "forest", "cost", "confusion", "gains", "labels", "curves", "confirm",
     "importance", "diagnostics", "failures", "environment", "methods",
 ]  # fmt: skip
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of the page: sections, tables, what it would load."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.sections: list[str] = []
-        self.tables: dict[str, list[list[str]]] = {}
-        self.words: dict[str, str] = {}
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "section":
-            self.sections.append(dict(attrs)["id"] or "")
-        elif tag == "caption":
-            self.rows: list[list[str]] = []
-            self.caption = ""
-        elif tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-        if tag == "table":
-            self.tables.setdefault(self.caption, self.rows)
-
-    def handle_data(self, data: str) -> None:
-        if "caption" in self.open:
-            self.caption += data
-        elif self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
-        if self.sections:
-            self.words[self.sections[-1]] = self.words.get(self.sections[-1], "") + data
-
-    def values(self, *names: str) -> list[str]:
-        return [value for _, name, value in self.attributes if name in names]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +57,7 @@ def rich(home: Path) -> Iterator[Ledger]:
 
 @pytest.fixture(scope="module")
 def text(rich: Ledger, home: Path) -> str:
-    return html_report(rich, "demo", home)
+    return html_report(rich, "demo", Home(home))
 
 
 @pytest.fixture(scope="module")
@@ -155,26 +109,20 @@ def test_every_drawing_tells_what_it_shows(page: Page, text: str) -> None:
 
 def test_the_same_ledger_gives_the_same_page(text: str, home: Path) -> None:
     ledger = Ledger.at(Home(home))
-    assert html_report(ledger, "demo", home) == text
+    assert html_report(ledger, "demo", Home(home)) == text
     ledger.close()
 
 
 @pytest.mark.parametrize("metric", ["weighted_f1", "macro_f1", "accuracy"])
 def test_numbers_are_those_of_the_table(metric: str, rich: Ledger, page: Page) -> None:
-    table = report_table(rich, "demo", metric=metric)
-    shown = page.tables[comparison_grid(table).caption][1:]
-    assert len(shown) == len(table.rows) == len(CELLS)
-    for entries, row in zip(shown, table.rows, strict=True):
-        assert entries[1] == row.level
-        assert entries[2:7] == [
-            str(row.n),
-            f"{percent(row.mean)} ± {percent(row.sd)}",
-            percent(row.difference, signed=True),
-            interval(row),
-            p_text(row.p_corrected),
-        ]
-        assert entries[8][2:] == (row.verdict or "")
-        assert entries[9] == f"{row.seconds:.1f}"
+    comparisons = report_table(rich, "demo", ReportOptions(metric=metric))
+    title = comparisons.title
+    if metric != "weighted_f1":
+        title = f"{title}: {metric_title(metric)}"
+    shown = page.tables[title]
+    assert shown[0] == list(comparisons.as_table().headings)
+    assert shown[1:] == [list(texts) for _, _, texts in comparisons.as_table().rows()]
+    assert len(shown) == 1 + len(CELLS)
 
 
 def test_summary_names_what_was_shown(rich: Ledger, page: Page) -> None:
@@ -212,7 +160,7 @@ def test_facts_and_methods_are_told(page: Page) -> None:
 
 
 def test_importance_names_the_factor_that_decided(page: Page) -> None:
-    rows = page.tables["Factors, the most important first"][1:]
+    rows = page.tables["Importance of the factors in the search of demo"][1:]
     assert rows[0][0] == "learning_rate"
 
 
@@ -224,7 +172,7 @@ def test_gains_of_classes_are_the_differences_of_their_f1(rich: Ledger) -> None:
         return np.mean([f1_score(GOLD, predicted, average=None) for predicted in found], axis=0)
 
     expected = f1("similarity=dot") - f1("reference")
-    assert class_gains(reading, "similarity=dot") == pytest.approx(expected)
+    assert f1_gains(reading, "similarity=dot") == pytest.approx(expected)
 
 
 def test_curves_are_mean_and_range_over_seeds(rich: Ledger) -> None:
@@ -314,7 +262,7 @@ def test_words_from_the_data_stay_words(empty: Ledger, tmp_path: Path) -> None:
     empty.plan("demo", Phase.ABLATE, trials, replace=True)
     for trial in trials:
         complete(empty, trial, cells[trial.cell], labels)
-    text = html_report(empty, "demo", tmp_path)
+    text = html_report(empty, "demo", Home(tmp_path))
     page = Page(text)
     assert "<script>alert" not in text
     assert text.count("<script") == 1
@@ -328,7 +276,7 @@ def test_words_from_the_data_stay_words(empty: Ledger, tmp_path: Path) -> None:
 
 def test_a_study_without_results_says_so(empty: Ledger, tmp_path: Path) -> None:
     put(empty)
-    text = html_report(empty, "demo", tmp_path)
+    text = html_report(empty, "demo", Home(tmp_path))
     page = Page(text)
     assert "No trial of the confirmation or the ablation has finished yet." in page.words["summary"]
     assert "expected at least 10" in page.words["importance"]
@@ -343,7 +291,7 @@ def test_what_was_not_measured_is_said(empty: Ledger, tmp_path: Path) -> None:
     empty.plan("demo", Phase.ABLATE, [trial], replace=True)
     empty.start(trial.id)
     empty.complete(trial.id, outcome(0.7, 1001))
-    page = Page(html_report(empty, "demo", tmp_path))
+    page = Page(html_report(empty, "demo", Home(tmp_path)))
     assert "importance" not in page.sections
     assert "There is no difference to draw." in page.words["forest"]
     assert "Fewer than two configurations" in page.words["cost"]
@@ -364,11 +312,12 @@ def test_a_crossed_design_has_effects(empty: Ledger, tmp_path: Path) -> None:
     empty.plan("demo", Phase.ABLATE, trials, replace=True)
     for trial in trials:
         complete(empty, trial, cells[trial.cell])
-    page = Page(html_report(empty, "demo", tmp_path))
-    rows = page.tables["Main effects and two-way interactions"][1:]
-    assert [entries[0] for entries in rows][:2] == ["similarity", "batch_size"]
-    assert rows[0][6].startswith("−")
-    assert rows[0][3] == "<0.001"
+    page = Page(html_report(empty, "demo", Home(tmp_path)))
+    shown = effects_table(reading_of(empty, "demo"), "weighted_f1")
+    rows = page.tables[shown.title]
+    assert rows[1:] == [list(texts) for _, _, texts in shown.rows()]
+    assert rows[1][7].startswith("−")
+    assert rows[1][4] == "<0.001"
 
 
 def test_what_is_drawn_is_bounded(empty: Ledger) -> None:
@@ -378,7 +327,7 @@ def test_what_is_drawn_is_bounded(empty: Ledger) -> None:
     empty.plan("demo", Phase.ABLATE, trials, replace=True)
     for trial in trials:
         complete(empty, trial, 0.6)
-    section: Section = curves_section(empty, PhaseReading.of(empty, "demo", Phase.ABLATE))
+    section: PageSection = curves_section(empty, PhaseReading.of(empty, "demo", Phase.ABLATE))
     assert len(section.pictures) == MOST_CURVES - 1
     assert f"{len(cells) - MOST_CURVES} more configurations are not drawn." in section.notes
 
@@ -388,19 +337,19 @@ def test_command_writes_the_page(
 ) -> None:
     out = tmp_path / "mine.html"
     call = ["demo", "--home", str(home), "--format", "html"]
-    assert main([*call, "--out", str(out)]) == 0
+    assert run(main, [*call, "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8") == text
-    assert main(call) == 0
+    assert run(main, call) == 0
     kept = home / "reports" / "demo" / "report.html"
     assert capsys.readouterr().out.split() == [str(out), str(kept)]
     assert kept.read_text(encoding="utf-8") == text
-    assert main([*call, "--by", "similarity"]) == 2
+    assert run(main, [*call, "--by", "similarity"]) == 2
     assert "expected no --by" in capsys.readouterr().err
-    assert main(["demoo", "--home", str(home), "--format", "html"]) == 2
+    assert run(main, ["demoo", "--home", str(home), "--format", "html"]) == 2
     assert "did you mean 'demo'?" in capsys.readouterr().err
 
 
 def test_unknown_study_leaves_no_file(rich: Ledger, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown study"):
-        save_html(rich, "nothing", tmp_path)
+        save_html(rich, "nothing", Home(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sslcl.command import run
 from study.analysis.importance import search_importance
 from study.design.tuning import search_of
 from study.report import main
-from study.reporting.table import FORMATS
+from study.reporting.table import TABLE_FORMATS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
-from ..execution.simulator import identify, make_study, outcome, put_study
+from ..execution.simulated import DATA, make_study, outcome, put_study
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "similarity": str(rng.choice(["dot", "cosine"])),
             "learning_rate": float(10 ** rng.uniform(-4, -2)),
         }
-        trials.append(search_of(study).trial(number, drawn, identify))
+        trials.append(search_of(study).trial(number, drawn, DATA))
     ledger.plan(study.name, Phase.SEARCH, trials, replace=True)
     for trial in trials:
         ledger.start(trial.id)
@@ -45,13 +46,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TABLE_FORMATS)
 def test_importance_in_every_format(home: Path, capsys, form: str) -> None:
     ledger = Ledger.at(Home(home))
     study = ledger.studies()[0].name
     found = search_importance(ledger, study)
     ledger.close()
-    assert main([study, "--home", str(home), "--importance", "--format", form]) == 0
+    assert run(main, [study, "--home", str(home), "--importance", "--format", form]) == 0
     shown = capsys.readouterr().out
     if form == "csv":
         frame = pd.read_csv(io.StringIO(shown)).set_index("factor")

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
+from sslcl.command import run
 from study.report import main
 from study.reporting.report import reading_of
 from tracking.home import Home
@@ -25,6 +26,13 @@ STUDIES = ("one", "two", "three", "four", "five", "six")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("ranks")
     ledger = Ledger.at(Home(home))
+    put_studies(ledger)
+    ledger.close()
+    return home
+
+
+def put_studies(ledger: Ledger) -> None:
+    """One study a dataset, in which the levels rank alike."""
     for place, study in enumerate(STUDIES):
         ledger.put_study(
             study,
@@ -50,13 +58,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ledger.start(trial.id)
             rate = cells[trial.cell] + 0.02 * place
             ledger.complete(trial.id, outcome(rate, trial.config.seed))
-    ledger.close()
-    return home
 
 
 def test_ranks_of_the_levels_that_all_studies_have(home: Path, capsys) -> None:
     arguments = [*STUDIES, "--home", str(home), "--ranks", "similarity", "--metric", "accuracy"]
-    assert main(arguments) == 0
+    assert run(main, arguments) == 0
     captured = capsys.readouterr()
     picture = home / "reports" / "ranks-similarity.png"
     assert captured.err == f"diagram: {picture}\n"
@@ -75,7 +81,7 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
 ) -> None:
     out = tmp_path / "ranks.csv"
     arguments = [*STUDIES, "--home", str(home), "--ranks", "similarity", "--metric", "accuracy"]
-    assert main([*arguments, "--format", "csv", "--out", str(out)]) == 0
+    assert run(main, [*arguments, "--format", "csv", "--out", str(out)]) == 0
     assert (tmp_path / "ranks.png").is_file()
     frame = pd.read_csv(io.StringIO(out.read_text())).set_index("similarity")
     assert frame["average_rank"].to_dict() == {"soft_hgr": 1.0, "dot": 2.0, "cosine": 3.0}
@@ -95,7 +101,7 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
-    assert main([*arguments, "--home", str(home)]) == 2
+    assert run(main, [*arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert needle in captured.err
@@ -103,6 +109,6 @@ def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) 
 
 def test_readings_of_the_fixture_are_of_different_data(home: Path) -> None:
     ledger = Ledger.at(Home(home))
-    prints = {reading_of(ledger, study).study.data_fingerprint for study in STUDIES}
+    prints = {reading_of(ledger, study).study_row.data_fingerprint for study in STUDIES}
     ledger.close()
     assert len(prints) == len(STUDIES)

@@ -12,18 +12,28 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 from sqlalchemy import text
 
+from sslcl.command import run
 from sslcl.errors import InputError
-from study.analysis.comparisons import ablation_rows, split_cell, write_comparisons
+from study.analysis.comparisons import split_cell, write_comparisons
 from study.report import main
 from study.reporting.captions import timing_note
-from study.reporting.comparison_table import as_frame, render
-from study.reporting.report import report_table, save_report
+from study.reporting.formats import frame_of, render
+from study.reporting.report import ReportOptions, report_table, save_report
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import StudyRow, TrialRow
 
-from ..reported import CELLS, GOLD, SEEDS, fill, outcome, planned, put_study
+from ..reported import (
+    CELLS,
+    GOLD,
+    SEEDS,
+    fill,
+    outcome,
+    planned,
+    put_study,
+    rows_of_scores,
+)
 
 
 @pytest.fixture
@@ -57,7 +67,7 @@ def by_cell(rows):
 
 
 def test_rows_equal_the_numbers_worked_out_by_hand(ledger: Ledger) -> None:
-    rows = ablation_rows(ledger, "demo", Phase.ABLATE, "weighted_f1")
+    rows = rows_of_scores(ledger, "weighted_f1")
 
     def scores(cell: str) -> np.ndarray:
         found = [outcome(CELLS[cell], seed).evaluations[0].predictions for seed in SEEDS]
@@ -75,7 +85,7 @@ def test_rows_equal_the_numbers_worked_out_by_hand(ledger: Ledger) -> None:
 
 
 def test_reference_is_first_and_levels_of_a_factor_stand_together(ledger: Ledger) -> None:
-    rows = ablation_rows(ledger, "demo", Phase.ABLATE, "weighted_f1")
+    rows = rows_of_scores(ledger, "weighted_f1")
     assert [row.cell for row in rows] == [
         "reference",
         "similarity=dot",
@@ -87,16 +97,16 @@ def test_reference_is_first_and_levels_of_a_factor_stand_together(ledger: Ledger
 
 
 def test_equal_predictions_are_no_difference(ledger: Ledger) -> None:
-    row = by_cell(ablation_rows(ledger, "demo", Phase.ABLATE, "macro_f1"))["batch_size=8"]
+    row = by_cell(rows_of_scores(ledger, "macro_f1"))["batch_size=8"]
     assert (row.difference, row.ci_low, row.ci_high, row.p_value) == (0, 0, 0, 1)
 
 
 def test_class_metric_and_accuracy(ledger: Ledger) -> None:
     predicted = [outcome(0.7, seed).evaluations[0].predictions for seed in SEEDS]
-    joy = ablation_rows(ledger, "demo", Phase.ABLATE, "f1:joy")[0]
+    joy = rows_of_scores(ledger, "f1:joy")[0]
     expected = [f1_score(GOLD, p, labels=[1], average="macro") for p in predicted]
     assert joy.mean == pytest.approx(np.mean(expected))
-    accuracy = ablation_rows(ledger, "demo", Phase.ABLATE, "accuracy")[0]
+    accuracy = rows_of_scores(ledger, "accuracy")[0]
     assert accuracy.mean == pytest.approx(np.mean([accuracy_score(GOLD, p) for p in predicted]))
 
 
@@ -108,8 +118,10 @@ def test_cached_trials_count_with_their_originals(ledger: Ledger) -> None:
     for original, copy in zip(trials, copies, strict=True):
         ledger.cache(copy.id, original.id)
     first, second = (
-        as_frame(ablation_rows(ledger, study, Phase.ABLATE, "accuracy")).drop(columns="study")
-        for study in ("demo", "again")
+        frame_of(report_table(ledger, name, ReportOptions(metric="accuracy")).as_table()).drop(
+            columns="study"
+        )
+        for name in ("demo", "again")
     )
     pd.testing.assert_frame_equal(first, second)
 
@@ -125,12 +137,12 @@ def test_view_report_and_files_show_the_same_numbers(ledger: Ledger, tmp_path: P
         for name in ("mean", "sd", "difference", "ci_low", "ci_high", "p_corrected"):
             value = getattr(row, name)
             assert shown[name] == (None if value is None else pytest.approx(value, abs=5.1e-5))
-    files = {path.name: path for path in save_report(ledger, "demo", tmp_path)}
+    files = {path.name: path for path in save_report(ledger, "demo", Home(tmp_path))}
     assert set(files) == {"ablation.png", "ablation.md", "ablation.tex", "ablation.csv"}
     assert files["ablation.md"].parent == tmp_path / "reports" / "demo"
     saved = pd.read_csv(files["ablation.csv"])
     assert saved["mean"].tolist() == [row.mean for row in table.rows]
-    assert files["ablation.md"].read_text() == render(table, "markdown")
+    assert files["ablation.md"].read_text() == render(table.as_table(), "markdown")
 
 
 def test_all_metrics_of_both_phases_are_stored(ledger: Ledger) -> None:
@@ -147,7 +159,7 @@ def test_all_metrics_of_both_phases_are_stored(ledger: Ledger) -> None:
         for phase in (Phase.CONFIRM, Phase.ABLATE)
         for metric in ("weighted_f1", "macro_f1", "accuracy")
     }
-    table = report_table(ledger, "demo", phase=Phase.CONFIRM)
+    table = report_table(ledger, "demo", ReportOptions(phase=Phase.CONFIRM))
     assert [(row.level, row.is_reference) for row in table.rows] == [
         ("rank2", True),
         ("rank1", False),
@@ -204,7 +216,7 @@ def test_caption_says_what_was_measured_and_how(ledger: Ledger) -> None:
 
 def test_by_selects_and_orders_factors_but_keeps_the_correction(ledger: Ledger) -> None:
     everything = by_cell(report_table(ledger, "demo").rows)
-    table = report_table(ledger, "demo", by=["batch_size", "similarity"])
+    table = report_table(ledger, "demo", ReportOptions(by=("batch_size", "similarity")))
     assert [r.factor for r in table.rows] == ["reference", "batch_size"] + ["similarity"] * 2
     assert all(everything[row.cell] == row for row in table.rows)
 
@@ -228,7 +240,7 @@ def test_cell_names_are_read_back(cell: str, expected: tuple[str, str]) -> None:
 
 def test_nothing_finished(empty: Ledger, tmp_path: Path) -> None:
     write_comparisons(empty, "demo")
-    assert save_report(empty, "demo", tmp_path) == []
+    assert save_report(empty, "demo", Home(tmp_path)) == []
     with pytest.raises(InputError, match=r"has finished: run python -m study.run demo first"):
         report_table(empty, "demo")
 
@@ -240,24 +252,24 @@ def test_command_prints_every_format(ledger: Ledger, tmp_path: Path, capsys) -> 
         ("latex", r"\toprule"),
         ("csv", "demo,ablate,weighted_f1,reference"),
     ):
-        assert main(["demo", "--home", str(tmp_path), "--format", form]) == 0
+        assert run(main, ["demo", "--home", str(tmp_path), "--format", form]) == 0
         assert needle in capsys.readouterr().out
     out = tmp_path / "table.md"
     arguments = ["demo", "--home", str(tmp_path), "--format", "markdown", "--out", str(out)]
-    assert main([*arguments, "--metric", "f1:joy", "--by", "similarity"]) == 0
+    assert run(main, [*arguments, "--metric", "f1:joy", "--by", "similarity"]) == 0
     assert capsys.readouterr().out == ""
     assert "F1 of joy" in out.read_text()
     assert "batch_size" not in out.read_text()
 
 
 def test_csv_has_every_field_and_other_formats_the_verdict(ledger: Ledger, tmp_path, capsys):
-    assert main(["demo", "--home", str(tmp_path), "--format", "csv"]) == 0
+    assert run(main, ["demo", "--home", str(tmp_path), "--format", "csv"]) == 0
     saved = pd.read_csv(io.StringIO(capsys.readouterr().out))
     assert {"p_permutation", "p_equivalence_corrected", "pairs", "effect_size"} <= set(saved)
     assert saved["verdict"].tolist()[1:] == [
         r.verdict for r in report_table(ledger, "demo").rows[1:]
     ]
-    assert main(["demo", "--home", str(tmp_path)]) == 0
+    assert run(main, ["demo", "--home", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     assert "worse" in shown
     assert "p_permutation" not in shown
@@ -267,9 +279,9 @@ def test_csv_has_every_field_and_other_formats_the_verdict(ledger: Ledger, tmp_p
 def test_costs_are_reported_and_not_stored(ledger: Ledger, tmp_path: Path, capsys) -> None:
     for metric, needle in (("seconds", "Training"), ("seconds_per_epoch", "Time per epoch, s")):
         arguments = ["demo", "--home", str(tmp_path), "--metric", metric, "--format", "markdown"]
-        assert main(arguments) == 0
+        assert run(main, arguments) == 0
         assert needle in capsys.readouterr().out
-    row = report_table(ledger, "demo", metric="seconds_per_epoch").rows[0]
+    row = report_table(ledger, "demo", ReportOptions(metric="seconds_per_epoch")).rows[0]
     assert row.mean == pytest.approx(np.mean([(2.0 + seed % 10) / 5 for seed in SEEDS]))
     assert ledger.comparisons("demo") == []
 
@@ -291,7 +303,7 @@ def test_costs_are_reported_and_not_stored(ledger: Ledger, tmp_path: Path, capsy
 def test_bad_input_is_one_line_and_exit_code_2(
     ledger: Ledger, tmp_path: Path, capsys, arguments: list[str], needle: str
 ) -> None:
-    assert main([*arguments, "--home", str(tmp_path)]) == 2
+    assert run(main, [*arguments, "--home", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
@@ -299,7 +311,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_home_without_results_stays_empty(tmp_path: Path, capsys) -> None:
-    assert main(["demo", "--home", str(tmp_path / "none")]) == 2
+    assert run(main, ["demo", "--home", str(tmp_path / "none")]) == 2
     assert "no results at" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
 

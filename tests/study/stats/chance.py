@@ -1,6 +1,8 @@
 """Studies made up by chance, with effects of known size on classes, conversations and seeds."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats as scipy_stats
@@ -13,42 +15,32 @@ ACCURACY = Metric("accuracy")
 LABELS = ("anger", "joy", "neutral")
 
 
-def simulate(
-    rng: np.random.Generator,
-    *,
-    seeds: int = 5,
-    conversations: int = 30,
-    seed_sd: float = 0.2,
-    conversation_sd: float = 0.5,
-    both_sd: float = 0.2,
-    effect: float = 0.0,
-) -> dict[str, Sample]:
+@dataclass(frozen=True)
+class Chance:
+    """How much there is of everything, and by how much it varies in log-odds."""
+
+    seeds: int = 5
+    conversations: int = 30
+    seed_sd: float = 0.2
+    conversation_sd: float = 0.5
+    both_sd: float = 0.2
+
+
+def simulate(rng: np.random.Generator, *, effect: float = 0.0, **chance: Any) -> dict[str, Sample]:
     """Two cells as of :func:`simulate_cells`; ``effect`` is that of cell ``other``."""
-    sizes = {
-        "seeds": seeds,
-        "conversations": conversations,
-        "seed_sd": seed_sd,
-        "conversation_sd": conversation_sd,
-        "both_sd": both_sd,
-    }
-    return simulate_cells(rng, {"reference": 0.0, "other": effect}, **sizes)
+    return simulate_cells(rng, {"reference": 0.0, "other": effect}, **chance)
 
 
 def simulate_cells(
-    rng: np.random.Generator,
-    effects: Mapping[str, float],
-    *,
-    seeds: int = 5,
-    conversations: int = 30,
-    seed_sd: float = 0.2,
-    conversation_sd: float = 0.5,
-    both_sd: float = 0.2,
+    rng: np.random.Generator, effects: Mapping[str, float], **chance: Any
 ) -> dict[str, Sample]:
     """Cells whose log-odds of a hit have seed, conversation and seed × conversation effects.
 
     Difficulty of conversations and utterances is shared by all cells; the effect of a cell is
-    added to its log-odds.
+    added to its log-odds. ``chance`` are the fields of :class:`Chance`.
     """
+    sizes = Chance(**chance)
+    seeds, conversations = sizes.seeds, sizes.conversations
     lengths = rng.integers(5, 30, size=conversations)
     owner = np.repeat(np.arange(conversations), lengths)
     classes = np.array([rng.dirichlet([4.0, 2.0, 1.0]) for _ in range(conversations)])
@@ -59,9 +51,9 @@ def simulate_cells(
         logit = (
             easy
             + shift
-            + rng.normal(0, conversation_sd, conversations)[owner]
-            + rng.normal(0, seed_sd, (seeds, 1))
-            + rng.normal(0, both_sd, (seeds, conversations))[:, owner]
+            + rng.normal(0, sizes.conversation_sd, conversations)[owner]
+            + rng.normal(0, sizes.seed_sd, (seeds, 1))
+            + rng.normal(0, sizes.both_sd, (seeds, conversations))[:, owner]
         )
         hit = rng.random(logit.shape) < 1 / (1 + np.exp(-logit))
         wrong = (labels + rng.integers(1, CLASSES, logit.shape)) % CLASSES
@@ -81,7 +73,7 @@ def most_false_positives(runs: int) -> float:
     return float(scipy_stats.binom.ppf(0.999, runs, 0.05)) / runs
 
 
-def true_difference(metric: Metric, effect: dict[str, float]) -> float:
+def true_difference(metric: Metric, effect: Mapping[str, Any]) -> float:
     """The difference on very many conversations, averaged over very many seeds."""
     rng = np.random.default_rng(11)
     values = []

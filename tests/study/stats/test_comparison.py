@@ -10,14 +10,23 @@ from scipy import stats as scipy_stats
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from sslcl.errors import InputError
-from study.stats.comparison import Comparison, Sample, compare, spread_of, standardised
+from study.stats.comparison import (
+    CellComparison,
+    Draws,
+    Sample,
+    compare_cells,
+    spread_of,
+    standardised,
+)
 from study.stats.metrics import Metric, margins
 
 from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, true_difference
 
 
-def other(cells: dict[str, Sample], metric: Metric = ACCURACY, resamples: int = 300) -> Comparison:
-    return compare(cells, "reference", metric, resamples=resamples)["other"]
+def other(
+    cells: dict[str, Sample], metric: Metric = ACCURACY, resamples: int = 300
+) -> CellComparison:
+    return compare_cells(cells, "reference", metric, draws=Draws(resamples))["other"]
 
 
 def utterance_level_p(cells: dict[str, Sample]) -> float:
@@ -209,7 +218,7 @@ def test_effect_size_is_unbiased_and_knows_its_limits() -> None:
 
 def test_identical_cells_differ_by_nothing() -> None:
     cells = simulate(np.random.default_rng(1))
-    row = compare({**cells, "twin": cells["reference"]}, "reference", ACCURACY)["twin"]
+    row = compare_cells({**cells, "twin": cells["reference"]}, "reference", ACCURACY)["twin"]
     assert (row.difference, row.ci_low, row.ci_high, row.p_value) == (0, 0, 0, 1)
 
 
@@ -247,16 +256,18 @@ def test_deterministic_and_independent_of_the_other_cells() -> None:
     extra = {**cells, "more": simulate(np.random.default_rng(6))["other"]}
     assert other(cells) == other(cells)
     same_shape = {**extra, "more": cells["other"]}
-    assert compare(same_shape, "reference", ACCURACY, resamples=300)["other"] == other(cells)
+    assert compare_cells(same_shape, "reference", ACCURACY, draws=Draws(300))["other"] == other(
+        cells
+    )
 
 
 def test_bad_input_is_told_in_one_line() -> None:
     cells = simulate(np.random.default_rng(5), conversations=4)
     more = simulate(np.random.default_rng(5), conversations=5)
     with pytest.raises(InputError, match="differ in conversations"):
-        compare({**cells, "more": more["other"]}, "reference", ACCURACY)
+        compare_cells({**cells, "more": more["other"]}, "reference", ACCURACY)
     with pytest.raises(InputError, match="did you mean 'reference'"):
-        compare(cells, "referense", ACCURACY)
+        compare_cells(cells, "referense", ACCURACY)
     with pytest.raises(InputError, match="did you mean 'f1:joy'"):
         Metric.named("f1:jo", LABELS)
     with pytest.raises(InputError, match="not distinct"):

@@ -7,7 +7,7 @@ import pytest
 
 from study.analysis.factorial import Observation, analyse, with_conversations
 from study.stats.aliases import Term
-from study.stats.comparison import Sample, compare
+from study.stats.comparison import Draws, Sample, compare_cells
 from study.stats.crossed_effects import crossed_effects
 
 from .chance import ACCURACY, most_false_positives, simulate_cells
@@ -34,7 +34,7 @@ def test_no_effect_on_clustered_data_fails_the_scores_and_passes_here() -> None:
     runs, crossed, by_scores = 120, 0, 0
     for _ in range(runs):
         cells = drawn(rng, conversation_sd=0.7)
-        found = crossed_effects(cells, LEVELS, TERMS, ACCURACY, resamples=200)
+        found = crossed_effects(cells, LEVELS, TERMS, ACCURACY, draws=Draws(200))
         crossed += min(effect.p_value for effect in found.values()) * len(TERMS) < 0.05
         by_scores += min(e.p_corrected for e in analyse(observations(cells)).effects) < 0.05
     assert crossed / runs <= most_false_positives(runs)
@@ -45,7 +45,7 @@ def test_a_large_effect_and_an_interaction_are_found() -> None:
     rng = np.random.default_rng(92)
     quiet = {"conversation_sd": 0.1, "seed_sd": 0.1, "both_sd": 0.1}
     main = drawn(rng, {name: 1.0 for name in LEVELS if "a=1" in name}, **quiet)
-    found = crossed_effects(main, LEVELS, TERMS, ACCURACY, resamples=300)
+    found = crossed_effects(main, LEVELS, TERMS, ACCURACY, draws=Draws(300))
     assert found["a",].p_value < 0.01
     assert found["a",].ci_low > 0
     assert min(found["b",].p_value, found["a", "b"].p_value) > 0.05
@@ -58,7 +58,7 @@ def test_two_cells_of_one_factor_are_a_comparison() -> None:
     two = {name: cells[name] for name in ("a=0, b=x", "a=1, b=x")}
     levels = {name: {"a": LEVELS[name]["a"]} for name in two}
     found = crossed_effects(two, levels, [("a",)], ACCURACY)["a",]
-    row = compare(two, "a=0, b=x", ACCURACY)["a=1, b=x"]
+    row = compare_cells(two, "a=0, b=x", ACCURACY)["a=1, b=x"]
     assert (found.ci_low, found.ci_high) == pytest.approx((row.ci_low, row.ci_high))
     assert found.p_value == pytest.approx(row.p_value)
 
@@ -82,9 +82,9 @@ def test_common_seeds_are_used_and_none_is_no_answer() -> None:
     name = "a=1, b=y"
     fewer = {**cells, name: Sample((0, 1, 2), cells[name].confusion[:3])}
     first = {n: Sample((0, 1, 2), c.confusion[:3]) for n, c in cells.items()}
-    assert crossed_effects(fewer, LEVELS, TERMS, ACCURACY, resamples=100) == crossed_effects(
-        first, LEVELS, TERMS, ACCURACY, resamples=100
+    assert crossed_effects(fewer, LEVELS, TERMS, ACCURACY, draws=Draws(100)) == crossed_effects(
+        first, LEVELS, TERMS, ACCURACY, draws=Draws(100)
     )
     apart = {**cells, name: Sample((7, 8, 9, 10, 11), cells[name].confusion)}
-    found = crossed_effects(apart, LEVELS, TERMS, ACCURACY, resamples=100)
+    found = crossed_effects(apart, LEVELS, TERMS, ACCURACY, draws=Draws(100))
     assert np.isnan([effect.p_value for effect in found.values()]).all()

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from sslcl.errors import InputError
-from study.stats.comparison import Sample, compare
+from study.stats.comparison import Draws, Sample, compare_cells
 from study.stats.metrics import Metric
 from study.stats.permutation import permutation_tests, sign_flip_p, smallest_p
 
@@ -98,7 +98,9 @@ def test_it_does_not_add_up_the_two_sources_and_the_interval_does() -> None:
     sizes = {"seeds": 14, "conversations": 25, "seed_sd": 0.5, "conversation_sd": 0.75}
     drawn = [simulate(rng, both_sd=0.0, **sizes) for _ in range(250)]
     exchanged = np.array([p_of(cells, draws=199) for cells in drawn])
-    crossed = [compare(c, "reference", ACCURACY, resamples=200)["other"].p_value for c in drawn]
+    crossed = [
+        compare_cells(c, "reference", ACCURACY, draws=Draws(200))["other"].p_value for c in drawn
+    ]
     assert np.mean(exchanged <= 0.05) > most_false_positives(len(drawn))
     assert np.mean(np.array(crossed) < 0.05) <= most_false_positives(len(drawn))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import nct, t
 
-from study.stats.comparison import Sample, compare
+from study.stats.comparison import Draws, Sample, compare_cells
 from study.stats.metrics import Metric
 from study.stats.power import Deviations, detectable_difference, observed_deviations
 
@@ -61,8 +61,8 @@ def test_a_difference_of_that_size_is_found_four_times_in_five(
     rng = np.random.default_rng(20)
     studies = 600
     found = sum(
-        compare(
-            cells(draw(rng, true, shape, sd)), "reference", ACCURACY, resamples=200, seed=number
+        compare_cells(
+            cells(draw(rng, true, shape, sd)), "reference", ACCURACY, draws=Draws(200, number)
         )["cell"].p_value
         < 0.05
         for number in range(studies)

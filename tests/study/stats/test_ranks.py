@@ -8,9 +8,8 @@ from PIL import Image
 from scipy import stats as scipy_stats
 
 from sslcl.errors import InputError
-from study.reporting.rank_diagram import rank_diagram
+from study.reporting.figures.rank_diagram import save_rank_diagram
 from study.stats.ranks import critical_difference, rank_methods
-from study.stats.verdicts import correct
 
 from .chance import most_false_positives
 
@@ -59,14 +58,17 @@ def test_friedman_agrees_with_scipy_and_nemenyi_with_its_critical_difference() -
         assert (p_value < 0.05) == (far > found.critical_difference)
 
 
-def test_wilcoxon_with_holm_over_the_pairs() -> None:
-    scores = np.random.default_rng(72).normal(size=(15, 4)) + np.array([0, 0, 0, 2.0])
-    found = rank_methods(table(scores), post_hoc="wilcoxon")
-    pairs = list(found.p_values)
-    column = {name: scores[:, j] for j, name in enumerate(METHODS)}
-    raw = [scipy_stats.wilcoxon(column[one], column[two]).pvalue for one, two in pairs]
-    assert list(found.p_values.values()) == pytest.approx(correct(raw))
-    assert found.groups == (found.methods[1:],)
+def test_p_values_are_those_of_the_formula() -> None:
+    """Nemenyi: the studentised range of sqrt(2) x rank difference / sqrt(k (k + 1) / (6 N))."""
+    scores = np.random.default_rng(72).normal(size=(15, 4)).round(1) + np.array([0, 0, 0, 1.0])
+    ranking = rank_methods(table(scores))
+    ranks = dict(zip(METHODS, scipy_stats.rankdata(-scores, axis=1).mean(0), strict=True))
+    error = np.sqrt(4 * 5 / (6 * 15))
+    assert len(ranking.p_values) == 6
+    for (better, worse), p_value in ranking.p_values.items():
+        distance = abs(ranks[better] - ranks[worse]) / error
+        expected = scipy_stats.studentized_range.sf(distance * np.sqrt(2), 4, np.inf)
+        assert p_value == pytest.approx(expected, rel=1e-12)
 
 
 def test_groups_are_the_largest_runs_that_cannot_be_told_apart() -> None:
@@ -81,14 +83,13 @@ def test_groups_are_the_largest_runs_that_cannot_be_told_apart() -> None:
     assert not set(overlapping[0]) <= set(overlapping[1])
 
 
-@pytest.mark.parametrize("post_hoc", ["nemenyi", "wilcoxon"])
-def test_methods_that_are_alike_are_told_apart_one_time_in_twenty(post_hoc) -> None:
+def test_methods_that_are_alike_are_told_apart_one_time_in_twenty() -> None:
     rng = np.random.default_rng(74)
     runs = 300
     wrong = friedman = 0
     for _ in range(runs):
         hard = rng.normal(0, 3, size=(10, 1))
-        found = rank_methods(table(hard + rng.normal(size=(10, 4))), post_hoc=post_hoc)
+        found = rank_methods(table(hard + rng.normal(size=(10, 4))))
         wrong += found.groups != (found.methods,)
         friedman += found.friedman_p < 0.05
     assert wrong / runs <= most_false_positives(runs)
@@ -96,10 +97,9 @@ def test_methods_that_are_alike_are_told_apart_one_time_in_twenty(post_hoc) -> N
 
 
 def test_equal_scores_are_one_group() -> None:
-    for post_hoc in ("nemenyi", "wilcoxon"):
-        found = rank_methods(table(np.ones((5, 4))), post_hoc=post_hoc)
-        assert (found.friedman_p, found.groups) == (1.0, (METHODS,))
-        assert "no difference is shown (Friedman p = 1.000)" in found.words
+    ranking = rank_methods(table(np.ones((5, 4))))
+    assert (ranking.friedman_p, ranking.groups) == (1.0, (METHODS,))
+    assert "no difference is shown (Friedman p = 1.000)" in ranking.words
 
 
 def test_bad_input_is_told_in_one_line() -> None:
@@ -109,15 +109,13 @@ def test_bad_input_is_told_in_one_line() -> None:
         rank_methods(whole)
     with pytest.raises(InputError, match="2 methods on 1 datasets: expected at least three"):
         rank_methods({"a": {"x": 1.0, "y": 2.0}})
-    with pytest.raises(InputError, match="did you mean 'nemenyi'"):
-        rank_methods(table(np.ones((3, 4))), post_hoc="nemeny")
 
 
 def test_diagram_is_a_picture(tmp_path: Path) -> None:
     scores = np.random.default_rng(75).normal(size=(12, 4)) + np.array([0, 0.4, 1.0, 1.8])
-    for post_hoc in ("nemenyi", "wilcoxon"):
-        path = tmp_path / f"{post_hoc}.png"
-        rank_diagram(rank_methods(table(scores), post_hoc=post_hoc), path, "Four methods")
+    for name, values in (("differ", scores), ("alike", np.ones((5, 4)))):
+        path = tmp_path / f"{name}.png"
+        save_rank_diagram(rank_methods(table(values)), path, "Four methods")
         pixels = np.asarray(Image.open(path).convert("L"))
         assert pixels.shape[1] == 1440
         assert (pixels < 128).any(axis=1).mean() > 0.2

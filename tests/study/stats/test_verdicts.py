@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from sslcl.errors import InputError
-from study.stats.comparison import Comparison, Spread, compare
+from study.stats.comparison import CellComparison, Draws, Spread, compare_cells
 from study.stats.verdicts import correct, verdict
 
 from .chance import ACCURACY, most_false_positives, simulate, simulate_cells, true_difference
@@ -15,7 +15,7 @@ from .chance import ACCURACY, most_false_positives, simulate, simulate_cells, tr
 RUNS = 300
 
 
-def verdicts(found: dict[str, Comparison], correction: str = "holm") -> dict[str, str | None]:
+def verdicts(found: dict[str, CellComparison], correction: str = "holm") -> dict[str, str | None]:
     rows = {name: row for name, row in found.items() if name != "reference"}
     p = correct([row.p_value for row in rows.values()], correction)
     equal = correct([row.p_equivalence for row in rows.values()], correction)
@@ -31,7 +31,7 @@ def test_tables_without_an_effect_claim_one_in_at_most_one_of_twenty(correction:
     wrong = uncorrected = 0
     for _ in range(RUNS):
         cells = simulate_cells(rng, dict.fromkeys(names, 0.0))
-        found = compare(cells, "reference", ACCURACY, resamples=200)
+        found = compare_cells(cells, "reference", ACCURACY, draws=Draws(200))
         wrong += bool({"better", "worse"} & set(verdicts(found, correction).values()))
         uncorrected += any(row.p_value < 0.05 for row in found.values())
     assert wrong / RUNS <= most_false_positives(RUNS)
@@ -43,9 +43,9 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
     effect = {"effect": 0.3 * direction, "both_sd": 0.0, "conversation_sd": 0.1, "seed_sd": 0.1}
     truth = true_difference(ACCURACY, effect)
     rng = np.random.default_rng(32)
-    margin = {"smallest_difference": abs(truth), "resamples": 300}
+    margin = {"smallest_difference": abs(truth), "draws": Draws(300)}
     rows = [
-        compare(simulate(rng, **effect), "reference", ACCURACY, **margin)["other"]
+        compare_cells(simulate(rng, **effect), "reference", ACCURACY, **margin)["other"]
         for _ in range(RUNS)
     ]
     called = np.mean([row.p_equivalence < 0.05 for row in rows])
@@ -55,9 +55,9 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
 def test_no_effect_is_found_equivalent_where_the_data_can_tell() -> None:
     rng = np.random.default_rng(33)
     quiet = {"seed_sd": 0.02, "conversation_sd": 0.02, "both_sd": 0.0, "conversations": 60}
-    margin = {"smallest_difference": 0.05, "resamples": 200}
+    margin = {"smallest_difference": 0.05, "draws": Draws(200)}
     found = [
-        verdicts(compare(simulate(rng, **quiet), "reference", ACCURACY, **margin))["other"]
+        verdicts(compare_cells(simulate(rng, **quiet), "reference", ACCURACY, **margin))["other"]
         for _ in range(50)
     ]
     assert found.count("equivalent") > 45
@@ -82,7 +82,7 @@ def test_equivalence_is_shown_exactly_when_the_ninety_percent_interval_lies_with
 
 def test_equal_predictions_are_equivalent() -> None:
     cells = simulate(np.random.default_rng(35))
-    found = compare({**cells, "twin": cells["reference"]}, "reference", ACCURACY)
+    found = compare_cells({**cells, "twin": cells["reference"]}, "reference", ACCURACY)
     assert found["twin"].p_equivalence == 0
     assert verdicts(found)["twin"] == "equivalent"
 
@@ -126,4 +126,4 @@ def test_bad_input_is_told_in_one_line() -> None:
     cells = simulate(np.random.default_rng(36))
     for margin in (0.0, -0.01, float("nan")):
         with pytest.raises(InputError, match="expected one above 0"):
-            compare(cells, "reference", ACCURACY, smallest_difference=margin)
+            compare_cells(cells, "reference", ACCURACY, smallest_difference=margin)

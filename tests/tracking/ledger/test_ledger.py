@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from sqlalchemy import event, text
 
 from sslcl.errors import InputError
+from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.ledger.writes import COST_COLUMNS
 from tracking.mirror.contents import trial_points
 from tracking.records import FailureKind, Outcome, Phase, Status
 
@@ -238,14 +238,14 @@ def test_a_cached_trial_shows_its_original(ledger: Ledger) -> None:
 
 
 def test_every_cost_is_kept_copied_and_mirrored(ledger: Ledger) -> None:
-    cost = {name: float(i) for i, name in enumerate(COST_COLUMNS, start=1)}
+    cost = {name: float(i) for i, name in enumerate(COSTS, start=1)}
     original, twin = planned("c"), planned("d")
     run(ledger, original, replace(outcome(), cost=cost))
     ledger.plan("s", Phase.ABLATE, [twin], replace=False)
     ledger.cache(twin.id, original.id)
     for trial in (original, twin):
         row = ledger.trial(trial.id)
-        assert {name: getattr(row, name) for name in COST_COLUMNS} == cost
+        assert {name: getattr(row, name) for name in COSTS} == cost
         points = {point.key: point.value for point in trial_points(row, (), (), ())}
         assert {"total_seconds" if n == "seconds" else n: v for n, v in cost.items()}.items() <= (
             points.items()

@@ -16,7 +16,7 @@ from sslcl.data.features import text_cache as _text
 from sslcl.data.features import text_encoders as _encoders
 from sslcl.data.features.text_cache import encode_texts
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER, find_encoder
-from sslcl.data.loading.cache import cache_folder, open_array, save_array, write_atomically
+from sslcl.data.loading.cache import cache_folder, open_array, save_array, write_cached
 from sslcl.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -189,18 +189,6 @@ class TestCacheFolder:
         monkeypatch.delenv("SSLCL_CACHE")
         assert cache_folder().name == "sslcl-studies"
 
-    def test_a_failed_write_leaves_what_was_there(self, tmp_path: Path) -> None:
-        path = tmp_path / "folder" / "file"
-        write_atomically(path, lambda file: file.write(b"old"))
-
-        def fails(file: object) -> None:
-            raise RuntimeError("half way")
-
-        with pytest.raises(RuntimeError, match="half way"):
-            write_atomically(path, fails)
-        assert [p.name for p in path.parent.iterdir()] == ["file"]
-        assert path.read_bytes() == b"old"
-
     def test_writers_at_once_leave_one_whole_file(self, tmp_path: Path) -> None:
         path = tmp_path / "array.npy"
         arrays = [np.full((2000, 50), value, dtype=np.float32) for value in range(8)]
@@ -215,7 +203,7 @@ class TestCacheFolder:
     def test_a_folder_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("no folder")
         with pytest.raises(InputError, match="SSLCL_CACHE") as raised:
-            write_atomically(tmp_path / "file" / "x", lambda file: file.write(b""))
+            write_cached(tmp_path / "file" / "x", b"")
         assert "\n" not in str(raised.value)
 
     def test_a_file_of_another_kind_is_no_array(self, tmp_path: Path) -> None:
@@ -341,7 +329,7 @@ def test_a_bar_appears_only_when_it_takes_long(
 
 def test_importing_the_data_package_imports_no_encoder_library() -> None:
     script = (
-        "import sys, sslcl.data._text;"
+        "import sys, sslcl.data.features.text;"
         "print({'transformers', 'sentence_transformers', 'huggingface_hub'} & set(sys.modules))"
     )
     done = subprocess.run(

@@ -2,13 +2,12 @@
 
 import io
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
-
-from study.reporting.html.elements import Picture
 
 INK, MUTED, LINE, SURFACE = "#1f2933", "#5a6675", "#dfe4ea", "#fefefe"
 BETTER, WORSE, EQUAL, UNCLEAR = "#16704f", "#a8331e", "#1f5fa8", "#5a6676"
@@ -42,6 +41,23 @@ _STYLE = {
 }
 _PIXELS = 96
 """CSS pixels in an inch."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing on a page.
+
+    Args:
+        svg: an ``<svg>`` element.
+        caption: what it shows and how to read it.
+        width: its natural width in CSS pixels.
+        small: whether several stand beside each other.
+    """
+
+    svg: Markup
+    caption: str
+    width: int
+    small: bool = False
 
 
 def styled() -> Any:

@@ -1,0 +1,29 @@
+"""What a plan reads of the data: its fingerprint and its modalities, never its content."""
+
+from dataclasses import dataclass
+
+from sslcl.config import TrialConfig
+from sslcl.data.types import Dataset
+from sslcl.identity import trial_identity
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The facts about a dataset that decide which trials a study needs.
+
+    Args:
+        fingerprint: SHA-256 of the data.
+        modalities: their names, in the dataset's order; the design ``leave_one_out`` needs them.
+    """
+
+    fingerprint: str
+    modalities: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DataFacts":
+        """The facts about ``dataset``."""
+        return cls(dataset.fingerprint, tuple(dataset.modalities))
+
+    def identify(self, config: TrialConfig) -> str:
+        """The content hash of the trial of ``config`` on this data."""
+        return trial_identity(config, self.fingerprint)

@@ -1,0 +1,192 @@
+"""One study from its registration to its report: what ``python -m study.run`` calls."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from search_spaces.changes import changes
+from search_spaces.schema import Study
+from sslcl.augmentation import views_of
+from sslcl.command import INTERRUPTED
+from sslcl.data.types import Dataset
+from sslcl.identity import code_fingerprint
+from sslcl.model import chosen_modalities
+from study.analysis.comparisons import write_comparisons
+from study.execution.campaign import Campaign
+from study.execution.environment import environment
+from study.execution.mlflow_session import TrackingSession
+from study.execution.resources import ClusterResources, Halt
+from study.execution.winner import NothingToCompare
+from study.execution.workspace import Workspace
+from study.reporting.report import show_report
+from study.saved_reports import save_reports
+from tracking.home import Home
+from tracking.ledger import Ledger
+from tracking.records import Status
+
+if TYPE_CHECKING:
+    from study.execution.ray_cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Args:
+        files: the reports.
+        trained: trials that were trained.
+        stopped: whether it was stopped before its end.
+    """
+
+    files: Sequence[Path]
+    trained: int
+    stopped: bool
+
+
+def run_study(
+    study: Study, dataset: Dataset, home: Home, resources: ClusterResources, console: Console
+) -> int:
+    """Bring a study to its end and show its results.
+
+    Returns:
+        0, 1 when trials failed, 130 when a person stopped it.
+    """
+    ledger = Ledger.at(home)
+    workspace = Workspace(home, ledger, console)
+    halt = Halt(study.budget.hours * 3600 if study.budget.hours else None)
+    describe_study(study, dataset, console)
+    register(ledger, study, dataset, console)
+    try:
+        with TrackingSession(workspace, study.name) as tracking:
+
+            @contextmanager
+            def start_cluster() -> "Iterator[Cluster]":
+                # Importing and starting Ray takes seconds that a finished study need not spend.
+                from study.execution.ray_cluster import Cluster
+
+                tracking.start()
+                with console.status("starting Ray"):
+                    cluster = Cluster(resources, home)
+                with cluster:
+                    yield cluster
+
+            campaign = Campaign(study, dataset, workspace, start_cluster, halt)
+            with halt.listening(console):
+                try:
+                    campaign.run()
+                except NothingToCompare as error:
+                    console.print(f"[red]{error}[/red]")
+            stopped = halt()
+            set_status(ledger, study.name, "STOPPED" if stopped else "COMPLETE")
+            write_comparisons(ledger, study.name)
+            files = save_reports(ledger, study.name, home)
+            if not stopped:
+                tracking.log_winner(study, dataset)
+        show_report(ledger, study.name, console)
+        failed = name_failures(ledger, study.name, console)
+        where_next(study.name, home, Ending(files, campaign.trained, stopped), console)
+    finally:
+        ledger.close()
+    if halt.signalled:
+        return INTERRUPTED
+    return 1 if failed else 0
+
+
+def check_modalities(study: Study, dataset: Dataset) -> None:
+    """Refuse a study that names a modality, or a view of some, which the dataset lacks.
+
+    Raises:
+        InputError: naming it.
+    """
+    base = study.base_config(seed=0)
+    levels = {name: factor.probes() for name, factor in study.factors.items()}
+    configs = [study.config({"modalities": level}, 0) for level in levels.get("modalities", ())]
+    for config, augmentation in product(
+        [base, *configs], [base.augmentation, *levels.get("augmentation", ())]
+    ):
+        views_of(str(augmentation), chosen_modalities(config, dataset))
+
+
+def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
+    """Say what is about to run, and on what data."""
+    kind = "synthetic" if dataset.synthetic else "real"
+    parts = [
+        f"{len(split)} {name} conversations"
+        for name, split in (
+            ("training", dataset.train),
+            ("validation", dataset.validation),
+            ("test", dataset.test or ()),
+        )
+    ]
+    console.print(f"[bold]{study.name}[/bold]: {study.description}")
+    console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
+
+
+def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -> None:
+    """Write the study to the ledger, and name what changed since the last run."""
+    now = study.canonical()
+    before = {row.name: row for row in ledger.studies()}.get(study.name)
+    if before is not None:
+        for change in changes(dict(before.spec), now):
+            console.print(f"changed since the last run: {change}")
+        if before.data_fingerprint != dataset.fingerprint:
+            console.print("changed since the last run: the data")
+        if dict(before.spec) == now and before.data_fingerprint == dataset.fingerprint:
+            return
+    ledger.put_study(
+        study.name,
+        spec=json.loads(json.dumps(now)),
+        dataset=dataset.name,
+        data_fingerprint=dataset.fingerprint,
+        label_names=dataset.label_names,
+        code_fingerprint=code_fingerprint(study.base_config(seed=0)),
+        environment=environment() | {"synthetic": dataset.synthetic},
+    )
+
+
+def set_status(ledger: Ledger, study_name: str, status: str) -> None:
+    """Write how the study stands, unless the ledger says so already."""
+    if ledger.study(study_name).status != status:
+        ledger.set_study_status(study_name, status)
+
+
+def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
+    """Name the trials that failed, and why; how many there are."""
+    failed = ledger.trials(study_name, status=Status.FAILED)
+    if failed:
+        console.print(f"[red]{len(failed)} trials failed:[/red]")
+    for row in failed[:10]:
+        console.print(
+            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
+            f"{row.failure}: {row.message}"
+        )
+    if len(failed) > 10:
+        console.print(f"  and {len(failed) - 10} more")
+    return len(failed)
+
+
+def where_next(study_name: str, home: Home, ending: Ending, console: Console) -> None:
+    """The last lines of every run: where to look."""
+    trained = ending.trained
+    done = f"{trained} trials trained" if trained else "nothing left to train"
+    if ending.stopped:
+        console.print(f"stopped: {done}; run the same command again to go on")
+    else:
+        console.print(f"done: {done}")
+    query = f'select * from ablation where study = "{study_name}"'
+    rows = [
+        ("results", f"sqlite3 {home.results} '{query}'"),
+        ("trials", f"python -m tracking.server{home.option}"),
+        ("search", f"optuna-dashboard sqlite:///{home.optuna}"),
+        ("tables", f"python -m study.report {study_name}{home.option} --format latex"),
+    ]
+    for label, suffix in (("picture", ".png"), ("report", ".html")):
+        rows[1:1] = [(label, str(path)) for path in ending.files if path.suffix == suffix][:1]
+    for label, command in rows:
+        console.print(f"  {label:<8} {command}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Drawings of comparisons, as PNG files and as parts of a page."""
