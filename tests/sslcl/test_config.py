@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from random import Random
 from typing import Any
 
 import pytest
@@ -112,7 +113,9 @@ UNREAD: dict[str, set[str]] = {
 
 @settings(deadline=None)
 @given(VALUES, st.randoms(use_true_random=False))
-def test_the_digest_does_not_depend_on_the_order_of_keys(values: Any, random: Any) -> None:
+def test_the_digest_does_not_depend_on_the_order_of_keys(
+    values: dict[str, Any], random: Random
+) -> None:
     config = TrialConfig.parse(values)
     items = list(values.items())
     random.shuffle(items)
@@ -122,7 +125,9 @@ def test_the_digest_does_not_depend_on_the_order_of_keys(values: Any, random: An
 
 @settings(deadline=None)
 @given(VALUES)
-def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(values: Any) -> None:
+def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(
+    values: dict[str, Any],
+) -> None:
     config = TrialConfig.parse(values)
     text = json.dumps(config.canonical(), allow_nan=False)
     again = TrialConfig.parse(json.loads(text))
@@ -133,7 +138,7 @@ def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(values: An
 @settings(deadline=None)
 @given(VALUES, VALUES)
 def test_trials_share_a_digest_exactly_when_they_share_the_canonical_form(
-    one: Any, two: Any
+    one: dict[str, Any], two: dict[str, Any]
 ) -> None:
     first, second = TrialConfig.parse(one), TrialConfig.parse(two)
     assert (first.digest() == second.digest()) == (first.canonical() == second.canonical())
@@ -141,7 +146,7 @@ def test_trials_share_a_digest_exactly_when_they_share_the_canonical_form(
 
 @pytest.mark.parametrize("field", sorted(TrialConfig.model_fields))
 @pytest.mark.parametrize("base", BASES)
-def test_a_field_changes_the_digest_exactly_when_it_is_read(base: Any, field: str) -> None:
+def test_a_field_changes_the_digest_exactly_when_it_is_read(base: str, field: str) -> None:
     config = TrialConfig.parse(BASES[base])
     default = TrialConfig.model_fields[field].get_default(call_default_factory=True)
     now = getattr(config, field)
@@ -202,7 +207,7 @@ def test_one_value_written_in_two_ways_is_one_trial(
     assert TrialConfig.parse(one).digest() == TrialConfig.parse(two).digest()
 
 
-MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
+MISTAKES: dict[str, tuple[dict[Any, Any], list[str]]] = {
     "key": ({"bakbone": "recurrent"}, ["'bakbone'", "did you mean 'backbone'?"]),
     "key that is no text": ({7: 1}, ["'7'"]),
     "dataset": ({"dataset": "sinthetic"}, ["'sinthetic'", "did you mean 'synthetic'?"]),
@@ -253,7 +258,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_each_mistake_is_told_in_one_line(mistake: Any) -> None:
+def test_each_mistake_is_told_in_one_line(mistake: str) -> None:
     values, fragments = MISTAKES[mistake]
     with pytest.raises(InputError) as caught:
         TrialConfig.parse(values, "study 'mine'")
@@ -272,7 +277,7 @@ def test_replace_validates() -> None:
 def test_a_configuration_does_not_change() -> None:
     config = TrialConfig()
     with pytest.raises(ValidationError, match="frozen"):
-        config.epochs = 3
+        config.epochs = 3  # type: ignore[misc]
     options: dict[str, Any] = {"noise": 2.0}
     config = TrialConfig(dataset_options=options)
     before = config.digest()

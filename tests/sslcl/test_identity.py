@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -115,7 +114,7 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("file", FORMULAS)
-def test_a_changed_formula_is_another_trial(file: Any, edit: Edit) -> None:
+def test_a_changed_formula_is_another_trial(file: str, edit: Edit) -> None:
     before = trial_identity(CONFIG, "data")
     old, new = FORMULAS[file]
     edit(file, lambda text: text.replace(old, new))

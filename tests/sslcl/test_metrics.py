@@ -1,8 +1,9 @@
 """Scores agree with scikit-learn on any labels, classes that never occur included."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import sklearn.metrics
 from hypothesis import given, settings
@@ -13,10 +14,12 @@ from sslcl.metrics import class_f1, confusion_matrix, scores
 pytestmark = pytest.mark.filterwarnings("ignore:A single label was found")
 
 CLASSES = st.integers(1, 7)
+Labels: TypeAlias = npt.NDArray[np.int64]
+Answers: TypeAlias = tuple[Labels, Labels, int]
 
 
 @st.composite
-def answers(draw: Any) -> Any:
+def answers(draw: st.DrawFn) -> Answers:
     """Labels, predictions and the number of classes, some of which may never occur."""
     classes = draw(CLASSES)
     index = st.integers(0, classes - 1)
@@ -31,7 +34,7 @@ def names(classes: int) -> list[str]:
 
 @settings(deadline=None)
 @given(answers())
-def test_the_confusion_matrix_counts_true_classes_in_rows(drawn: Any) -> None:
+def test_the_confusion_matrix_counts_true_classes_in_rows(drawn: Answers) -> None:
     labels, predictions, classes = drawn
     expected = sklearn.metrics.confusion_matrix(labels, predictions, labels=range(classes))
     np.testing.assert_array_equal(confusion_matrix(labels, predictions, classes), expected)
@@ -39,11 +42,11 @@ def test_the_confusion_matrix_counts_true_classes_in_rows(drawn: Any) -> None:
 
 @settings(deadline=None)
 @given(answers())
-def test_scores_are_those_of_scikit_learn(drawn: Any) -> None:
+def test_scores_are_those_of_scikit_learn(drawn: Answers) -> None:
     labels, predictions, classes = drawn
     found = scores(confusion_matrix(labels, predictions, classes), names(classes))
 
-    def f1(average: Any, **more: Any) -> Any:
+    def f1(average: str | None, **more: Any) -> Any:
         return sklearn.metrics.f1_score(
             labels, predictions, average=average, zero_division=0, **more
         )
@@ -59,7 +62,7 @@ def test_scores_are_those_of_scikit_learn(drawn: Any) -> None:
 
 @settings(deadline=None)
 @given(st.lists(answers(), min_size=1, max_size=4))
-def test_many_confusion_matrices_at_once_are_each_by_itself(drawn: Any) -> None:
+def test_many_confusion_matrices_at_once_are_each_by_itself(drawn: list[Answers]) -> None:
     tables = np.stack(
         [confusion_matrix(labels, predictions, 7) for labels, predictions, _ in drawn]
     )

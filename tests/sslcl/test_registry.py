@@ -89,7 +89,7 @@ def test_a_class_from_elsewhere_is_no_component(package: Path) -> None:
 
 
 @pytest.mark.parametrize("shipped", [BACKBONES, CATALOG, OBJECTIVES, SIMILARITIES])
-def test_what_ships_is_found_under_the_name_of_its_file(shipped: Any) -> None:
+def test_what_ships_is_found_under_the_name_of_its_file(shipped: Registry[Any]) -> None:
     assert shipped.names()
     for name in shipped.names():
         assert shipped.get(name).__module__ == f"{shipped.package}.{name}"

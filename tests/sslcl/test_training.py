@@ -27,7 +27,7 @@ from sslcl.similarities import SIMILARITIES
 from sslcl.training import SCORE, Trainer
 
 SMALL = {"conversations": 14}
-CASES = [
+CASES: list[dict[str, Any]] = [
     *({"objective": "sslcl", "backbone": name} for name in BACKBONES.names()),
     {"objective": "cross_entropy", "augmentation": "none"},
     {"logit_scale": "learned", "scale": 5.0, "schedule": "cosine", "similarity": "cosine"},
@@ -82,7 +82,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 def fit(trainer: Trainer, epochs: int | None = None) -> list[dict[str, float]]:
     """The metrics of each of the next ``epochs``, or of all that are left."""
-    history = []
+    history: list[dict[str, float]] = []
     while not trainer.finished and len(history) != epochs:
         history.append(timeless(trainer.fit_epoch()))
     return history
@@ -128,7 +128,7 @@ def with_train(dataset: Dataset, change: Any) -> Dataset:
 
 @cases
 def test_a_trial_is_the_same_bits_again_after_other_trials(
-    case: Any, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+    case: dict[str, Any], data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
 ) -> None:
     config = config_of(**case)
     first = expected(config)
@@ -184,7 +184,7 @@ def test_trials_side_by_side_do_not_disturb_each_other(
 
 @cases
 def test_going_on_from_a_checkpoint_gives_the_same_bits(
-    case: Any, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+    case: dict[str, Any], data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
 ) -> None:
     config = config_of(**case)
     first = Trainer(config, data)
@@ -226,7 +226,10 @@ UNREAD = [
 
 @pytest.mark.parametrize(("base", "change"), UNREAD, ids=str)
 def test_configurations_with_one_digest_train_one_model(
-    base: Any, change: Any, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+    base: dict[str, Any],
+    change: dict[str, Any],
+    data: Dataset,
+    expected: Callable[[TrialConfig], dict[str, Any]],
 ) -> None:
     one, two = config_of(**base), config_of(**base | change)
     assert one.digest() == two.digest()
@@ -242,7 +245,7 @@ class Sealed(tuple[Conversation, ...]):
     def _refuse(self, *_: object) -> NoReturn:
         raise AssertionError("the test split was read")
 
-    __iter__ = __len__ = __getitem__ = __contains__ = __bool__ = __eq__ = _refuse  # type: ignore[assignment]
+    __iter__ = __len__ = __getitem__ = __contains__ = __bool__ = __eq__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 
 
@@ -404,6 +407,7 @@ def test_predictions_from_features_that_are_not_finite_are_refused(data: Dataset
 def test_modalities_left_out_at_test_time_change_the_test_alone(
     backbone: str, data: Dataset
 ) -> None:
+    assert data.test is not None
     config = config_of(backbone=backbone)
     whole, masked = (
         Trainer(c, data) for c in (config, config.replace(test_modalities=("audio", "video")))
