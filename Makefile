@@ -2,19 +2,32 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test lint clean
+.PHONY: study test quick lint fix clean
 
+# Install, and run a whole study on generated data.
 study: $(VENV)/.installed
 	$(BIN)/python -m study.run quickstart
 
-test: study
+# All tests.
+test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 	$(BIN)/python -m pytest -m slow
 
+# The tests that take little time.
+quick: $(VENV)/.installed
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow and not medium"
+
+# Style, types and import rules.
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Mend of style what can be mended by itself.
+fix: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

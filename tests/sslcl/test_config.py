@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from random import Random
 from typing import Any
 
 import pytest
@@ -112,7 +113,9 @@ UNREAD: dict[str, set[str]] = {
 
 @settings(deadline=None)
 @given(VALUES, st.randoms(use_true_random=False))
-def test_the_digest_does_not_depend_on_the_order_of_keys(values, random):
+def test_the_digest_does_not_depend_on_the_order_of_keys(
+    values: dict[str, Any], random: Random
+) -> None:
     config = TrialConfig.parse(values)
     items = list(values.items())
     random.shuffle(items)
@@ -122,7 +125,9 @@ def test_the_digest_does_not_depend_on_the_order_of_keys(values, random):
 
 @settings(deadline=None)
 @given(VALUES)
-def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(values):
+def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(
+    values: dict[str, Any],
+) -> None:
     config = TrialConfig.parse(values)
     text = json.dumps(config.canonical(), allow_nan=False)
     again = TrialConfig.parse(json.loads(text))
@@ -132,14 +137,16 @@ def test_the_canonical_form_is_json_that_reads_back_as_the_same_trial(values):
 
 @settings(deadline=None)
 @given(VALUES, VALUES)
-def test_trials_share_a_digest_exactly_when_they_share_the_canonical_form(one, two):
+def test_trials_share_a_digest_exactly_when_they_share_the_canonical_form(
+    one: dict[str, Any], two: dict[str, Any]
+) -> None:
     first, second = TrialConfig.parse(one), TrialConfig.parse(two)
     assert (first.digest() == second.digest()) == (first.canonical() == second.canonical())
 
 
 @pytest.mark.parametrize("field", sorted(TrialConfig.model_fields))
 @pytest.mark.parametrize("base", BASES)
-def test_a_field_changes_the_digest_exactly_when_it_is_read(base, field):
+def test_a_field_changes_the_digest_exactly_when_it_is_read(base: str, field: str) -> None:
     config = TrialConfig.parse(BASES[base])
     default = TrialConfig.model_fields[field].get_default(call_default_factory=True)
     now = getattr(config, field)
@@ -150,18 +157,18 @@ def test_a_field_changes_the_digest_exactly_when_it_is_read(base, field):
         assert changed.digest() != config.digest()
 
 
-def test_the_order_of_modalities_does_not_matter():
+def test_the_order_of_modalities_does_not_matter() -> None:
     one = TrialConfig(modalities=("text", "audio"))
     assert one.digest() == TrialConfig(modalities=("audio", "text")).digest()
 
 
-def test_the_order_of_views_to_take_out_does_not_matter():
+def test_the_order_of_views_to_take_out_does_not_matter() -> None:
     one = TrialConfig(augmentation="all_subsets-text+audio-video")
     assert one.digest() == TrialConfig(augmentation="all_subsets-video-audio+text").digest()
     assert one.digest() != TrialConfig(augmentation="all_subsets-video").digest()
 
 
-def test_testing_from_all_modalities_is_the_default():
+def test_testing_from_all_modalities_is_the_default() -> None:
     one = TrialConfig(modalities=("text", "audio"))
     same = one.replace(test_modalities=("audio", "text"))
     assert same.digest() == one.digest()
@@ -169,7 +176,7 @@ def test_testing_from_all_modalities_is_the_default():
 
 
 @pytest.mark.parametrize("name", BACKBONES.names())
-def test_backbone_options_at_their_default_are_the_same_trial_as_none(name):
+def test_backbone_options_at_their_default_are_the_same_trial_as_none(name: str) -> None:
     config = TrialConfig(backbone=name)
     for option, field in BACKBONES.get(name).Options.model_fields.items():
         written = TrialConfig(backbone=name, backbone_options={option: field.default})
@@ -177,7 +184,7 @@ def test_backbone_options_at_their_default_are_the_same_trial_as_none(name):
 
 
 @pytest.mark.parametrize("name", CATALOG.names())
-def test_dataset_options_at_their_default_are_the_same_trial_as_none(name):
+def test_dataset_options_at_their_default_are_the_same_trial_as_none(name: str) -> None:
     config = TrialConfig(dataset=name)
     for option, field in CATALOG.get(name).Options.model_fields.items():
         written = TrialConfig(dataset=name, dataset_options={option: field.default})
@@ -194,11 +201,13 @@ def test_dataset_options_at_their_default_are_the_same_trial_as_none(name):
     ],
     ids=str,
 )
-def test_one_value_written_in_two_ways_is_one_trial(one, two):
+def test_one_value_written_in_two_ways_is_one_trial(
+    one: dict[str, Any], two: dict[str, Any]
+) -> None:
     assert TrialConfig.parse(one).digest() == TrialConfig.parse(two).digest()
 
 
-MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
+MISTAKES: dict[str, tuple[dict[Any, Any], list[str]]] = {
     "key": ({"bakbone": "recurrent"}, ["'bakbone'", "did you mean 'backbone'?"]),
     "key that is no text": ({7: 1}, ["'7'"]),
     "dataset": ({"dataset": "sinthetic"}, ["'sinthetic'", "did you mean 'synthetic'?"]),
@@ -249,7 +258,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_each_mistake_is_told_in_one_line(mistake):
+def test_each_mistake_is_told_in_one_line(mistake: str) -> None:
     values, fragments = MISTAKES[mistake]
     with pytest.raises(InputError) as caught:
         TrialConfig.parse(values, "study 'mine'")
@@ -259,16 +268,16 @@ def test_each_mistake_is_told_in_one_line(mistake):
     assert [part for part in fragments if part not in message] == []
 
 
-def test_replace_validates():
+def test_replace_validates() -> None:
     with pytest.raises(InputError, match="epochs is 0"):
         TrialConfig().replace(epochs=0)
     assert TrialConfig().replace(epochs=3).epochs == 3
 
 
-def test_a_configuration_does_not_change():
+def test_a_configuration_does_not_change() -> None:
     config = TrialConfig()
     with pytest.raises(ValidationError, match="frozen"):
-        config.epochs = 3
+        config.epochs = 3  # type: ignore[misc]
     options: dict[str, Any] = {"noise": 2.0}
     config = TrialConfig(dataset_options=options)
     before = config.digest()

@@ -14,8 +14,8 @@ def test_the_documented_backbone_passes_the_contract_suite(tmp_path: Path) -> No
     text = (ROOT / "docs" / "extending.md").read_text()
     found = re.search(r"`(sslcl/\S+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL)
     assert found is not None
-    for name in ("sslcl", "tests/sslcl", "tests/conftest.py", "pyproject.toml"):
-        source, target = ROOT / name, tmp_path / name
+    for part in ("sslcl", "tests/sslcl", "tests/conftest.py", "pyproject.toml"):
+        source, target = ROOT / part, tmp_path / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -25,7 +25,15 @@ def test_the_documented_backbone_passes_the_contract_suite(tmp_path: Path) -> No
     name = re.search(r'name = "(\w+)"', found[2])
     assert name is not None
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/sslcl/test_backbones.py", "-k", name[1]],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "tests/sslcl/backbones/test_backbones.py",
+            "-k",
+            name[1],
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,

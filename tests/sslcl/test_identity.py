@@ -62,7 +62,7 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
     forget()
 
 
-def test_an_identity_is_a_full_sha256_of_three_things():
+def test_an_identity_is_a_full_sha256_of_three_things() -> None:
     one = trial_identity(CONFIG, "a" * 64)
     assert re.fullmatch("[0-9a-f]{64}", one)
     assert trial_identity(TrialConfig(), "a" * 64) == one
@@ -70,13 +70,13 @@ def test_an_identity_is_a_full_sha256_of_three_things():
     assert trial_identity(CONFIG.replace(seed=1), "a" * 64) != one
 
 
-def test_configurations_of_one_digest_are_one_trial():
+def test_configurations_of_one_digest_are_one_trial() -> None:
     one = TrialConfig(objective="cross_entropy", similarity="dot")
     two = TrialConfig(objective="cross_entropy", similarity="soft_hgr")
     assert trial_identity(one, "data") == trial_identity(two, "data")
 
 
-def test_the_identity_is_the_same_in_another_process():
+def test_the_identity_is_the_same_in_another_process() -> None:
     script = (
         "from sslcl.config import TrialConfig; from sslcl.identity import trial_identity;"
         "print(trial_identity(TrialConfig(), 'data'))"
@@ -91,7 +91,7 @@ def test_the_identity_is_the_same_in_another_process():
     assert done.stdout.strip() == trial_identity(CONFIG, "data")
 
 
-def test_the_copy_has_the_fingerprint_of_the_original(edit):
+def test_the_copy_has_the_fingerprint_of_the_original(edit: Edit) -> None:
     copied = code_fingerprint(CONFIG)
     forget()
     assert code_fingerprint(CONFIG) == copied
@@ -114,7 +114,7 @@ FORMULAS = {
 
 
 @pytest.mark.parametrize("file", FORMULAS)
-def test_a_changed_formula_is_another_trial(file, edit):
+def test_a_changed_formula_is_another_trial(file: str, edit: Edit) -> None:
     before = trial_identity(CONFIG, "data")
     old, new = FORMULAS[file]
     edit(file, lambda text: text.replace(old, new))
@@ -124,7 +124,7 @@ def test_a_changed_formula_is_another_trial(file, edit):
 ALL_FILES = sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 
 
-def test_comments_docstrings_and_layout_do_not_matter(edit):
+def test_comments_docstrings_and_layout_do_not_matter(edit: Edit) -> None:
     configs = [CONFIG.replace(backbone=name) for name in BACKBONES.names()]
     before = [trial_identity(config, "data") for config in configs]
     for file in ALL_FILES:
@@ -151,13 +151,13 @@ def test_comments_docstrings_and_layout_do_not_matter(edit):
         "identity.py",
     ],
 )
-def test_code_that_does_not_train_the_trial_does_not_matter(file, edit):
+def test_code_that_does_not_train_the_trial_does_not_matter(file: str, edit: Edit) -> None:
     before = trial_identity(CONFIG, "data")
     edit(file, lambda text: text + "\nNUMBER = 1\n")
     assert trial_identity(CONFIG, "data") == before
 
 
-def test_a_similarity_matters_to_objectives_that_read_it_only(edit):
+def test_a_similarity_matters_to_objectives_that_read_it_only(edit: Edit) -> None:
     baseline = CONFIG.replace(objective="cross_entropy")
     before = code_fingerprint(baseline), code_fingerprint(CONFIG)
     edit("similarities/soft_hgr.py", lambda text: text + "\nNUMBER = 1\n")
@@ -177,7 +177,7 @@ def test_a_similarity_matters_to_objectives_that_read_it_only(edit):
         "def later():\n    from sslcl.backbones import _mine\n    return _mine",
     ],
 )
-def test_what_a_component_imports_counts_however_it_is_imported(line, edit):
+def test_what_a_component_imports_counts_however_it_is_imported(line: str, edit: Edit) -> None:
     edit("backbones/_mine.py", lambda _: "NUMBER = 1\n")
     edit("backbones/recurrent.py", lambda text: text + "\n" + line + "\n")
     before = code_fingerprint(CONFIG), code_fingerprint(CONFIG.replace(backbone="transformer"))
@@ -186,7 +186,7 @@ def test_what_a_component_imports_counts_however_it_is_imported(line, edit):
     assert code_fingerprint(CONFIG.replace(backbone="transformer")) == before[1]
 
 
-def test_components_differ_in_code():
+def test_components_differ_in_code() -> None:
     groups = {
         "backbone": BACKBONES.names(),
         "similarity": SIMILARITIES.names(),

@@ -1,6 +1,9 @@
 """Scores agree with scikit-learn on any labels, classes that never occur included."""
 
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import sklearn.metrics
 from hypothesis import given, settings
@@ -11,10 +14,12 @@ from sslcl.metrics import class_f1, confusion_matrix, scores
 pytestmark = pytest.mark.filterwarnings("ignore:A single label was found")
 
 CLASSES = st.integers(1, 7)
+Labels: TypeAlias = npt.NDArray[np.int64]
+Answers: TypeAlias = tuple[Labels, Labels, int]
 
 
 @st.composite
-def answers(draw):
+def answers(draw: st.DrawFn) -> Answers:
     """Labels, predictions and the number of classes, some of which may never occur."""
     classes = draw(CLASSES)
     index = st.integers(0, classes - 1)
@@ -29,7 +34,7 @@ def names(classes: int) -> list[str]:
 
 @settings(deadline=None)
 @given(answers())
-def test_the_confusion_matrix_counts_true_classes_in_rows(drawn):
+def test_the_confusion_matrix_counts_true_classes_in_rows(drawn: Answers) -> None:
     labels, predictions, classes = drawn
     expected = sklearn.metrics.confusion_matrix(labels, predictions, labels=range(classes))
     np.testing.assert_array_equal(confusion_matrix(labels, predictions, classes), expected)
@@ -37,11 +42,11 @@ def test_the_confusion_matrix_counts_true_classes_in_rows(drawn):
 
 @settings(deadline=None)
 @given(answers())
-def test_scores_are_those_of_scikit_learn(drawn):
+def test_scores_are_those_of_scikit_learn(drawn: Answers) -> None:
     labels, predictions, classes = drawn
     found = scores(confusion_matrix(labels, predictions, classes), names(classes))
 
-    def f1(average, **more):
+    def f1(average: str | None, **more: Any) -> Any:
         return sklearn.metrics.f1_score(
             labels, predictions, average=average, zero_division=0, **more
         )
@@ -57,19 +62,19 @@ def test_scores_are_those_of_scikit_learn(drawn):
 
 @settings(deadline=None)
 @given(st.lists(answers(), min_size=1, max_size=4))
-def test_many_confusion_matrices_at_once_are_each_by_itself(drawn):
+def test_many_confusion_matrices_at_once_are_each_by_itself(drawn: list[Answers]) -> None:
     tables = np.stack(
         [confusion_matrix(labels, predictions, 7) for labels, predictions, _ in drawn]
     )
     np.testing.assert_array_equal(class_f1(tables), [class_f1(table) for table in tables])
 
 
-def test_no_utterances_score_0():
+def test_no_utterances_score_0() -> None:
     found = scores(np.zeros((2, 2), dtype=np.int64), names(2))
     assert set(found.values()) == {0.0}
 
 
-def test_guessing_by_the_class_prior_has_the_prior_as_f1():
+def test_guessing_by_the_class_prior_has_the_prior_as_f1() -> None:
     prior = np.array([50, 30, 15, 5])
     # Row k is how guesses that ignore the utterance fall on the utterances of class k.
     np.testing.assert_allclose(class_f1(np.outer(prior, prior)), prior / prior.sum())

@@ -30,7 +30,9 @@ def model_of(data: Dataset, **changes: object) -> SSLCLModel:
 
 @settings(deadline=None)
 @given(st.integers(1, 30), st.floats(-1e3, 1e3), st.floats(0.1, 1e3), st.integers(0, 2**20))
-def test_standardised_features_have_mean_0_and_variance_1(rows, shift, scale, seed):
+def test_standardised_features_have_mean_0_and_variance_1(
+    rows: int, shift: float, scale: float, seed: int
+) -> None:
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, 4, generator=draw) * scale + shift
     found = Standardiser(x)(x[None], torch.ones(1, rows, dtype=torch.bool))[0]
@@ -42,20 +44,20 @@ def test_standardised_features_have_mean_0_and_variance_1(rows, shift, scale, se
 
 
 @pytest.mark.parametrize("value", [0.0, 3.5, -1e6])
-def test_a_constant_feature_carries_nothing_and_stays_finite(value):
+def test_a_constant_feature_carries_nothing_and_stays_finite(value: float) -> None:
     standardise = Standardiser(torch.full((5, 2), value))
     mask = torch.ones(1, 3, dtype=torch.bool)
     assert not standardise(torch.full((1, 3, 2), value), mask).any()
     assert standardise(torch.full((1, 3, 2), value + 1), mask).isfinite().all()
 
 
-def test_padding_stays_zero():
+def test_padding_stays_zero() -> None:
     standardise = Standardiser(torch.randn(6, 2) + 5)
     mask = torch.tensor([[True, True, False]])
     assert not standardise(torch.zeros(1, 3, 2), mask)[0, 2].any()
 
 
-def test_standardisation_and_prior_come_from_the_training_split(data):
+def test_standardisation_and_prior_come_from_the_training_split(data: Dataset) -> None:
     model = model_of(data)
     rows = torch.cat([c.features["text"] for c in data.train]).double()
     found = model.standardise["text"]
@@ -73,7 +75,9 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("objective", "backbone"), PAIRS)
-def test_a_served_conversation_scores_as_in_its_batch(backbone, objective, data):
+def test_a_served_conversation_scores_as_in_its_batch(
+    backbone: str, objective: str, data: Dataset
+) -> None:
     # Every objective accepts a classifier beside it, and some cannot predict without one.
     model = model_of(data, backbone=backbone, objective=objective, cross_entropy_weight=0.5)
     model.loss(Batch.of(data.train))  # Running means and logit scale are no longer the first ones.
@@ -89,7 +93,7 @@ def test_a_served_conversation_scores_as_in_its_batch(backbone, objective, data)
             torch.testing.assert_close(scorer(rows.double()), scorer(rows))
 
 
-def test_serving_needs_the_chosen_modalities_only(data):
+def test_serving_needs_the_chosen_modalities_only(data: Dataset) -> None:
     model = model_of(data, modalities=("video", "text")).eval()
     scorer = ConversationScorer(model, [data.modalities[name] for name in model.modalities])
     conversation = data.validation[0]
@@ -98,7 +102,7 @@ def test_serving_needs_the_chosen_modalities_only(data):
         torch.testing.assert_close(scorer(scorer.rows(conversation)), expected)
 
 
-def test_modalities_are_in_the_order_of_the_dataset(data):
+def test_modalities_are_in_the_order_of_the_dataset(data: Dataset) -> None:
     config = TrialConfig(modalities=("video", "text"))
     assert chosen_modalities(config, data) == ("text", "video")
     assert chosen_modalities(TrialConfig(), data) == tuple(data.modalities)
@@ -110,7 +114,9 @@ def test_modalities_are_in_the_order_of_the_dataset(data):
     )
 
 
-def test_all_views_of_a_batch_share_one_mask_of_input_dropout(data, monkeypatch):
+def test_all_views_of_a_batch_share_one_mask_of_input_dropout(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = model_of(data, input_dropout=0.5, augmentation="all_subsets")
     real = model.backbone.features
     seen: list[Tensor] = []
@@ -129,7 +135,7 @@ def test_all_views_of_a_batch_share_one_mask_of_input_dropout(data, monkeypatch)
     assert not torch.equal(seen[0], seen[-1])
 
 
-def test_the_model_does_not_read_labels_to_score(data):
+def test_the_model_does_not_read_labels_to_score(data: Dataset) -> None:
     model = model_of(data).eval()
     batch = Batch.of(data.validation)
     blind = Batch(

@@ -182,7 +182,7 @@ def test_only_so_many_conversations_are_read(
     data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert data.test is not None
-    many = data.test * 100
+    many = tuple(data.test) * 100
     given: dict[str, Sequence[Conversation]] = {}
 
     def latencies(_: object, conversations: Sequence[Conversation]) -> list[float]:

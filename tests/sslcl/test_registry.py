@@ -39,7 +39,7 @@ def registry(package: Path) -> Registry[Any]:
     return Registry("part", package.name, importlib.import_module(package.name).Base)
 
 
-def test_a_new_file_is_found(package):
+def test_a_new_file_is_found(package: Path) -> None:
     add(package, "wheel", "Wheel", "wheel")
     assert registry(package).names() == ("wheel",)
     add(package, "axle", "Axle", "axle")
@@ -47,7 +47,7 @@ def test_a_new_file_is_found(package):
     assert registry(package).get("axle").__name__ == "Axle"
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_one(package):
+def test_an_unknown_name_is_refused_with_the_nearest_one(package: Path) -> None:
     add(package, "wheel", "Wheel", "wheel")
     with pytest.raises(InputError) as caught:
         registry(package).get("weel", "study 'mine'")
@@ -56,14 +56,14 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(package):
     )
 
 
-def test_two_components_of_one_name_are_refused(package):
+def test_two_components_of_one_name_are_refused(package: Path) -> None:
     add(package, "wheel", "Wheel", "wheel")
     add(package, "other", "OtherWheel", "wheel")
     with pytest.raises(TypeError, match="two part classes are named 'wheel'"):
         registry(package).names()
 
 
-def test_helpers_are_no_components(package):
+def test_helpers_are_no_components(package: Path) -> None:
     add(package, "wheel", "Wheel", "wheel")
     (package / "_broken.py").write_text("raise RuntimeError('never imported')\n")
     add(package, "_parts", "Half", "half")
@@ -74,14 +74,14 @@ def test_helpers_are_no_components(package):
     assert registry(package).names() == ("wheel",)
 
 
-def test_a_component_may_be_a_folder(package):
+def test_a_component_may_be_a_folder(package: Path) -> None:
     (package / "big").mkdir()
     (package / "big" / "__init__.py").write_text(f"from {package.name}.big._model import Big\n")
     add(package, "big/_model", "Big", "big")
     assert registry(package).names() == ("big",)
 
 
-def test_a_class_from_elsewhere_is_no_component(package):
+def test_a_class_from_elsewhere_is_no_component(package: Path) -> None:
     add(package, "wheel", "Wheel", "wheel")
     found = registry(package)
     type("Foreign", (found.base,), {"name": "foreign"})
@@ -89,7 +89,7 @@ def test_a_class_from_elsewhere_is_no_component(package):
 
 
 @pytest.mark.parametrize("shipped", [BACKBONES, CATALOG, OBJECTIVES, SIMILARITIES])
-def test_what_ships_is_found_under_the_name_of_its_file(shipped):
+def test_what_ships_is_found_under_the_name_of_its_file(shipped: Registry[Any]) -> None:
     assert shipped.names()
     for name in shipped.names():
         assert shipped.get(name).__module__ == f"{shipped.package}.{name}"

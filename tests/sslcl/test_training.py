@@ -27,7 +27,7 @@ from sslcl.similarities import SIMILARITIES
 from sslcl.training import SCORE, Trainer
 
 SMALL = {"conversations": 14}
-CASES = [
+CASES: list[dict[str, Any]] = [
     *({"objective": "sslcl", "backbone": name} for name in BACKBONES.names()),
     {"objective": "cross_entropy", "augmentation": "none"},
     {"logit_scale": "learned", "scale": 5.0, "schedule": "cosine", "similarity": "cosine"},
@@ -82,7 +82,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 def fit(trainer: Trainer, epochs: int | None = None) -> list[dict[str, float]]:
     """The metrics of each of the next ``epochs``, or of all that are left."""
-    history = []
+    history: list[dict[str, float]] = []
     while not trainer.finished and len(history) != epochs:
         history.append(timeless(trainer.fit_epoch()))
     return history
@@ -127,7 +127,9 @@ def with_train(dataset: Dataset, change: Any) -> Dataset:
 
 
 @cases
-def test_a_trial_is_the_same_bits_again_after_other_trials(case, data, expected):
+def test_a_trial_is_the_same_bits_again_after_other_trials(
+    case: dict[str, Any], data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of(**case)
     first = expected(config)
     outcome(config_of(seed=7, backbone="utterance", epochs=1), data)
@@ -135,7 +137,7 @@ def test_a_trial_is_the_same_bits_again_after_other_trials(case, data, expected)
     assert outcome(config, data) == first
 
 
-def test_another_seed_is_another_model(expected):
+def test_another_seed_is_another_model(expected: Callable[[TrialConfig], dict[str, Any]]) -> None:
     one, two = (expected(config_of(seed=seed)) for seed in (0, 1))
     assert one["last"] != two["last"]
 
@@ -152,7 +154,9 @@ print(json.dumps([outcome(config_of(**case), data) for case in json.loads(sys.ar
 """
 
 
-def test_a_trial_is_the_same_bits_in_another_process(expected):
+def test_a_trial_is_the_same_bits_in_another_process(
+    expected: Callable[[TrialConfig], dict[str, Any]],
+) -> None:
     chosen = [CASES[0], CASES[-3]]
     done = subprocess.run(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, os.path.dirname(__file__), json.dumps(chosen)],
@@ -165,7 +169,9 @@ def test_a_trial_is_the_same_bits_in_another_process(expected):
     assert json.loads(done.stdout) == json.loads(json.dumps(here))
 
 
-def test_trials_side_by_side_do_not_disturb_each_other(data, expected):
+def test_trials_side_by_side_do_not_disturb_each_other(
+    data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     configs = [config_of(**case) for case in CASES]
     trainers = [Trainer(config, data) for config in configs]
     histories: list[list[dict[str, float]]] = [[] for _ in configs]
@@ -177,7 +183,9 @@ def test_trials_side_by_side_do_not_disturb_each_other(data, expected):
 
 
 @cases
-def test_going_on_from_a_checkpoint_gives_the_same_bits(case, data, expected):
+def test_going_on_from_a_checkpoint_gives_the_same_bits(
+    case: dict[str, Any], data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of(**case)
     first = Trainer(config, data)
     history = fit(first, 2)
@@ -191,7 +199,9 @@ def test_going_on_from_a_checkpoint_gives_the_same_bits(case, data, expected):
     assert signature(second, history) == expected(config)
 
 
-def test_a_state_is_a_snapshot(data, expected):
+def test_a_state_is_a_snapshot(
+    data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of()
     first = Trainer(config, data)
     history = fit(first, 1)
@@ -215,7 +225,12 @@ UNREAD = [
 
 
 @pytest.mark.parametrize(("base", "change"), UNREAD, ids=str)
-def test_configurations_with_one_digest_train_one_model(base, change, data, expected):
+def test_configurations_with_one_digest_train_one_model(
+    base: dict[str, Any],
+    change: dict[str, Any],
+    data: Dataset,
+    expected: Callable[[TrialConfig], dict[str, Any]],
+) -> None:
     one, two = config_of(**base), config_of(**base | change)
     assert one.digest() == two.digest()
     assert outcome(two, data) == expected(one)
@@ -230,12 +245,14 @@ class Sealed(tuple[Conversation, ...]):
     def _refuse(self, *_: object) -> NoReturn:
         raise AssertionError("the test split was read")
 
-    __iter__ = __len__ = __getitem__ = __contains__ = __bool__ = __eq__ = _refuse  # type: ignore[assignment]
+    __iter__ = __len__ = __getitem__ = __contains__ = __bool__ = __eq__ = _refuse
     __hash__ = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.names())
-def test_training_never_reads_the_test_split(objective, data, expected):
+def test_training_never_reads_the_test_split(
+    objective: str, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of(objective=objective)
     assert data.test is not None
     poisoned = tuple(
@@ -250,7 +267,9 @@ def test_training_never_reads_the_test_split(objective, data, expected):
         assert outcome(config, replace(data, test=test)) == expected(config)
 
 
-def test_validation_does_not_change_what_is_learned(data, expected):
+def test_validation_does_not_change_what_is_learned(
+    data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     flipped = tuple(replace(c, labels=(c.labels + 1) % 7) for c in data.validation)
     one, two = expected(config_of()), outcome(config_of(), replace(data, validation=flipped))
     assert one["last"] == two["last"]
@@ -260,7 +279,7 @@ def test_validation_does_not_change_what_is_learned(data, expected):
 # ---- the choice of the epoch ----
 
 
-def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data):
+def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data: Dataset) -> None:
     trainer = Trainer(config_of(epochs=6, learning_rate=0.03, backbone="utterance"), data)
     metrics, predictions = [], []
     while not trainer.finished:
@@ -277,7 +296,9 @@ def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data):
 
 
 @pytest.mark.parametrize(("patience", "epochs", "expected"), [(2, 9, 3), (1, 9, 2), (8, 4, 4)])
-def test_training_stops_when_patience_or_epochs_run_out(patience, epochs, expected, data):
+def test_training_stops_when_patience_or_epochs_run_out(
+    patience: int, epochs: int, expected: int, data: Dataset
+) -> None:
     # Steps too small to change a prediction: no epoch is better than the first.
     config = config_of(
         patience=patience,
@@ -291,7 +312,7 @@ def test_training_stops_when_patience_or_epochs_run_out(patience, epochs, expect
     assert (trainer.epoch, trainer.best_epoch) == (expected, 1)
 
 
-def test_a_better_epoch_renews_patience(data):
+def test_a_better_epoch_renews_patience(data: Dataset) -> None:
     config = config_of(epochs=12, patience=2, learning_rate=0.03, backbone="utterance")
     trainer = Trainer(config, data)
     values = [m[SCORE] for m in fit(trainer)]
@@ -301,7 +322,7 @@ def test_a_better_epoch_renews_patience(data):
     assert max(np.diff([*leaders, len(values)])) <= 3
 
 
-def test_before_the_first_epoch_there_is_nothing_to_put_back(data):
+def test_before_the_first_epoch_there_is_nothing_to_put_back(data: Dataset) -> None:
     trainer = Trainer(config_of(), data)
     before = digest(trainer.model.state_dict())
     trainer.restore_best()
@@ -313,7 +334,7 @@ def test_before_the_first_epoch_there_is_nothing_to_put_back(data):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.names())
-def test_the_gradient_is_clipped_to_its_largest_norm(objective, data):
+def test_the_gradient_is_clipped_to_its_largest_norm(objective: str, data: Dataset) -> None:
     config = config_of(objective=objective, epochs=1, batch_size=100)
     for clip, scale in ((1e-3, None), (1e6, 1.0)):
         trainer = Trainer(config.replace(gradient_clip=clip), data)
@@ -324,7 +345,7 @@ def test_the_gradient_is_clipped_to_its_largest_norm(objective, data):
         assert used == pytest.approx(clip if scale is None else norm, rel=1e-3)
 
 
-def test_the_learning_rate_is_constant_or_half_a_cosine(data):
+def test_the_learning_rate_is_constant_or_half_a_cosine(data: Dataset) -> None:
     for schedule in ("constant", "cosine"):
         config = config_of(schedule=schedule, epochs=4, learning_rate=0.01, backbone="utterance")
         rates = [m["learning_rate"] for m in fit(Trainer(config, data))]
@@ -332,7 +353,9 @@ def test_the_learning_rate_is_constant_or_half_a_cosine(data):
         assert rates == pytest.approx(cosine if schedule == "cosine" else [0.01] * 4)
 
 
-def test_the_schedule_reaches_the_optimiser(expected):
+def test_the_schedule_reaches_the_optimiser(
+    expected: Callable[[TrialConfig], dict[str, Any]],
+) -> None:
     constant, cosine = (expected(config_of(schedule=s)) for s in ("constant", "cosine"))
     assert constant["history"][0] == cosine["history"][0]
     assert constant["last"] != cosine["last"]
@@ -348,7 +371,7 @@ def spoilt(conversation: Conversation, value: float) -> Conversation:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.names())
-def test_an_overflowing_loss_is_told(objective, data):
+def test_an_overflowing_loss_is_told(objective: str, data: Dataset) -> None:
     trainer = Trainer(config_of(learning_rate=1e30, objective=objective), data)
     with pytest.raises(Diverged, match="epoch 1") as caught:
         fit(trainer)
@@ -357,7 +380,7 @@ def test_an_overflowing_loss_is_told(objective, data):
     assert (str(again), again.epoch, again.what) == (str(caught.value), 1, "train_loss")
 
 
-def test_a_bad_step_is_not_taken(data):
+def test_a_bad_step_is_not_taken(data: Dataset) -> None:
     trainer = Trainer(config_of(), with_train(data, lambda c: spoilt(c, math.nan)))
     before = digest(dict(trainer.model.named_parameters()))
     with pytest.raises(Diverged):
@@ -366,14 +389,14 @@ def test_a_bad_step_is_not_taken(data):
     assert trainer.best_epoch == 0
 
 
-def test_the_last_step_of_all_may_diverge_too(data):
+def test_the_last_step_of_all_may_diverge_too(data: Dataset) -> None:
     trainer = Trainer(config_of(learning_rate=1e30, batch_size=100, epochs=1), data)
     with pytest.raises(Diverged, match="class_scores"):
         trainer.fit_epoch()
     assert trainer.best_epoch == 0
 
 
-def test_predictions_from_features_that_are_not_finite_are_refused(data):
+def test_predictions_from_features_that_are_not_finite_are_refused(data: Dataset) -> None:
     trainer = Trainer(config_of(), data)
     trainer.fit_epoch()
     with pytest.raises(Diverged, match="class_scores is not finite in epoch 1"):
@@ -381,7 +404,10 @@ def test_predictions_from_features_that_are_not_finite_are_refused(data):
 
 
 @pytest.mark.parametrize("backbone", ["recurrent", "mmgcn"])
-def test_modalities_left_out_at_test_time_change_the_test_alone(backbone, data):
+def test_modalities_left_out_at_test_time_change_the_test_alone(
+    backbone: str, data: Dataset
+) -> None:
+    assert data.test is not None
     config = config_of(backbone=backbone)
     whole, masked = (
         Trainer(c, data) for c in (config, config.replace(test_modalities=("audio", "video")))
@@ -402,7 +428,9 @@ def without_text(c: Conversation) -> Conversation:
 
 
 @pytest.mark.parametrize(("objective", "similarity"), OF_SAMPLE_AND_LABEL)
-def test_conversations_of_one_utterance_train_one_at_a_time(objective, similarity, data):
+def test_conversations_of_one_utterance_train_one_at_a_time(
+    objective: str, similarity: str, data: Dataset
+) -> None:
     def first(c: Conversation) -> Conversation:
         features = {name: x[:1] for name, x in c.features.items()}
         return replace(
@@ -421,7 +449,9 @@ def test_conversations_of_one_utterance_train_one_at_a_time(objective, similarit
 
 
 @pytest.mark.parametrize(("objective", "similarity"), OF_SAMPLE_AND_LABEL)
-def test_a_class_may_be_missing_from_training(objective, similarity, data):
+def test_a_class_may_be_missing_from_training(
+    objective: str, similarity: str, data: Dataset
+) -> None:
     without = with_train(data, lambda c: replace(c, labels=c.labels.where(c.labels != 2, 0)))
     trainer = Trainer(config_of(objective=objective, similarity=similarity, epochs=2), without)
     fit(trainer)
@@ -431,14 +461,16 @@ def test_a_class_may_be_missing_from_training(objective, similarity, data):
     assert f"f1:{name}" in trainer.validation().metrics
 
 
-def test_one_class_may_be_all_there_is(data):
+def test_one_class_may_be_all_there_is(data: Dataset) -> None:
     only = with_train(data, lambda c: replace(c, labels=torch.zeros_like(c.labels)))
     for objective in OBJECTIVES.names():
         assert len(fit(Trainer(config_of(objective=objective), only))) == 3
 
 
 @pytest.mark.parametrize(("objective", "backbone"), WITH_BACKBONES)
-def test_bfloat16_trains_and_stays_repeatable(objective, backbone, data, expected):
+def test_bfloat16_trains_and_stays_repeatable(
+    objective: str, backbone: str, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of(precision="bfloat16", objective=objective, backbone=backbone, epochs=1)
     found = expected(config)
     assert outcome(config, data) == found
@@ -449,7 +481,9 @@ def test_bfloat16_trains_and_stays_repeatable(objective, backbone, data, expecte
     "objective", [name for name in OBJECTIVES.names() if name != "supcon_multiview"]
 )
 @pytest.mark.parametrize("modality", ["text", "video"])
-def test_one_modality_is_enough_and_the_others_are_not_read(objective, modality, data, expected):
+def test_one_modality_is_enough_and_the_others_are_not_read(
+    objective: str, modality: str, data: Dataset, expected: Callable[[TrialConfig], dict[str, Any]]
+) -> None:
     config = config_of(modalities=(modality,), objective=objective, epochs=2)
 
     def blind(c: Conversation) -> Conversation:
@@ -463,7 +497,7 @@ def test_one_modality_is_enough_and_the_others_are_not_read(objective, modality,
     assert outcome(config, blinded) == expected(config)
 
 
-def test_a_modality_that_there_is_not_is_refused(data):
+def test_a_modality_that_there_is_not_is_refused(data: Dataset) -> None:
     with pytest.raises(InputError, match=r"'vidoe'.*did you mean 'video'"):
         Trainer(config_of(modalities=("text", "vidoe")), data)
 
@@ -471,7 +505,7 @@ def test_a_modality_that_there_is_not_is_refused(data):
 # ---- predictions ----
 
 
-def test_predictions_name_their_utterances_in_order(data):
+def test_predictions_name_their_utterances_in_order(data: Dataset) -> None:
     trainer = Trainer(config_of(epochs=1), data)
     trainer.fit_epoch()
     found = trainer.validation()
@@ -484,7 +518,7 @@ def test_predictions_name_their_utterances_in_order(data):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.names())
-def test_it_learns(objective):
+def test_it_learns(objective: str) -> None:
     options = {"conversations": 98, "noise": 0.4}
     data = load_dataset("synthetic", options)
     config = config_of(

@@ -188,7 +188,9 @@ def test_label_vectors_are_unit_and_without_dropout_even_in_training() -> None:
     vectors = objective.label_vectors()
     assert vectors is not None
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(4))
-    assert torch.equal(vectors, objective.label_vectors())
+    again = objective.label_vectors()
+    assert again is not None
+    assert torch.equal(vectors, again)
     assert build(objective="cross_entropy").label_vectors() is None
 
 

@@ -127,7 +127,8 @@ def test_classes_absent_from_the_batch_repel() -> None:
     with torch.no_grad():
         before = objective.scores(features[-1]).softmax(dim=-1)
         for parameter in objective.embedding.parameters():
-            parameter -= 0.05 * parameter.grad
+            assert parameter.grad is not None
+            parameter.sub_(0.05 * parameter.grad)
         after = objective.scores(features[-1]).softmax(dim=-1)
     assert (after[:, 0].mean() > before[:, 0].mean()).item()
     assert (after[:, 1:].mean(dim=0) < before[:, 1:].mean(dim=0)).all()

@@ -92,7 +92,7 @@ def test_contrastive_losses_equal_the_literal_sums(
     shares = torch.tensor(prior(classes), dtype=torch.float32).double().tolist()
     powers = [share**-alpha for share in shares]
     # The weights are kept in single precision, as the class shares are.
-    weights = objective.weights.tolist() if focal else [1.0] * classes  # type: ignore[operator,union-attr]
+    weights = objective.weights.tolist() if focal else [1.0] * classes  # type: ignore[operator]
     if focal:
         expected = [power / sum(powers) for power in powers]
         assert weights == pytest.approx(expected, rel=1e-6)
@@ -121,7 +121,7 @@ def test_focal_equals_the_literal_loss(
         cross_entropy_weight=added,
     ).double()
     features, labels = batch(objective, size, classes)
-    weights: list[float] = objective.weights.tolist()  # type: ignore[assignment,operator,union-attr]
+    weights: list[float] = objective.weights.tolist()  # type: ignore[operator]
     shares = prior(classes)
     norm = sum(share * share**-alpha for share in shares)
     assert weights == pytest.approx([share**-alpha / norm for share in shares], rel=1e-6)

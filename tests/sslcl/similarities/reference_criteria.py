@@ -37,7 +37,8 @@ def barlow_criterion(x: Tensor, y: Tensor) -> Tensor:
 def root(matrix: Tensor) -> Tensor:
     """``A^-1/2`` by eigendecomposition."""
     values, basis = torch.linalg.eigh(matrix)
-    return basis @ torch.diag(values**-0.5) @ basis.T
+    value: Tensor = basis @ torch.diag(values**-0.5) @ basis.T
+    return value
 
 
 def canonical(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -51,7 +52,8 @@ def canonical(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def dcca_criterion(x: Tensor, y: Tensor) -> Tensor:
     """The sum of canonical correlations, each ``s^2 / (s^2 + 1e-4)^1/2``."""
     squares = torch.linalg.svdvals(canonical(x, y)[2]) ** 2
-    return (squares / (squares + 1e-4).sqrt()).sum()
+    value: Tensor = (squares / (squares + 1e-4).sqrt()).sum()
+    return value
 
 
 def vicreg_side(z: Tensor) -> Tensor:
@@ -81,11 +83,13 @@ def literal_map(name: str, x: Tensor, y: Tensor) -> Tensor:
     if name == "hsic":
         return n / (n - 1) ** 2 * x.T @ y
     if name == "cka":
-        return n * x.T @ y / (torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
+        cka: Tensor = n * x.T @ y / (torch.linalg.norm(x.T @ x) * torch.linalg.norm(y.T @ y))
+        return cka
     if name == "dcca":
         wx, wy, t = canonical(x, y)
         u, s, vt = torch.linalg.svd(t)
-        return n / (n - 1) * wx @ u @ torch.diag(s / (s**2 + 1e-4).sqrt()) @ vt @ wy
+        dcca: Tensor = n / (n - 1) * wx @ u @ torch.diag(s / (s**2 + 1e-4).sqrt()) @ vt @ wy
+        return dcca
     deviations = [(z.var(dim=0, unbiased=False) + 1e-5).sqrt() for z in (x, y)]
     correlation = x.T @ y / n / torch.outer(*deviations)
     a = -0.0051 * correlation

@@ -1,6 +1,8 @@
 """Pairwise similarities against their definitions, and what the logit scale makes of them."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -34,7 +36,7 @@ def units(*shape: int) -> Tensor:
     return F.normalize(torch.randn(*shape, dtype=torch.double), dim=-1)
 
 
-DEFINITIONS = {
+DEFINITIONS: dict[str, Callable[[list[float], list[float]], float]] = {
     "euclidean": lambda f, g: -sum((a - b) ** 2 for a, b in zip(f, g, strict=True)),
     "rbf": lambda f, g: math.exp(-sum((a - b) ** 2 for a, b in zip(f, g, strict=True)) / 2),
     "bilinear": lambda f, g: sum(a * b for a, b in zip(f, g, strict=True)),
@@ -109,7 +111,7 @@ def test_matched_scale_divides_the_temperature_out() -> None:
     torch.testing.assert_close(logits("nt_xent", "fixed"), logits("cosine", "fixed") / 0.1)
 
 
-def objective(name: str, **changes: object) -> SSLCL:
+def objective(name: str, **changes: Any) -> SSLCL:
     """SSLCL over 64 features and 7 classes of unequal shares, with two views."""
     config = TrialConfig.model_construct(
         similarity=name, label_embedding_dropout=0.0, augmentation="text_plus_one", **changes
