@@ -17,6 +17,7 @@ from sqlalchemy import Table
 
 from search_spaces.checks import parse_study
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.schema import (
     EPOCH_METRICS,
@@ -52,7 +53,7 @@ Values = dict[str, Any]
 
 def write(home: Path, trials: int) -> None:
     """Write a database of ``trials`` trials, at least the 1,500 of the grid, to ``home``."""
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     ledger.put_study(
         STUDY,
         spec=parse_study(SPEC, STUDY).canonical(),

@@ -29,6 +29,7 @@ from study.execution.winner import (
 )
 from study.stats.metrics import Metric
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
@@ -69,7 +70,7 @@ def show_plan(
     def identify(config: TrialConfig) -> str:
         return trial_identity(config, dataset.fingerprint)
 
-    ledger = Ledger.at(home) if (home / "results.db").is_file() else None
+    ledger = Ledger.at(Home(home)) if (home / "results.db").is_file() else None
     try:
         known = _known(ledger, study, identify)
         deviations, source = _deviations(ledger, study, dataset)

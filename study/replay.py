@@ -13,6 +13,7 @@ from sslcl.identity import trial_identity
 from study.cli.command import OneLineCommand
 from study.cli.console import person_console
 from study.execution.trial import train
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome
 from tracking.rows import TrialRow
@@ -42,7 +43,7 @@ def main(trial: str, home: Path, data_dir: Path | None) -> None:
     try:
         if not (home / "results.db").is_file():
             raise InputError(f"no results database in '{home}': give the run's folder with --home")
-        ledger = Ledger.at(home)
+        ledger = Ledger.at(Home(home))
         row = ledger.trial(trial)
         dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
         difference = replay(ledger, row, dataset, console)

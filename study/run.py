@@ -122,7 +122,7 @@ def run_study(
     Returns:
         0, 1 when trials failed, 130 when a person stopped it.
     """
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     halt = Halt(spec.budget.hours * 3600 if spec.budget.hours else None)
     describe(spec, dataset, console)
     register(ledger, spec, dataset, console)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sslcl.errors import InputError
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror.client import FoundRun, MlflowRuns, Runs
 from tracking.mirror.contents import (
@@ -22,7 +23,6 @@ from tracking.mirror.contents import (
     STUDY_FILE,
     Point,
     RunContents,
-    report_page,
     study_contents,
 )
 from tracking.mirror.exporter import Exporter, RunIndex, contents_of, data_of, kept_of, page_digest
@@ -226,7 +226,7 @@ def reconcile(
     studies: Sequence[str],
     check: bool,
     console: Console,
-    home: Path | None = None,
+    home: Home | None = None,
 ) -> bool:
     """Compare, print, repair unless ``check``, and compare again; whether all is equal at last.
 
@@ -235,7 +235,7 @@ def reconcile(
     """
     equal, trials, points = True, 0, 0
     for study in studies:
-        page = report_page(home, study) if home else None
+        page = home.page(study) if home else None
         comparison = compare(ledger, runs, study, page)
         if comparison.differences:
             show(comparison, study, console)
@@ -263,16 +263,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare only, write nothing")
     options = parser.parse_args(arguments)
     try:
-        return _run(options.home, options.study, options.check)
+        return _run(Home(options.home), options.study, options.check)
     except (InputError, ServerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def _run(home: Path, study: str | None, check: bool) -> int:
-    if not (home / "results.db").is_file():
-        raise InputError(f"no results database '{home / 'results.db'}': give the studies' --home")
-    ledger = Ledger.at(home)
+def _run(home: Home, study: str | None, check: bool) -> int:
+    ledger = Ledger.at(home.require())
     try:
         names = [row.name for row in ([ledger.study(study)] if study else ledger.studies())]
         with serve(home) as server:
@@ -283,7 +281,7 @@ def _run(home: Path, study: str | None, check: bool) -> int:
         ledger.close()
 
 
-def _compared(ledger: Ledger, uri: str, names: Sequence[str], check: bool, home: Path) -> int:
+def _compared(ledger: Ledger, uri: str, names: Sequence[str], check: bool, home: Home) -> int:
     runs = MlflowRuns(uri)
     from mlflow.exceptions import MlflowException
 

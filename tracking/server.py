@@ -27,9 +27,8 @@ from typing import IO, Self
 import psutil
 
 from sslcl.errors import InputError
+from tracking.home import Home
 
-RECORD = "mlflow-server.json"
-LOG = "mlflow-server.log"
 FIRST_PORT = 5000
 PORTS_TRIED = 200
 START_TIMEOUT = 90.0
@@ -168,11 +167,11 @@ class Server:
         self.stop()
 
 
-def serve(home: Path, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server:
+def serve(home: Home, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server:
     """The MLflow server to use, started in the background if there is none; returns at once.
 
     In this order: the one that ``MLFLOW_TRACKING_URI`` names; the one that another process keeps
-    for ``home``; a new one on ``home/mlflow.db`` and ``home/artifacts``. A server started here
+    for ``home``; a new one on ``home.mlflow`` and ``home.artifacts``. A server started here
     ends with the thread that called this (Linux), so call it from the main thread.
 
     Args:
@@ -182,7 +181,7 @@ def serve(home: Path, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server
 
     Raises:
         InputError: ``MLFLOW_TRACKING_URI`` is no HTTP address, ``host`` or ``port`` is
-            bad, or ``home/mlflow.db`` is no SQLite database.
+            bad, or ``home.mlflow`` is no SQLite database.
     """
     given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if given:
@@ -191,14 +190,14 @@ def serve(home: Path, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server
                 f"MLFLOW_TRACKING_URI is '{given}': expected the http(s) address of a server"
             )
         return Server(given.rstrip("/"))
-    home = home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home = Home(home.folder.resolve())
+    home.folder.mkdir(parents=True, exist_ok=True)
     return _kept_by_another(home) or _start(home, host, free_port(host, port))
 
 
-def _kept_by_another(home: Path) -> Server | None:
+def _kept_by_another(home: Home) -> Server | None:
     try:
-        record = json.loads((home / RECORD).read_text())
+        record = json.loads(home.server_record.read_text())
         uri, owner = str(record["uri"]), (int(record["owner"]), float(record["owner_created"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -224,8 +223,8 @@ def _alive(pid: int, created: float) -> bool:
         return False
 
 
-def _start(home: Path, host: str, port: int) -> Server:
-    database = home / "mlflow.db"
+def _start(home: Home, host: str, port: int) -> Server:
+    database = home.mlflow
     try:
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers do not wait
@@ -235,21 +234,21 @@ def _start(home: Path, host: str, port: int) -> Server:
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--host", host, "--port", str(port), "--uvicorn-opts", "--no-access-log"),
         *("--backend-store-uri", f"sqlite:///{database.as_posix()}"),
-        *("--serve-artifacts", "--artifacts-destination", str(home / "artifacts")),
+        *("--serve-artifacts", "--artifacts-destination", str(home.artifacts)),
     ]
     environment = {
         **os.environ,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    with (home / LOG).open("wb") as log:
+    with home.server_log.open("wb") as log:
         process = psutil.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=home,
+            cwd=home.folder,
             start_new_session=True,  # Ctrl-C is ours to handle; the mirror still has to drain
             preexec_fn=_die_with_parent(),
         )
@@ -263,8 +262,8 @@ def _start(home: Path, host: str, port: int) -> Server:
         "owner": owner.pid,
         "owner_created": owner.create_time(),
     }
-    (home / RECORD).write_text(json.dumps(record))
-    return Server(uri, process, home / LOG)
+    home.server_record.write_text(json.dumps(record))
+    return Server(uri, process, home.server_log)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -288,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.home.is_dir():
             raise InputError(f"no folder '{options.home}': give the --home of a study that ran")
-        server = serve(options.home, options.host, options.port)
+        server = serve(Home(options.home), options.host, options.port)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

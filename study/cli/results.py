@@ -20,7 +20,7 @@ def opened(home: Home) -> "Iterator[Ledger]":
     home.require()
     from tracking.ledger import Ledger  # imports SQLAlchemy, which --help does not need
 
-    ledger = Ledger.at(home.folder)
+    ledger = Ledger.at(home)
     try:
         yield ledger
     finally:

@@ -13,9 +13,9 @@ from sslcl.model import ConversationScorer
 from study.execution.ray_worker import model_path
 from study.execution.trial import load_state, pick_device, train
 from study.execution.winner import NothingToCompare, winner_of_confirmation
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
-from tracking.mirror.contents import report_page
 from tracking.mirror.model import log_model
 from tracking.server import Server, serve
 
@@ -52,8 +52,8 @@ class TrackingSession:
         """Start server and mirror, unless they run; returns at once."""
         if self._mirror is not None:
             return
-        self._server = serve(self._home)
-        page = report_page(self._home, self._study)
+        self._server = serve(Home(self._home))
+        page = Home(self._home).page(self._study)
         self._mirror = Mirror(self._ledger.url, self._study, self._server.uri, page=page)
         self._mirror.start()
         self._console.print(f"MLflow: {self._server.uri}")

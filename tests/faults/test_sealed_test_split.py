@@ -13,6 +13,7 @@ from sslcl.data.types import Conversation, Dataset
 from study.execution.campaign import Campaign
 from study.execution.resources import Halt, Resources
 from study.run import register
+from tracking.home import Home
 from tracking.ledger import Ledger
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ def decisions(home: Path, dataset: Dataset) -> list[tuple[object, ...]]:
     """All that search and confirmation decided: levels, scores, epochs, statuses."""
     study = load_study("quickstart", CHOICES).model_copy(update={"ablate": None})
     console = Console(quiet=True)
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     register(ledger, study, dataset, console)
     Campaign(
         study, dataset, ledger, home, Resources(workers=1), console, Halt(), on_start=lambda: None

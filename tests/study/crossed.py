@@ -4,6 +4,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from tracking.home import Home
 from tracking.ledger import Ledger
 
 from .reported import SEEDS, fill, outcome, planned, put_study
@@ -41,7 +42,7 @@ def score_of(levels: tuple[Any, ...], seed: int) -> float:
 
 
 def grid_ledger(home: Path, spec: dict[str, Any] | None = None) -> Ledger:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger, spec=spec or SPEC)
     trials = [planned(cell, seed, base=BASE) for seed in SEEDS for cell in cells()]
     rates = {cell: rate_of(*levels) for cell, levels in cells().items()}

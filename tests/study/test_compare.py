@@ -16,6 +16,7 @@ from study.compare import main, side_by_side
 from study.reporting.formats import frame_of
 from study.stats.comparison import compare_cells
 from study.stats.metrics import Metric
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -28,7 +29,7 @@ OTHER = {"reference": 0.6, DOT: 0.45, "similarity=soft_hgr_textbook": 0.5}
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("compared")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger, spec={"search": {"trials": 10}})
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     put_study(ledger, "other", spec={"search": {"trials": 12}})
@@ -65,7 +66,7 @@ def put_other(ledger: Ledger, study: str) -> None:
 
 @pytest.fixture
 def ledger(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield ledger
     ledger.close()
 

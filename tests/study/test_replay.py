@@ -17,6 +17,7 @@ from sslcl.errors import InputError
 from sslcl.identity import trial_identity
 from study.execution.trial import train, unfinished
 from study.replay import main, replay
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial
 
@@ -42,7 +43,7 @@ def plan(ledger: Ledger, dataset: Dataset, cell: str, phase: Phase = Phase.CONFI
 def recorded(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path:
     """A home with one trial that was really trained, with and without the test split."""
     home = tmp_path_factory.mktemp("recorded")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     ledger.put_study(
         "small",
         spec={},
@@ -73,7 +74,7 @@ def home(recorded: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(home: Path) -> Iterator[Ledger]:
-    opened = Ledger.at(home)
+    opened = Ledger.at(Home(home))
     yield opened
     opened.close()
 
@@ -159,7 +160,7 @@ class TestNotTheSame:
         assert found.startswith("epoch 3, ") if epoch == 3 else found == "4 epochs then, 3 now"
 
     def test_the_command_says_what_and_ends_with_one(self, home: Path) -> None:
-        ledger = Ledger.at(home)
+        ledger = Ledger.at(Home(home))
         tamper(ledger, "update predictions set predicted = (predicted + 1) % 7 where position = 0")
         ledger.close()
         result = CliRunner().invoke(main, ["whole", "--home", str(home)])

@@ -19,6 +19,7 @@ from sslcl.data.datasets.mosi import WIDTHS
 from study.execution.lock import only_driver
 from study.replay import main as replay
 from study.run import main
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.schema import SCHEMA_VERSION
 
@@ -312,7 +313,7 @@ class TestHome:
     def test_a_database_of_a_newer_program_stays_as_it_is(
         self, home: Path, file: Callable[..., str]
     ) -> None:
-        Ledger.at(home).close()
+        Ledger.at(Home(home)).close()
         database = home / "results.db"
         with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute(f"update meta set value = '{SCHEMA_VERSION + 1}'")

@@ -14,7 +14,8 @@ import pytest
 
 from sslcl.errors import InputError
 from tracking import server as server_module
-from tracking.server import RECORD, ServerError, answers, free_port, main, serve
+from tracking.home import Home
+from tracking.server import ServerError, answers, free_port, main, serve
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def healthy() -> Iterator[str]:
 def record(home: Path, uri: str, owner: psutil.Process) -> None:
     home.mkdir(exist_ok=True)
     content = {"uri": uri, "owner": owner.pid, "owner_created": owner.create_time()}
-    (home / RECORD).write_text(json.dumps(content))
+    Home(home).server_record.write_text(json.dumps(content))
 
 
 def dead_process() -> psutil.Process:
@@ -57,7 +58,7 @@ def test_the_server_given_by_variable_is_used_and_nothing_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", healthy + "/")
-    with serve(tmp_path / "runs") as server:
+    with serve(Home(tmp_path / "runs")) as server:
         assert (server.uri, server.started) == (healthy, False)
         assert server.wait_ready(5.0)
     assert answers(healthy)
@@ -69,14 +70,14 @@ def test_a_variable_that_is_no_address_is_bad_input(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:./mlruns")
     with pytest.raises(InputError, match=r"MLFLOW_TRACKING_URI is 'file:\./mlruns': expected"):
-        serve(tmp_path)
+        serve(Home(tmp_path))
 
 
 def test_the_server_that_another_process_keeps_for_this_home_is_used(
     tmp_path: Path, healthy: str
 ) -> None:
     record(tmp_path, healthy, psutil.Process())
-    with serve(tmp_path) as server:
+    with serve(Home(tmp_path)) as server:
         assert (server.uri, server.started) == (healthy, False)
     assert answers(healthy)
 
@@ -85,9 +86,9 @@ def test_the_server_that_another_process_keeps_for_this_home_is_used(
 def test_a_broken_record_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
-    (tmp_path / RECORD).write_text(content)
+    Home(tmp_path).server_record.write_text(content)
     monkeypatch.setattr(server_module.sys, "executable", "/bin/false")
-    with serve(tmp_path) as server:
+    with serve(Home(tmp_path)) as server:
         assert server.started
 
 
@@ -96,7 +97,7 @@ def test_a_record_of_a_process_that_is_gone_is_passed_over(
 ) -> None:
     record(tmp_path, "http://127.0.0.1:1", dead_process())
     monkeypatch.setattr(server_module.sys, "executable", "/bin/false")
-    with serve(tmp_path) as server:
+    with serve(Home(tmp_path)) as server:
         assert server.started
         assert server.uri != "http://127.0.0.1:1"
 
@@ -106,7 +107,7 @@ def test_a_server_that_dies_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
     broken.write_text("#!/bin/sh\necho the reason it died\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setattr(server_module.sys, "executable", str(broken))
-    with serve(tmp_path / "runs") as server, pytest.raises(ServerError) as caught:
+    with serve(Home(tmp_path / "runs")) as server, pytest.raises(ServerError) as caught:
         server.wait_ready(10.0)
     assert "code 3" in str(caught.value)
     assert "the reason it died" in str(caught.value)
@@ -115,7 +116,7 @@ def test_a_server_that_dies_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_file_that_is_no_database_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("these are not the bytes of a database" * 100)
     with pytest.raises(InputError, match=r"mlflow\.db' is no SQLite database"):
-        serve(tmp_path)
+        serve(Home(tmp_path))
 
 
 def test_a_port_in_use_is_stepped_over() -> None:
@@ -156,12 +157,12 @@ def test_a_real_server_is_lean_in_wal_mode_and_goes_when_stopped(tmp_path: Path)
     import sqlite3
 
     home = tmp_path / "my runs"
-    with serve(home) as server:
+    with serve(Home(home)) as server:
         assert server.started
         assert server.wait_ready()
-        processes = family(json.loads((home / RECORD).read_text())["pid"])
+        processes = family(json.loads(Home(home).server_record.read_text())["pid"])
         assert len(processes) == 2
-        with serve(home) as second:
+        with serve(Home(home)) as second:
             assert (second.uri, second.started) == (server.uri, False)
         assert answers(server.uri)
         assert answers(server.uri.replace("127.0.0.1", "localhost"))
@@ -175,8 +176,10 @@ def test_a_real_server_is_lean_in_wal_mode_and_goes_when_stopped(tmp_path: Path)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_real_server_goes_when_its_owner_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from tracking.server import serve;"
-        "server = serve(Path(sys.argv[1])); server.wait_ready(); print(server.uri, flush=True);"
+        "import sys, time; from pathlib import Path; from tracking.home import Home;"
+        "from tracking.server import serve;"
+        "server = serve(Home(Path(sys.argv[1]))); server.wait_ready();"
+        "print(server.uri, flush=True);"
         "time.sleep(600)"
     )
     with subprocess.Popen(
@@ -184,7 +187,7 @@ def test_a_real_server_goes_when_its_owner_is_killed(tmp_path: Path) -> None:
     ) as owner:
         assert owner.stdout is not None
         uri = owner.stdout.readline().strip()
-        processes = family(json.loads((tmp_path / RECORD).read_text())["pid"])
+        processes = family(json.loads(Home(tmp_path).server_record.read_text())["pid"])
         os.kill(owner.pid, 9)
     await_end(processes)
     assert not answers(uri)
@@ -197,7 +200,7 @@ def test_the_command_line_says_where_it_is_and_stops_on_a_signal(tmp_path: Path)
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]
         assert "Ctrl-C stops it" in lines[1]
-        processes = family(json.loads((tmp_path / RECORD).read_text())["pid"])
+        processes = family(json.loads(Home(tmp_path).server_record.read_text())["pid"])
         process.send_signal(2)
         assert process.wait(30) == 0
     await_end(processes)

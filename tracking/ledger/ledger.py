@@ -7,7 +7,6 @@ trial's row, or what belongs to it, raises the trial's revision; so for studies.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -15,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from sslcl.errors import InputError, unknown
 from tracking.costs import COSTS
+from tracking.home import Home
 from tracking.ledger.database import writing
 from tracking.ledger.queries import LedgerQueries
 from tracking.ledger.reads import comparison_rows, known_study, unknown_trial
@@ -65,7 +65,7 @@ class Ledger(LedgerQueries):
             trial stands.
 
     Example:
-        >>> ledger = Ledger.at(Path("runs"))  # doctest: +SKIP
+        >>> ledger = Ledger.at(Home())  # doctest: +SKIP
         >>> [row.cell for row in ledger.trials("quickstart", phase=Phase.ABLATE)]  # doctest: +SKIP
         ['reference', 'similarity=dot']
     """
@@ -75,13 +75,13 @@ class Ledger(LedgerQueries):
         self._writer = writing(self._engine)
 
     @classmethod
-    def at(cls, home: Path) -> "Ledger":
-        """The ledger in ``home``, which is created with it: ``home/results.db``."""
+    def at(cls, home: Home) -> "Ledger":
+        """The ledger at ``home.results``; it and its folder are created when missing."""
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            home.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot keep results in '{home}': {error.strerror}") from None
-        url = URL.create("sqlite", database=str(home.resolve() / "results.db"))
+            raise InputError(f"cannot keep results in '{home.folder}': {error.strerror}") from None
+        url = URL.create("sqlite", database=str(home.results.resolve()))
         return cls(url.render_as_string(hide_password=False))
 
     def put_study(

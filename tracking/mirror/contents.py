@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sslcl.levels import level_of
@@ -92,11 +91,6 @@ class RunContents:
     params: Mapping[str, str]
     points: tuple[Point, ...] = ()
     evaluation: Evaluation | None = None
-
-
-def report_page(home: Path, study: str) -> Path:
-    """Where a study's HTML report is kept: ``home/reports/<study>/report.html``."""
-    return home / "reports" / study / PAGE_FILE
 
 
 def text_of(value: object) -> str:

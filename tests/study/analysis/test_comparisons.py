@@ -19,6 +19,7 @@ from study.stats.comparison import compare_cells, standardised
 from study.stats.metrics import Metric
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import correct
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
@@ -27,7 +28,7 @@ from ..reported import CELLS, SEEDS, fill, known, planned, put_study, rows_of_sc
 
 
 def filled(home: Path, **study: Any) -> Ledger:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger, **study)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     return ledger
@@ -110,7 +111,7 @@ def test_rules_have_defaults(ledger: Ledger, spec: dict[str, object]) -> None:
 
 
 def test_seeds_that_do_not_pair_leave_no_verdict(tmp_path: Path) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     trials = [planned("reference", 1001), planned("reference", 1002), planned("batch_size=8", 1003)]
     fill(ledger, trials, CELLS)

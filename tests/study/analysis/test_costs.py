@@ -10,6 +10,7 @@ from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
 from study.analysis.costs import compare_costs, cost_rows
 from tracking.costs import COSTS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -62,7 +63,7 @@ def test_what_does_not_vary_is_known_and_what_is_missing_is_not() -> None:
 
 @pytest.fixture
 def reading(tmp_path: Path) -> PhaseReading:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     seconds = {"reference": 20.0, "similarity=dot": 30.0, "batch_size=8": 20.0}
     trials = [planned(cell, seed) for seed in SEEDS for cell in seconds]

@@ -21,6 +21,7 @@ from study.analysis.comparisons import (
 )
 from study.analysis.digest import COMPARISONS_MAKER, EFFECTS_MAKER, comparison_digest
 from study.reporting.report import report_table
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 from tracking.rows import ComparisonRow
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.at(tmp_path)
+    made = Ledger.at(Home(tmp_path))
     put_study(made)
     fill(made, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     write_comparisons(made, "demo")

@@ -15,6 +15,7 @@ from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
 from study.analysis.factorial import Effect, FactorialAnalysis, Observation, analyse, factorial_of
 from study.stats.assumptions import check_assumptions
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -250,7 +251,7 @@ def test_a_grid_in_the_ledger(tmp_path: Path) -> None:
         "similarity=dot, batch_size=8": 0.5,
         "similarity=dot, batch_size=16": 0.5,
     }
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger, spec=spec)
     base = {"similarity": "cosine", "batch_size": 8}
     fill(ledger, [planned(cell, seed, base=base) for seed in SEEDS for cell in rates], rates)

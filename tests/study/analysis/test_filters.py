@@ -11,6 +11,7 @@ import pytest
 from sslcl.errors import InputError
 from study.analysis.filters import Conditions
 from study.reporting.report import ReportOptions, reading_of, report_table
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -20,7 +21,7 @@ from ..reported import CELLS, SEEDS, fill, planned, put_study
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("selection")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     ledger.close()

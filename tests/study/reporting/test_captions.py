@@ -7,6 +7,7 @@ import pytest
 
 from study.reporting.formats import render
 from study.reporting.report import ReportOptions, report_table
+from tracking.home import Home
 from tracking.ledger import Ledger
 
 from ..reported import CELLS, SEEDS, fill, planned, put_study
@@ -14,7 +15,7 @@ from ..reported import CELLS, SEEDS, fill, planned, put_study
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     yield ledger
@@ -79,7 +80,7 @@ def test_latex_carries_the_paragraph_as_a_comment_ready_to_paste(ledger: Ledger)
 def test_rows_of_another_balance_are_said_to_be_scored_on_other_utterances(
     tmp_path: Path, balance: str
 ) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     rates = {"reference": 0.7, f"balance={balance}": 0.6}
     trials = [planned("reference", s) for s in SEEDS]

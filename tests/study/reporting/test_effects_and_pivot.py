@@ -22,6 +22,7 @@ from study.reporting.formats import render
 from study.reporting.pivot_table import pivot_table
 from study.reporting.report import ReportOptions, reading_of, report_tables, show_report
 from study.reporting.table import TABLE_FORMATS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -38,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def reading(home: Path) -> Iterator[PhaseReading]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield reading_of(ledger, "demo")
     ledger.close()
 
@@ -60,7 +61,7 @@ def test_grid_is_averaged_over_the_other_factors_then_over_seeds(reading: PhaseR
 def test_one_factor_design_does_not_mix_in_cells_that_differ_in_another_factor(
     tmp_path: Path,
 ) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     reading = reading_of(ledger, "demo")
@@ -158,7 +159,7 @@ def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(
 
 
 def test_report_after_a_run_tells_the_effects_too(home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     printed = io.StringIO()
     console = Console(file=printed, width=100)
     show_report(ledger, "demo", console)
@@ -222,7 +223,7 @@ def test_unknown_factor_names_the_nearest(reading: PhaseReading) -> None:
 def test_a_report_with_effects_reads_its_phase_once(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     phases: list[object] = []
     read = ledger.trials
 

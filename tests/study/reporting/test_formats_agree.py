@@ -201,7 +201,7 @@ def test_the_page_shows_the_corrected_p_value_that_the_other_formats_show(
 
 
 def test_a_cost_and_a_class_score_agree_in_every_format(tmp_path: Path) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     fill_rich(ledger)
     for metric in ("seconds", f"f1:{LABELS[1]}"):
         table = report_table(ledger, "demo", ReportOptions(metric=metric)).as_table()

@@ -42,7 +42,7 @@ SECTIONS = [
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("rich")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     fill_rich(ledger)
     ledger.close()
     return home
@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rich(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield ledger
     ledger.close()
 
@@ -67,7 +67,7 @@ def page(text: str) -> Page:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     yield ledger
     ledger.close()
 
@@ -108,7 +108,7 @@ def test_every_drawing_tells_what_it_shows(page: Page, text: str) -> None:
 
 
 def test_the_same_ledger_gives_the_same_page(text: str, home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     assert html_report(ledger, "demo", Home(home)) == text
     ledger.close()
 

@@ -13,6 +13,7 @@ from study.analysis.importance import search_importance
 from study.design.tuning import search_of
 from study.report import main
 from study.reporting.table import TABLE_FORMATS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
@@ -29,7 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     rng = np.random.default_rng(5)
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger, study)
     trials = []
     for number in range(20):
@@ -50,7 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_importance_in_every_format(
     home: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     study = ledger.studies()[0].name
     found = search_importance(ledger, study)
     ledger.close()

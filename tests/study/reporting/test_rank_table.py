@@ -11,6 +11,7 @@ from matplotlib import image
 from sslcl.command import run
 from study.report import main
 from study.reporting.report import reading_of
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, PlannedTrial
 
@@ -24,7 +25,7 @@ STUDIES = ("one", "two", "three", "four", "five", "six")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("ranks")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_studies(ledger)
     ledger.close()
     return home
@@ -111,7 +112,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_readings_of_the_fixture_are_of_different_data(home: Path) -> None:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     prints = {reading_of(ledger, study).study_row.data_fingerprint for study in STUDIES}
     ledger.close()
     assert len(prints) == len(STUDIES)

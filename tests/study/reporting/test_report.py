@@ -39,7 +39,7 @@ from ..reported import (
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     yield ledger
     ledger.close()
@@ -48,7 +48,7 @@ def empty(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("filled")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger)
     fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS)
     ledger.close()
@@ -58,7 +58,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
     shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     yield ledger
     ledger.close()
 

@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.schema import SCHEMA_VERSION
 from tracking.records import Phase, Status
@@ -33,10 +34,10 @@ def sql(path: Path, *statements: str) -> None:
 
 def test_a_new_home_is_made_and_opening_again_changes_nothing(tmp_path: Path) -> None:
     home = tmp_path / "a" / "b"
-    Ledger.at(home).close()
+    Ledger.at(Home(home)).close()
     before = snapshot(home)
     assert list(before) == ["results.db"]
-    Ledger.at(home).close()
+    Ledger.at(Home(home)).close()
     assert snapshot(home) == before
     with closing(sqlite3.connect(home / "results.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -44,7 +45,7 @@ def test_a_new_home_is_made_and_opening_again_changes_nothing(tmp_path: Path) ->
 
 
 def test_a_newer_schema_is_refused_and_nothing_written(tmp_path: Path) -> None:
-    Ledger.at(tmp_path).close()
+    Ledger.at(Home(tmp_path)).close()
     newer = str(SCHEMA_VERSION + 1)
     sql(
         tmp_path / "results.db",
@@ -55,7 +56,7 @@ def test_a_newer_schema_is_refused_and_nothing_written(tmp_path: Path) -> None:
     )
     before = snapshot(tmp_path)
     with pytest.raises(InputError, match=f"has schema version {newer}.*up to {SCHEMA_VERSION}"):
-        Ledger.at(tmp_path)
+        Ledger.at(Home(tmp_path))
     assert snapshot(tmp_path) == before
 
 
@@ -67,7 +68,7 @@ def test_a_newer_schema_without_write_ahead_log_is_left_as_it_is(tmp_path: Path)
     )
     before = snapshot(tmp_path)
     with pytest.raises(InputError, match="version 999"):
-        Ledger.at(tmp_path)
+        Ledger.at(Home(tmp_path))
     assert snapshot(tmp_path) == before
 
 
@@ -85,7 +86,7 @@ def test_another_programs_database_is_refused(
     sql(tmp_path / "results.db", *statements)
     before = snapshot(tmp_path)
     with pytest.raises(InputError, match=message):
-        Ledger.at(tmp_path)
+        Ledger.at(Home(tmp_path))
     assert snapshot(tmp_path) == before
 
 
@@ -93,14 +94,14 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "results.db").write_text("a,b\n" * 500)
     before = snapshot(tmp_path)
     with pytest.raises(InputError, match=r"results\.db.*not a database") as caught:
-        Ledger.at(tmp_path)
+        Ledger.at(Home(tmp_path))
     assert "\n" not in str(caught.value)
     assert snapshot(tmp_path) == before
     with pytest.raises(InputError, match="cannot keep results in"):
-        Ledger.at(tmp_path / "results.db")
+        Ledger.at(Home(tmp_path / "results.db"))
     (tmp_path / "folder" / "results.db").mkdir(parents=True)
     with pytest.raises(InputError, match="unable to open"):
-        Ledger.at(tmp_path / "folder")
+        Ledger.at(Home(tmp_path / "folder"))
 
 
 def test_bad_urls_are_told_in_one_line() -> None:
@@ -114,7 +115,7 @@ def test_bad_urls_are_told_in_one_line() -> None:
 
 
 def test_an_older_database_gets_what_it_lacks_and_keeps_its_rows(tmp_path: Path) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     trial = planned(patience=3)
     run(ledger, trial)
@@ -131,7 +132,7 @@ def test_an_older_database_gets_what_it_lacks_and_keeps_its_rows(tmp_path: Path)
         "UPDATE trials SET config = json_remove(config, '$.precision')",
         "UPDATE meta SET value = 'older' WHERE key = 'views'",
     )
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     after = ledger.trial(trial.id)
     assert (after.config, after.score) == (before.config, before.score)
     assert (after.worker, after.attempts) == (None, 0)
@@ -156,8 +157,8 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_without_loss(tmp_p
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         ]
         before = {name: rows_in(connection, name) for name in tables}
-    Ledger.at(tmp_path).close()
-    ledger = Ledger.at(tmp_path)
+    Ledger.at(Home(tmp_path)).close()
+    ledger = Ledger.at(Home(tmp_path))
     on_cpu, on_gpu = ledger.trials("s")
     found = [(d.name, d.value, d.warning) for d in ledger.diagnostics(on_cpu.id)]
     pending = [row.id for row in ledger.pending_mirror("s")]
@@ -191,7 +192,7 @@ def pairs_of(
 
 
 def test_every_configuration_field_is_a_typed_column(tmp_path: Path) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     trial = planned(modalities=("text", "audio"), dataset_options={"imbalance": 0.5})
     ledger.plan("s", Phase.ABLATE, [trial], replace=True)
@@ -214,7 +215,7 @@ def test_every_configuration_field_is_a_typed_column(tmp_path: Path) -> None:
 
 def open_at(home: Path, gate: Barrier) -> None:
     gate.wait()
-    Ledger.at(home).close()
+    Ledger.at(Home(home)).close()
 
 
 def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
 
 def complete_and_die(home: Path, trial: str, statement: int) -> None:
     """Complete ``trial``, but die by SIGKILL just before the ``statement``-th SQL statement."""
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     seen = 0
 
     def count(*_: object) -> None:
@@ -245,7 +246,7 @@ def complete_and_die(home: Path, trial: str, statement: int) -> None:
 
 
 def test_a_writer_killed_anywhere_in_complete_leaves_all_or_nothing(tmp_path: Path) -> None:
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     trial = planned()
     ledger.plan("s", Phase.ABLATE, [trial], replace=True)
@@ -261,14 +262,14 @@ def test_a_writer_killed_anywhere_in_complete_leaves_all_or_nothing(tmp_path: Pa
         if process.exitcode != -signal.SIGKILL:
             break
         deaths += 1
-        ledger = Ledger.at(tmp_path)
+        ledger = Ledger.at(Home(tmp_path))
         assert ledger.trial(trial.id) == before
         assert ledger.evaluation(trial.id, "validation") is None
         assert ledger.diagnostics(trial.id) == []
         ledger.close()
     assert process.exitcode == 0
     assert deaths > 10
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     assert ledger.trial(trial.id).status is Status.COMPLETE
     for split in ("validation", "test"):
         found = ledger.evaluation(trial.id, split)

@@ -12,6 +12,7 @@ from sqlalchemy import event, text
 
 from sslcl.errors import InputError
 from tracking.costs import COSTS
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror.contents import trial_points
 from tracking.records import FailureKind, Outcome, Phase, Status
@@ -21,7 +22,7 @@ from .ledger_cases import comparison, evaluation, outcome, planned, put_study, r
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.at(tmp_path)
+    made = Ledger.at(Home(tmp_path))
     put_study(made)
     yield made
     made.close()

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, Status
 
@@ -26,7 +27,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger.at(Path(self.folder.name))
+        self.ledger = Ledger.at(Home(Path(self.folder.name)))
         put_study(self.ledger)
         self.model: dict[str, dict[str, Any]] = {}
 
@@ -156,7 +157,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.ledger.close()
-        self.ledger = Ledger.at(Path(self.folder.name))
+        self.ledger = Ledger.at(Home(Path(self.folder.name)))
 
     @invariant()
     def agrees(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial
 
@@ -54,7 +55,7 @@ def train(ledger: Ledger, trials: list[PlannedTrial], *, test: bool) -> None:
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """A small study: a search, an ablation with a failure, and a trial taken from another."""
     home = tmp_path_factory.mktemp("home")
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     put_study(ledger, STUDY)
     train(ledger, [planned("t", 0, study=STUDY, phase=Phase.SEARCH, number=0)], test=False)
     cells = [planned(c, s, study=STUDY, **own) for c, own in CELLS.items() for s in (1, 2)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import (
     failed_trials,
@@ -28,7 +29,7 @@ def planned(number: int, phase: Phase = Phase.SEARCH) -> PlannedTrial:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """25 search trials of which each fifth failed; 4 in the ablation, one of them CACHED."""
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     ledger.put_study(
         "s", spec={}, dataset="synthetic", data_fingerprint="d", label_names=["a"],
         code_fingerprint="c", environment={},

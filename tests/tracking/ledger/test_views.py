@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase
 
@@ -19,7 +20,7 @@ from .ledger_cases import comparison, outcome, planned, put_study, run
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.at(tmp_path)
+    made = Ledger.at(Home(tmp_path))
     put_study(made)
     yield made
     made.close()

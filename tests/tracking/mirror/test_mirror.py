@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import classification_report as sklearn_report
 
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
 from tracking.mirror.client import FoundRun
@@ -205,7 +206,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def open_ledger(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     ledger.put_study(
         STUDY,
         spec={"factors": {"backbone": {}, "backbone_options.layers": {}}},

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from sslcl.config import TrialConfig
+from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror import Mirror
 from tracking.mirror.client import FoundRun, MlflowRuns
@@ -32,14 +33,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(home: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        with serve(home) as server:
+        with serve(Home(home)) as server:
             assert server.wait_ready()
             yield server
 
 
 @pytest.fixture(scope="module")
 def ledger(home: Path) -> Iterator[Ledger]:
-    ledger = Ledger.at(home)
+    ledger = Ledger.at(Home(home))
     yield ledger
     ledger.close()
 
@@ -224,9 +225,9 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    ledger = Ledger.at(tmp_path)
+    ledger = Ledger.at(Home(tmp_path))
     put_study(ledger, "killed")
-    first = serve(tmp_path)
+    first = serve(Home(tmp_path))
     assert first.wait_ready()
     address = [first.uri]
     url = f"sqlite:///{tmp_path / 'results.db'}"
@@ -239,7 +240,7 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
         assert not mirror.drain(3.0)
         assert mirror.behind() == 2
         assert mirror.last_error is not None
-        with serve(tmp_path) as second:
+        with serve(Home(tmp_path)) as second:
             assert second.started
             assert second.wait_ready()
             address[0] = second.uri
