@@ -31,7 +31,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
     shutil.copytree(filled, tmp_path / "home")
-    ledger = Ledger.at(tmp_path / "home")
+    ledger = Ledger.at(Home(tmp_path / "home"))
     yield ledger
     ledger.close()
 
@@ -39,7 +39,7 @@ def ledger(filled: Path, tmp_path: Path) -> Iterator[Ledger]:
 def test_statistics_of_a_subset_are_those_of_a_study_of_it_alone(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    alone = Ledger.at(tmp_path / "alone")
+    alone = Ledger.at(Home(tmp_path / "alone"))
     put_study(alone)
     fill(alone, [planned(cell, seed) for seed in SEEDS[:3] for cell in CELLS], CELLS)
     where = [f"seed={seed}" for seed in SEEDS[:3]]

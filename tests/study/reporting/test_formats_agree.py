@@ -43,8 +43,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Table]:
     ledgers = {name: folder / name for name in ("rich", "grid", "ranks")}
     for home in ledgers.values():
         home.mkdir()
-    rich, grid = Ledger.at(ledgers["rich"]), grid_ledger(ledgers["grid"])
-    several = Ledger.at(ledgers["ranks"])
+    rich, grid = Ledger.at(Home(ledgers["rich"])), grid_ledger(ledgers["grid"])
+    several = Ledger.at(Home(ledgers["ranks"]))
     fill_rich(rich)
     put_studies(several)
     crossed = reading_of(grid, "demo")
