@@ -74,13 +74,13 @@ class Home:
         """Tables and pictures of all studies."""
         return self.folder / "reports"
 
-    def reports(self, study: str) -> Path:
+    def reports(self, study_name: str) -> Path:
         """Tables and pictures of one study."""
-        return self.all_reports / study
+        return self.all_reports / study_name
 
-    def page(self, study: str) -> Path:
+    def page(self, study_name: str) -> Path:
         """The HTML report of a study."""
-        return self.reports(study) / "report.html"
+        return self.reports(study_name) / "report.html"
 
     @property
     def option(self) -> str:

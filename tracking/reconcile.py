@@ -1,17 +1,16 @@
 """``python -m tracking.reconcile``: prove that MLflow equals the ledger, or repair it."""
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import click
 from rich.console import Console
 from rich.table import Table
 
-from sslcl.errors import InputError
-from tracking.home import Home
+from sslcl.command import OneLineCommand, fail
+from tracking.home import Home, home_option
 from tracking.ledger import Ledger
 from tracking.mirror.client import FoundRun, MlflowRuns, Runs
 from tracking.mirror.contents import (
@@ -42,7 +41,7 @@ class Repair(StrEnum):
 
 
 @dataclass(frozen=True)
-class Difference:
+class MirrorDifference:
     """One thing in which MLflow and the ledger differ.
 
     Args:
@@ -65,15 +64,17 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MirrorComparison:
     """All differences of a study, and how much was compared."""
 
-    differences: tuple[Difference, ...]
+    differences: tuple[MirrorDifference, ...]
     trials: int
     points: int
 
 
-def compare(ledger: Ledger, runs: Runs, study_name: str, page: Path | None = None) -> Comparison:
+def compare(
+    ledger: Ledger, runs: Runs, study_name: str, page: Path | None = None
+) -> MirrorComparison:
     """Compare every run of a study with the ledger, and its HTML report; writes nothing.
 
     Parameters and metric values that the ledger does not know are not differences: they are
@@ -107,14 +108,14 @@ def compare(ledger: Ledger, runs: Runs, study_name: str, page: Path | None = Non
         differences += _run_differences(study, row, contents, run, history[run.id])
         differences += _artifact_differences(runs, row, contents, run)
     points = sum(len(contents.points) for contents in expected.values())
-    return Comparison(tuple(differences), len(expected), points)
+    return MirrorComparison(tuple(differences), len(expected), points)
 
 
 def repair(
     ledger: Ledger,
     runs: Runs,
     study: str,
-    differences: Sequence[Difference],
+    differences: Sequence[MirrorDifference],
     page: Path | None = None,
 ) -> None:
     """Mend ``differences`` from the ledger: the fewest deletions, then every trial pushed once."""
@@ -136,21 +137,23 @@ def _history(
     return runs.history({run.id: run.keys & known[trial] for trial, run in kept.items()})
 
 
-def _missing(row: TrialRow, contents: RunContents) -> Difference:
-    return Difference(contents.name, "run", str(row.status), "none", Repair.PUSH, row.id)
+def _missing(row: TrialRow, contents: RunContents) -> MirrorDifference:
+    return MirrorDifference(contents.name, "run", str(row.status), "none", Repair.PUSH, row.id)
 
 
-def _surplus(run: FoundRun, why: str) -> Difference:
+def _surplus(run: FoundRun, why: str) -> MirrorDifference:
     name = run.tags.get("mlflow.runName", run.id)
-    return Difference(name, why, "none", f"run {run.id[:8]}", Repair.DELETE, None, run.id)
+    return MirrorDifference(name, why, "none", f"run {run.id[:8]}", Repair.DELETE, None, run.id)
 
 
 def _study_differences(
     runs: Runs, study: StudyRow, index: RunIndex, parent: FoundRun | None, page: Path | None
-) -> Iterator[Difference]:
+) -> Iterator[MirrorDifference]:
     contents = study_contents(study)
     if parent is None:
-        yield Difference(study.name, "run of the study", str(study.status), "none", Repair.PUSH)
+        yield MirrorDifference(
+            study.name, "run of the study", str(study.status), "none", Repair.PUSH
+        )
         return
     yield from (_surplus(run, "second run of the study") for run in index.parents if run != parent)
     wanted = {"status": contents.status, **{f"tag {k}": v for k, v in contents.tags.items()}}
@@ -165,14 +168,14 @@ def _study_differences(
         wanted[file], given[file] = "stored", "none"
     for what, value in wanted.items():
         if given.get(what) != value:
-            yield Difference(study.name, what, value, given.get(what, "none"), Repair.PUSH)
+            yield MirrorDifference(study.name, what, value, given.get(what, "none"), Repair.PUSH)
 
 
 def _run_differences(
     study: StudyRow, row: TrialRow, wanted: RunContents, run: FoundRun, points: Sequence[Point]
-) -> Iterator[Difference]:
-    def difference(what: str, ledger: object, mlflow: object, mend: Repair) -> Difference:
-        return Difference(wanted.name, what, str(ledger), str(mlflow), mend, row.id, run.id)
+) -> Iterator[MirrorDifference]:
+    def difference(what: str, ledger: object, mlflow: object, mend: Repair) -> MirrorDifference:
+        return MirrorDifference(wanted.name, what, str(ledger), str(mlflow), mend, row.id, run.id)
 
     if run.status != wanted.status:
         yield difference("status", wanted.status, run.status, Repair.PUSH)
@@ -201,14 +204,14 @@ def _run_differences(
 
 def _artifact_differences(
     runs: Runs, row: TrialRow, wanted: RunContents, run: FoundRun
-) -> Iterator[Difference]:
+) -> Iterator[MirrorDifference]:
     if wanted.evaluation is None:
         return
     for file in sorted({MATRIX_FILE, REPORT_FILE} - runs.artifacts(run.id)):
-        yield Difference(wanted.name, file, "stored", "none", Repair.PUSH, row.id, run.id)
+        yield MirrorDifference(wanted.name, file, "stored", "none", Repair.PUSH, row.id, run.id)
 
 
-def show(comparison: Comparison, study: str, console: Console) -> None:
+def show(comparison: MirrorComparison, study: str, console: Console) -> None:
     """Print the differences as a table."""
     table = Table(title=f"{study}: {len(comparison.differences)} differences", title_justify="left")
     for column in ("run", "what", "ledger", "MLflow", "repair"):
@@ -252,27 +255,27 @@ def reconcile(
     return equal
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; its exit code: 0 equal, 1 not equal, 2 bad input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tracking.reconcile",
-        description="Compare MLflow with the results database, and repair MLflow from it.",
-    )
-    parser.add_argument("--home", type=Path, default=Path("runs"), help="folder of the studies")
-    parser.add_argument("--study", help="one study; all of them when left out")
-    parser.add_argument("--check", action="store_true", help="compare only, write nothing")
-    options = parser.parse_args(arguments)
+@click.command(cls=OneLineCommand)
+@home_option
+@click.option("--study", "study_name", help="One study; all of them when left out.")
+@click.option("--check", is_flag=True, help="Compare only, write nothing.")
+def main(home: Home, study_name: str | None, check: bool) -> int:
+    """Compare MLflow with the results database, and repair MLflow from it.
+
+    Exit code 0: equal, 1: not equal, 2: bad input.
+    """
     try:
-        return _run(Home(options.home), options.study, options.check)
-    except (InputError, ServerError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _run(home, study_name, check)
+    except ServerError as error:
+        fail(str(error))
 
 
-def _run(home: Home, study: str | None, check: bool) -> int:
+def _run(home: Home, study_name: str | None, check: bool) -> int:
     ledger = Ledger.at(home.require())
     try:
-        names = [row.name for row in ([ledger.study(study)] if study else ledger.studies())]
+        names = [
+            row.name for row in ([ledger.study(study_name)] if study_name else ledger.studies())
+        ]
         with serve(home) as server:
             if not server.wait_ready():
                 raise ServerError(f"no MLflow server answers at {server.uri}")
@@ -293,4 +296,4 @@ def _compared(ledger: Ledger, uri: str, names: Sequence[str], check: bool, home:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

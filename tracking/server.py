@@ -4,7 +4,6 @@
 foreground, for looking at what studies left.
 """
 
-import argparse
 import ctypes
 import errno
 import fcntl
@@ -19,15 +18,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Self
 
+import click
 import psutil
 
+from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
-from tracking.home import Home
+from tracking.home import Home, home_option
 
 FIRST_PORT = 5000
 PORTS_TRIED = 200
@@ -275,23 +276,15 @@ def _die_with_parent() -> Callable[[], None] | None:
     return lambda: prctl(parent_death_signal, signal.SIGTERM)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Keep a server in the foreground until Ctrl-C; the process's exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tracking.server", description="The MLflow UI on what studies left."
-    )
-    parser.add_argument("--home", type=Path, default=Path("runs"), help="folder of the studies")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=FIRST_PORT, help="first port to try")
-    options = parser.parse_args(arguments)
-    try:
-        if not options.home.is_dir():
-            raise InputError(f"no folder '{options.home}': give the --home of a study that ran")
-        server = serve(Home(options.home), options.host, options.port)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return _foreground(server)
+@click.command(cls=OneLineCommand)
+@home_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=FIRST_PORT, show_default=True, help="First port to try.")
+def main(home: Home, host: str, port: int) -> int:
+    """The MLflow UI on what studies left, until Ctrl-C."""
+    if not home.folder.is_dir():
+        raise InputError(f"no folder '{home.folder}': give the --home of a study that ran")
+    return _foreground(serve(home, host, port))
 
 
 def _foreground(server: Server) -> int:
@@ -320,4 +313,4 @@ def _foreground(server: Server) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

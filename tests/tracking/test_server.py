@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sslcl.command import run
 from sslcl.errors import InputError
 from tracking import server as server_module
 from tracking.home import Home
@@ -134,7 +135,7 @@ def test_a_host_that_is_not_ours_is_bad_input(host: str) -> None:
 def test_the_command_line_wants_a_folder_that_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--home", str(tmp_path / "nowhere")]) == 2
+    assert run(main, ["--home", str(tmp_path / "nowhere")]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "nowhere" in error

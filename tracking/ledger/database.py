@@ -21,7 +21,6 @@ from sqlalchemy.schema import CreateColumn
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from tracking.ledger.migrations import bring_up_to_date
 from tracking.ledger.schema import META, METADATA, SCHEMA_VERSION, TRIALS, config_columns
 from tracking.ledger.views import create_views
 
@@ -33,7 +32,7 @@ def open_database(url: str) -> Engine:
     """An engine on the results database at ``url``, created or brought up to date if need be.
 
     Raises:
-        InputError: when it cannot be opened, is no results database or has a newer schema;
+        InputError: when it cannot be opened, is no results database or has another schema;
             nothing has been written then.
     """
     try:
@@ -101,7 +100,6 @@ def _prepare(engine: Engine, where: str) -> None:
     if engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
     with writing(engine).begin() as connection:
-        bring_up_to_date(connection, _version_before(connection))
         METADATA.create_all(connection)
         _add_what_is_missing(connection)
         _set_version(connection)
@@ -117,10 +115,10 @@ def _check(connection: Connection, where: str) -> None:
     version = _version(connection)
     if version is None or not version.isdecimal():
         raise InputError(f"{where} is no results database: it does not tell its schema version")
-    if int(version) > SCHEMA_VERSION:
+    if int(version) != SCHEMA_VERSION:
         raise InputError(
-            f"{where} has schema version {version} and this program knows versions up to "
-            f"{SCHEMA_VERSION}: use the newer program that wrote it"
+            f"{where} has schema version {version}: expected {SCHEMA_VERSION}; open it with the "
+            "program that wrote it, or give another --home"
         )
 
 
@@ -128,18 +126,9 @@ def _version(connection: Connection) -> str | None:
     return connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
 
 
-def _version_before(connection: Connection) -> int | None:
-    """The schema version of what is there, under the write lock; ``None`` of a new database."""
-    return int(_version(connection) or 0) if inspect(connection).has_table(META.name) else None
-
-
 def _set_version(connection: Connection) -> None:
-    version = str(SCHEMA_VERSION)
-    known = _version(connection)
-    if known is None:
-        connection.execute(insert(META).values(key="schema_version", value=version))
-    elif known != version:
-        connection.execute(update(META).where(META.c.key == "schema_version").values(value=version))
+    if _version(connection) is None:
+        connection.execute(insert(META).values(key="schema_version", value=str(SCHEMA_VERSION)))
 
 
 def _use_write_ahead_log(engine: Engine) -> None:

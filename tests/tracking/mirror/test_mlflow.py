@@ -11,6 +11,7 @@ import psutil
 import pytest
 import torch
 
+from sslcl.command import run
 from sslcl.config import TrialConfig
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -155,10 +156,10 @@ def test_reconcile_repairs_a_damaged_mlflow(
     fill(ledger, "broken")
     damage(server, home, mirrored(home, ledger, server, "broken"))
     call = ["--home", str(home), "--study", "broken"]
-    assert main([*call, "--check"]) == 1
+    assert run(main, [*call, "--check"]) == 1
     assert "MLflow differs from the ledger" in capsys.readouterr().out
-    assert main(call) == 0
-    assert main([*call, "--check"]) == 0
+    assert run(main, call) == 0
+    assert run(main, [*call, "--check"]) == 0
     assert "MLflow equals the ledger: 4 trials" in capsys.readouterr().out
     assert runs_of(server.uri, "broken").keys() == {"parent", *(f"broken-{n}" for n in range(1, 5))}
 
@@ -176,7 +177,7 @@ def test_reconcile_refuses_bad_input_in_one_line(
         (["--home", str(home), "--study", "knwon"], server.uri, "did you mean 'known'"),
     ):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-        assert main(arguments) == 2
+        assert run(main, arguments) == 2
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1
