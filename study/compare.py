@@ -13,7 +13,7 @@ from study.stats.names import DEFAULT_METRIC
 from tracking.home import Home, home_option
 
 if TYPE_CHECKING:
-    from study.reporting.trial_difference import SideBySide
+    from study.reporting.differences.trials import SideBySide
     from tracking.ledger import Ledger
 
 
@@ -62,8 +62,8 @@ def side_by_side(
         InputError: for unknown names, or a study beside something else.
     """
     from study.analysis.operands import Side, resolve
-    from study.reporting.study_difference import compare_studies
-    from study.reporting.trial_difference import compare_sides
+    from study.reporting.differences.studies import compare_studies
+    from study.reporting.differences.trials import compare_sides
     from tracking.rows import StudyRow
 
     first, second = (resolve(ledger, name) for name in names)

@@ -27,7 +27,7 @@ def comparison_digest(
     rules: Mapping[str, Any],
     maker: str = COMPARISONS_MAKER,
 ) -> str:
-    """SHA-256 of all that the comparisons of a phase, or what else ``maker`` makes, follow from.
+    """SHA-256 of all that what ``maker`` makes of a phase follows from.
 
     These are the trials with their revisions, which change with all that belongs to a trial, the
     data, the metric, the rules, and the code that ``maker`` imports and the libraries' versions.

@@ -26,11 +26,11 @@ class Side:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of its trials."""
+        """The seeds of its trials."""
         return tuple(trial.config.seed for trial in self.trials)
 
     def evaluations(self, ledger: Ledger, split: str) -> list[Evaluation] | None:
-        """Of every trial on ``split``; ``None`` where one of them has none."""
+        """The evaluation of every trial on ``split``; ``None`` where a trial has none."""
         evaluations = [ledger.evaluation(trial.id, split) for trial in self.trials]
         known = [evaluation for evaluation in evaluations if evaluation is not None]
         return known if len(known) == len(evaluations) else None

@@ -61,7 +61,7 @@ def seeds_words(rows: Sequence[ComparisonRow]) -> str:
 
 
 def correction_of(rows: Sequence[ComparisonRow]) -> str:
-    """Of the p-values of a table."""
+    """How the p-values of a table are corrected: ``holm`` or ``bh``."""
     return next((row.correction for row in rows if row.correction), "holm")
 
 

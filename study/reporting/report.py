@@ -54,8 +54,8 @@ class ReportOptions:
 
     phase: Phase | None = None
     metric: str = DEFAULT_METRIC
-    by: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
+    by: Sequence[str] = ()
+    where: Sequence[str] = ()
     smallest_difference: float | None = None
     correction: str | None = None
 

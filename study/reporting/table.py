@@ -89,7 +89,7 @@ class Table:
 
     @property
     def headings(self) -> tuple[str, ...]:
-        """Of the columns that the table has in a format with one row to a line."""
+        """Headings of the columns, that of the section names only where sections have names."""
         return self.heading if self.named else self.heading[1:]
 
     def rows(self) -> Iterator[tuple[TableSection, Line, tuple[str, ...]]]:

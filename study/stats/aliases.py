@@ -70,7 +70,7 @@ def estimable(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
 
 
 def main_effects(data: pd.DataFrame, factors: Sequence[str]) -> Estimable:
-    """The same for a model without interactions."""
+    """The main effects that the design can separate, in a model without interactions."""
     columns = coded_columns(data, factors)
     kept: list[Term] = []
     for factor in factors:

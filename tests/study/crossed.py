@@ -15,7 +15,7 @@ LEVELS: dict[str, tuple[Any, ...]] = {
     "batch_size": (8, 16),
     "label_embedding_depth": (1, 2),
 }
-SPEC = {
+SPEC: dict[str, Any] = {
     "study": "demo",
     "factors": {name: {"levels": list(levels)} for name, levels in LEVELS.items()},
     "ablate": {"factors": list(LEVELS), "design": "grid"},

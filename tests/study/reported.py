@@ -86,3 +86,9 @@ def rows_of_scores(
     """The comparisons of the ablation, computed anew."""
     reading = PhaseReading.of(ledger, "demo", Phase.ABLATE)
     return score_rows(reading, metric, Rules.of(reading.study_row, smallest_difference, correction))
+
+
+def known(value: float | None) -> float:
+    """A number that must be there."""
+    assert value is not None
+    return value

@@ -196,7 +196,9 @@ def test_costs_of_studies_are_paired_by_seed(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     "sides", [("demo:reference", f"demo:{DOT}"), ("demo", "other"), ("demo", "elsewhere")]
 )
-def test_command_fits_a_hundred_columns(home: Path, capsys, sides) -> None:
+def test_command_fits_a_hundred_columns(
+    home: Path, capsys: pytest.CaptureFixture[str], sides: tuple[str, str]
+) -> None:
     assert run(main, [*sides, "--home", str(home)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("A = ")
@@ -205,7 +207,7 @@ def test_command_fits_a_hundred_columns(home: Path, capsys, sides) -> None:
     assert max(map(len, tables)) <= 100
 
 
-def test_csv_shows_the_scores_or_the_flips(home: Path, capsys) -> None:
+def test_csv_shows_the_scores_or_the_flips(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["demo:reference", f"demo:{DOT}", "--home", str(home), "--format", "csv"]
     assert run(main, arguments) == 0
     assert "mean_b" in pd.read_csv(io.StringIO(capsys.readouterr().out))
@@ -231,7 +233,9 @@ def test_csv_shows_the_scores_or_the_flips(home: Path, capsys) -> None:
         (["demo"], "B"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], needle: str
+) -> None:
     assert run(main, [*arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

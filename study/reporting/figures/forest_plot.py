@@ -73,7 +73,7 @@ def save_forest_plot(table: ComparisonTable, path: Path) -> None:
 
 
 def forest_picture(table: ComparisonTable) -> Picture | None:
-    """The same drawing for a page, of the first rows; ``None`` where there is no difference."""
+    """The forest plot of the first rows for a page; ``None`` where there is no difference."""
     lines = _lines(table, MOST_ROWS)
     rows = [line.row for line in lines if line.row is not None]
     if not rows:

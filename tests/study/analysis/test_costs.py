@@ -1,5 +1,7 @@
 """Costs are compared over the seeds alone, by the tests one would look up."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
@@ -60,7 +62,7 @@ def test_what_does_not_vary_is_known_and_what_is_missing_is_not() -> None:
 
 
 @pytest.fixture
-def reading(tmp_path) -> PhaseReading:
+def reading(tmp_path: Path) -> PhaseReading:
     ledger = Ledger.at(Home(tmp_path))
     put_study(ledger)
     seconds = {"reference": 20.0, "similarity=dot": 30.0, "batch_size=8": 20.0}
@@ -83,6 +85,8 @@ def test_rows_are_in_the_costs_own_unit_and_less_is_better(reading: PhaseReading
     assert dot.difference == pytest.approx(10, abs=0.5)
     assert (dot.verdict, rows["batch_size=8"].verdict) == ("worse", "not shown")
     assert dot.p_permutation == 0.0625
+    assert dot.p_value is not None
+    assert dot.p_corrected is not None
     assert dot.p_value <= dot.p_corrected < 0.05
     assert (dot.smallest_difference, dot.p_equivalence) == (None, None)
     assert (rows["reference"].verdict, rows["reference"].difference) == (None, None)
@@ -90,6 +94,7 @@ def test_rows_are_in_the_costs_own_unit_and_less_is_better(reading: PhaseReading
 
 def test_more_throughput_is_better(reading: PhaseReading) -> None:
     row = {row.cell: row for row in cost_rows(reading, "utterances_per_second")}["similarity=dot"]
+    assert row.difference is not None
     assert row.difference < 0
     assert row.verdict == "worse"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from statsmodels.stats.outliers_influence import OLSInfluence
 
 from sslcl.errors import InputError
 from study.analysis.comparisons import PhaseReading
-from study.analysis.factorial import FactorialAnalysis, Observation, analyse, factorial_of
+from study.analysis.factorial import Effect, FactorialAnalysis, Observation, analyse, factorial_of
 from study.stats.assumptions import check_assumptions
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -51,7 +52,7 @@ def observe(
     ]
 
 
-def by_name(found: FactorialAnalysis):
+def by_name(found: FactorialAnalysis) -> dict[str, Effect]:
     return {effect.name: effect for effect in found.effects}
 
 
@@ -238,7 +239,7 @@ def test_fewer_than_two_varying_factors_are_refused() -> None:
         analyse([])
 
 
-def test_a_grid_in_the_ledger(tmp_path) -> None:
+def test_a_grid_in_the_ledger(tmp_path: Path) -> None:
     spec = {
         "study": "demo",
         "factors": {"similarity": {"levels": ["cosine", "dot"]}, "batch_size": {"levels": [8, 16]}},

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,9 @@ def test_statistics_of_a_subset_are_those_of_a_study_of_it_alone(
     "asked",
     [{"where": ["seed=1001"]}, {"correction": "bh"}, {"smallest_difference": 0.2}],
 )
-def test_what_is_not_the_studys_own_table_is_not_stored(ledger: Ledger, asked) -> None:
+def test_what_is_not_the_studys_own_table_is_not_stored(
+    ledger: Ledger, asked: dict[str, Any]
+) -> None:
     stored = report_table(ledger, "demo").rows
     changed = report_table(ledger, "demo", ReportOptions(**asked)).rows
     assert changed != stored
@@ -60,7 +63,7 @@ def test_what_is_not_the_studys_own_table_is_not_stored(ledger: Ledger, asked) -
 
 
 def test_own_rules_change_verdicts(ledger: Ledger) -> None:
-    def verdict(**rules) -> str | None:
+    def verdict(**rules: Any) -> str | None:
         rows = {row.cell: row for row in report_table(ledger, "demo", ReportOptions(**rules)).rows}
         return rows["similarity=dot"].verdict
 
@@ -78,7 +81,9 @@ def test_own_rules_change_verdicts(ledger: Ledger) -> None:
         (["phase=ablate", "batch_size=8"], ["batch_size=8"]),
     ],
 )
-def test_any_field_cell_seed_or_phase_selects(ledger: Ledger, where, cells) -> None:
+def test_any_field_cell_seed_or_phase_selects(
+    ledger: Ledger, where: list[str], cells: list[str]
+) -> None:
     assert list(reading_of(ledger, "demo", None, where).cells) == cells
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from search_spaces.checks import parse_study
 from search_spaces.schema import Study
-from sslcl.config import TrialConfig
+from sslcl.config import Scalar, TrialConfig
 from sslcl.diagnostics import cosine_name
 from study.design.tuning import search_of
 from tracking.ledger import Ledger
@@ -76,7 +76,7 @@ def fill_rich(ledger: Ledger) -> None:
     rng = np.random.default_rng(3)
     for number in range(14):
         rate = float(10 ** rng.uniform(-4, -2))
-        levels = {"similarity": "dot", "batch_size": 16, "learning_rate": rate}
+        levels: dict[str, Scalar] = {"similarity": "dot", "batch_size": 16, "learning_rate": rate}
         trial = search_of(study).trial(number, levels, TrialConfig.digest)
         ledger.plan("demo", Phase.SEARCH, [trial], replace=False)
         ledger.start(trial.id)

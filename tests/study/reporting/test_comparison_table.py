@@ -93,7 +93,9 @@ def test_numbers_are_shown_in_percent_points_with_a_verdict_in_words() -> None:
         ("latency_p50_ms", 1.5, 0.0, ("1.50", "0.00")),
     ],
 )
-def test_costs_are_shown_in_their_own_unit(metric, mean, difference, shown) -> None:
+def test_costs_are_shown_in_their_own_unit(
+    metric: str, mean: float, difference: float, shown: tuple[str, ...]
+) -> None:
     cost = replace(row("a", "1", 0.1, 0.2), metric=metric, mean=mean, sd=None)
     texts = row_texts(replace(cost, difference=difference, ci_low=None))
     assert (texts[1], texts[2]) == shown

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,11 @@ from study.analysis.marginal_means import cross
 from study.report import main
 from study.reporting.formats import render
 from study.reporting.pivot_table import pivot_table
-from study.reporting.report import reading_of, show_report
+from study.reporting.report import ReportOptions, reading_of, report_tables, show_report
 from study.reporting.table import TABLE_FORMATS
 from tracking.home import Home
 from tracking.ledger import Ledger
+from tracking.records import Phase
 
 from ..crossed import LEVELS, SPEC, grid_ledger, score_of
 from ..reported import CELLS, SEEDS, fill, planned, put_study
@@ -121,7 +123,7 @@ def test_pivot_in_every_format_marks_the_best(reading: PhaseReading, form: str) 
     text = render(table, form)
     if form == "csv":
         frame = pd.read_csv(io.StringIO(text))
-        assert frame.loc[frame["mean"].idxmax(), "best"]
+        assert frame["best"].iloc[frame["mean"].argmax()]
         assert set(frame["n"]) == {10}
         assert len(frame) == 6
     else:
@@ -136,7 +138,9 @@ def test_pivot_of_a_cost_takes_the_least_as_best(reading: PhaseReading) -> None:
     assert all(text.endswith("*") for line in table.sections[0].lines for text in line.cells)
 
 
-def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(home, capsys) -> None:
+def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["demo", "--home", str(home), "--metric", "accuracy"]
     assert run(main, arguments) == 0
     both = capsys.readouterr().out
@@ -156,14 +160,17 @@ def test_default_report_of_a_grid_tells_effects_and_csv_holds_one_table(home, ca
 
 def test_report_after_a_run_tells_the_effects_too(home: Path) -> None:
     ledger = Ledger.at(Home(home))
-    console = Console(file=io.StringIO(), width=100)
+    printed = io.StringIO()
+    console = Console(file=printed, width=100)
     show_report(ledger, "demo", console)
     ledger.close()
-    shown = console.file.getvalue()
+    shown = printed.getvalue()
     assert shown.index("Ablation of demo") < shown.index("Effects of the factors of demo")
 
 
-def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(home, capsys) -> None:
+def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     where = ["--where", "similarity=dot", "--where", "label_embedding_depth=1"]
     assert run(main, ["demo", "--home", str(home), *where]) == 0
     assert "Effects" not in capsys.readouterr().out
@@ -189,7 +196,9 @@ def test_report_of_a_part_in_which_nothing_is_crossed_is_the_table_alone(home, c
         (["--ranks", "similarity"], "1 datasets"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], needle: str
+) -> None:
     assert run(main, ["demo", *arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -197,7 +206,9 @@ def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) 
     assert needle in captured.err
 
 
-def test_effects_need_a_design_that_crosses(tmp_path: Path, capsys) -> None:
+def test_effects_need_a_design_that_crosses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     one_factor = {**SPEC, "ablate": {**SPEC["ablate"], "design": "one_factor"}}
     grid_ledger(tmp_path, one_factor).close()
     assert run(main, ["demo", "--home", str(tmp_path), "--effects"]) == 2
@@ -207,3 +218,21 @@ def test_effects_need_a_design_that_crosses(tmp_path: Path, capsys) -> None:
 def test_unknown_factor_names_the_nearest(reading: PhaseReading) -> None:
     with pytest.raises(InputError, match="did you mean 'similarity'"):
         cross(reading, "accuracy", ("simlarity",))
+
+
+def test_a_report_with_effects_reads_its_phase_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger.at(Home(home))
+    phases: list[object] = []
+    read = ledger.trials
+
+    def watched(study: str, **chosen: Any) -> Any:
+        phases.append(chosen["phase"])
+        return read(study, **chosen)
+
+    monkeypatch.setattr(ledger, "trials", watched)
+    tables = report_tables(ledger, "demo", ReportOptions())
+    ledger.close()
+    assert len(tables) == 2
+    assert phases == [Phase.ABLATE]

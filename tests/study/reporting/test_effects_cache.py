@@ -35,21 +35,24 @@ def make(reading: PhaseReading) -> Callable[[], Table]:
     return lambda: effects_table(reading, "accuracy")
 
 
-def test_what_is_kept_shows_the_same(reading, make, tmp_path: Path) -> None:
+def test_what_is_kept_shows_the_same(
+    reading: PhaseReading, make: Callable[[], Table], tmp_path: Path
+) -> None:
     made = make()
     for again in (make, never):
         found = kept_effects(tmp_path / "new", reading, "accuracy", again)
         for form in TABLE_FORMATS:
             if form != "csv":
                 assert render(found, form) == render(made, form)
-        console = Console(file=io.StringIO(), width=100)
+        printed = io.StringIO()
+        console = Console(file=printed, width=100)
         console.print(TerminalTable(found))
-        assert made.title in console.file.getvalue()
+        assert made.title in printed.getvalue()
 
 
 @pytest.mark.parametrize("change", ["trial", "rules", "metric", "damage", "nothing"])
 def test_it_is_made_again_exactly_when_something_changed(
-    reading: PhaseReading, make, tmp_path: Path, change: str
+    reading: PhaseReading, make: Callable[[], Table], tmp_path: Path, change: str
 ) -> None:
     kept_effects(tmp_path, reading, "accuracy", make)
     calls: list[str] = []

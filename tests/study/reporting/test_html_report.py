@@ -150,7 +150,7 @@ def test_what_fired_and_failed_is_listed(page: Page) -> None:
 
 
 def test_facts_and_methods_are_told(page: Page) -> None:
-    facts = dict(map(tuple, page.tables["Data, code and environment"][1:]))
+    facts = {row[0]: row[1] for row in page.tables["Data, code and environment"][1:]}
     assert facts["data fingerprint (SHA-256)"] == "d" * 64
     assert facts["training code fingerprint (SHA-256)"] == "c" * 64
     assert (facts["commit"], facts["python"]) == ("0123abcd", "3.11")
@@ -213,10 +213,11 @@ def test_front_is_what_nothing_dominates() -> None:
     rows = [row(str(i), *map(float, rng.integers(1, 9, 2))) for i in range(60)]
 
     def dominated(one: ComparisonRow) -> bool:
+        def at(row: ComparisonRow) -> tuple[float, float]:
+            return row.seconds or 0.0, row.mean or 0.0
+
         return any(
-            other.seconds <= one.seconds
-            and other.mean >= one.mean
-            and (other.seconds, other.mean) != (one.seconds, one.mean)
+            at(other)[0] <= at(one)[0] and at(other)[1] >= at(one)[1] and at(other) != at(one)
             for other in rows
         )
 
@@ -251,7 +252,7 @@ def test_words_from_the_data_stay_words(empty: Ledger, tmp_path: Path) -> None:
     labels = ("<script>alert(1)</script>", 'a"&b', "$x^$ </svg>")
     put(empty, labels, {**SPEC, "description": "<img src=x onerror=alert(1)>"})
     cells = {"reference": 0.7, 'backbone_options.x="><b>&': 0.5}
-    base = {"backbone_options": {}}
+    base: dict[str, Any] = {"backbone_options": {}}
     trials = []
     for cell in cells:
         for seed in SEEDS[:3]:

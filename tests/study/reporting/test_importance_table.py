@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from sslcl.command import run
+from sslcl.config import Scalar
 from study.analysis.importance import search_importance
 from study.design.tuning import search_of
 from study.report import main
@@ -33,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_study(ledger, study)
     trials = []
     for number in range(20):
-        drawn = {
+        drawn: dict[str, Scalar] = {
             "similarity": str(rng.choice(["dot", "cosine"])),
             "learning_rate": float(10 ** rng.uniform(-4, -2)),
         }
@@ -47,7 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("form", TABLE_FORMATS)
-def test_importance_in_every_format(home: Path, capsys, form: str) -> None:
+def test_importance_in_every_format(
+    home: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
     ledger = Ledger.at(Home(home))
     study = ledger.studies()[0].name
     found = search_importance(ledger, study)

@@ -60,7 +60,9 @@ def put_studies(ledger: Ledger) -> None:
             ledger.complete(trial.id, outcome(rate, trial.config.seed))
 
 
-def test_ranks_of_the_levels_that_all_studies_have(home: Path, capsys) -> None:
+def test_ranks_of_the_levels_that_all_studies_have(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = [*STUDIES, "--home", str(home), "--ranks", "similarity", "--metric", "accuracy"]
     assert run(main, arguments) == 0
     captured = capsys.readouterr()
@@ -100,7 +102,9 @@ def test_scores_ranked_are_means_over_seeds_with_the_other_factors_alike(
         (["one", "two", "--ranks", "similarity", "--by", "similarity"], "--by does not go"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(home, capsys, arguments, needle) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], needle: str
+) -> None:
     assert run(main, [*arguments, "--home", str(home)]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1

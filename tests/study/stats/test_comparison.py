@@ -1,5 +1,6 @@
 """The intervals and tests hold what they promise, and the usual short cuts do not."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -54,7 +55,7 @@ def seed_bootstrap_p(cells: dict[str, Sample]) -> float:
 
 
 RUNS = 400
-SCENARIOS = {
+SCENARIOS: dict[str, dict[str, float]] = {
     "both": {},
     "seeds": {"seed_sd": 0.6, "conversation_sd": 0.05, "both_sd": 0.0},
     "conversations": {"seed_sd": 0.0, "conversation_sd": 0.7, "both_sd": 0.0},
@@ -80,7 +81,9 @@ def test_the_same_holds_for_f1(metric: str) -> None:
 
 
 @pytest.mark.parametrize("naive", [utterance_level_p, seed_level_p, seed_bootstrap_p])
-def test_the_usual_short_cuts_fail_the_same_test(naive) -> None:
+def test_the_usual_short_cuts_fail_the_same_test(
+    naive: Callable[[dict[str, Sample]], float],
+) -> None:
     rng = np.random.default_rng(7)
     p_values = [naive(simulate(rng, conversation_sd=0.7)) for _ in range(RUNS)]
     assert np.mean(np.array(p_values) < 0.05) > 2 * most_false_positives(RUNS)
@@ -154,7 +157,7 @@ def test_variance_parts_equal_a_literal_recomputation() -> None:
                 w * c for w, c in zip(weights, cells[name].confusion[seed], strict=True)
             )
             scores.append(np.trace(confusion) / confusion.sum())
-        return scores[0] - scores[1]
+        return float(scores[0] - scores[1])
 
     whole = np.array([difference(s, np.ones(count)) for s in range(seeds)])
     drawn = np.array([[difference(s, w) for s in range(seeds)] for w in draws])
@@ -192,6 +195,7 @@ def test_two_level_bootstrap_estimates_the_same_and_counts_what_is_in_both_thric
     drawn = differences(rng.multinomial(count, np.full(count, 1 / count), draws).astype(float))
     whole = differences(np.ones((1, count)))[0]
     spread = spread_of(whole, drawn, count)
+    assert spread is not None
     again = differences(rng.multinomial(count, np.full(count, 1 / count), draws).astype(float))
     taken = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) / seeds
     few_seeds, few_conversations = (seeds - 1) / seeds, (count - 1) / count

@@ -16,7 +16,9 @@ LEVELS = {f"a={a}, b={b}": {"a": a, "b": b} for a, b in product("01", "xyz")}
 TERMS: list[Term] = [("a",), ("b",), ("a", "b")]
 
 
-def drawn(rng: np.random.Generator, effects: dict[str, float] | None = None, **sizes: float):
+def drawn(
+    rng: np.random.Generator, effects: dict[str, float] | None = None, **sizes: float
+) -> dict[str, Sample]:
     shifts = dict.fromkeys(LEVELS, 0.0) | (effects or {})
     return simulate_cells(rng, shifts, **sizes)
 

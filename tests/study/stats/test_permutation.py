@@ -39,7 +39,7 @@ def naive_p(cells: dict[str, Sample], metric: Metric) -> float:
         swap = np.array(flips, dtype=bool)[None, :, None, None]
         moved = np.where(swap, two, one), np.where(swap, one, two)
         by_conversation.append(abs(difference(*moved, metric)))
-    return max(np.mean(np.array(found) >= seen) for found in (by_seed, by_conversation))
+    return max(float(np.mean(np.array(found) >= seen)) for found in (by_seed, by_conversation))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "weighted_f1", "f1:joy"])

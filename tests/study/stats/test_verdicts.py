@@ -1,5 +1,7 @@
 """A verdict is wrong no more often than it says, over a whole table."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,7 +45,7 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
     effect = {"effect": 0.3 * direction, "both_sd": 0.0, "conversation_sd": 0.1, "seed_sd": 0.1}
     truth = true_difference(ACCURACY, effect)
     rng = np.random.default_rng(32)
-    margin = {"smallest_difference": abs(truth), "draws": Draws(300)}
+    margin: dict[str, Any] = {"smallest_difference": abs(truth), "draws": Draws(300)}
     rows = [
         compare_cells(simulate(rng, **effect), "reference", ACCURACY, **margin)["other"]
         for _ in range(RUNS)
@@ -55,7 +57,7 @@ def test_a_difference_at_the_margin_is_called_equivalent_one_time_in_twenty(dire
 def test_no_effect_is_found_equivalent_where_the_data_can_tell() -> None:
     rng = np.random.default_rng(33)
     quiet = {"seed_sd": 0.02, "conversation_sd": 0.02, "both_sd": 0.0, "conversations": 60}
-    margin = {"smallest_difference": 0.05, "draws": Draws(200)}
+    margin: dict[str, Any] = {"smallest_difference": 0.05, "draws": Draws(200)}
     found = [
         verdicts(compare_cells(simulate(rng, **quiet), "reference", ACCURACY, **margin))["other"]
         for _ in range(50)
@@ -70,7 +72,7 @@ def test_no_effect_is_found_equivalent_where_the_data_can_tell() -> None:
     margin=st.floats(0.001, 0.2),
 )
 def test_equivalence_is_shown_exactly_when_the_ninety_percent_interval_lies_within(
-    parts: tuple[float, ...], counts: tuple[int, int], difference: float, margin: float
+    parts: tuple[float, float, float], counts: tuple[int, int], difference: float, margin: float
 ) -> None:
     spread = Spread(*parts, *counts)
     half = spread.half_width(0.10)
@@ -117,7 +119,7 @@ def test_corrections_skip_what_is_not_known() -> None:
 def test_corrections_agree_with_statsmodels(count: int) -> None:
     values = np.random.default_rng(37).uniform(0, 0.2, count).round(2)
     for ours, theirs in (("holm", "holm"), ("bh", "fdr_bh")):
-        assert correct(values, ours) == pytest.approx(multipletests(values, method=theirs)[1])
+        assert correct(list(values), ours) == pytest.approx(multipletests(values, method=theirs)[1])
 
 
 def test_bad_input_is_told_in_one_line() -> None:

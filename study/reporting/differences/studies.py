@@ -10,9 +10,9 @@ from sslcl.errors import InputError
 from study.analysis.comparisons import REPORTED, PhaseReading
 from study.analysis.costs import compare_costs, known_metric, values_of
 from study.analysis.levels import flat
+from study.reporting.differences.trials import SideBySide
 from study.reporting.phrases import latex_label, p_heading, plural
 from study.reporting.table import Line, Table, TableSection
-from study.reporting.trial_difference import SideBySide
 from study.reporting.units import MISSING, MetricUnit, p_text, unit_of
 from study.stats.comparison import CellComparison, compare_cells
 from study.stats.metrics import Metric

@@ -9,7 +9,7 @@ from sslcl.errors import InputError
 from study.analysis.flips import Pairing
 from study.analysis.levels import flat
 from study.analysis.operands import Side
-from study.reporting.difference_tables import (
+from study.reporting.differences.tables import (
     apart_table,
     flips_table,
     right_and_wrong_table,

@@ -1,0 +1,1 @@
+"""Two studies, cells or trials side by side."""
