@@ -8,7 +8,7 @@ import click
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text import with_text
 from sslcl.data.formats import recognise
-from sslcl.data.formats.open_writer import write_corpus
+from sslcl.data.formats.own.writer import write_corpus
 from sslcl.errors import InputError
 
 

@@ -13,8 +13,8 @@ import torch
 
 from sslcl.config import Scalar
 from sslcl.data import CATALOG, Dataset, load_dataset
-from sslcl.data.formats.mintrec import INTENTS
-from sslcl.data.formats.mintrec2 import INTENTS as INTENTS_2
+from sslcl.data.formats.tables.mintrec import INTENTS
+from sslcl.data.formats.tables.mintrec2 import INTENTS as INTENTS_2
 from sslcl.data.loading.checks import check_dataset
 from sslcl.data.types import PAD_LABEL, Conversation
 from sslcl.errors import InputError
