@@ -7,21 +7,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sslcl.data import CATALOG, DATA_DIR_VARIABLE
+from sslcl.command import DATA_DIR_VARIABLE, OneLineCommand, data_dir_option
 from sslcl.data.commands.download import fetch
+from sslcl.data.datasets import CATALOG
 from sslcl.data.published.downloads import SOURCES, Source
 from sslcl.errors import InputError, unknown
 
 
-@click.command("fetch")
+@click.command("fetch", cls=OneLineCommand)
 @click.argument("name")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar=DATA_DIR_VARIABLE,
-    help=f"Folder to hold the corpus's own folder [env: {DATA_DIR_VARIABLE}].",
-)
-def fetch_command(name: str, data_dir: Path | None) -> None:
+@data_dir_option
+def main(name: str, data_dir: Path | None) -> None:
     """Download corpus NAME into DATA_DIR/NAME, at a pinned commit and checked by SHA-256.
 
     A download that was cut short is gone on with, and files that are there are kept. For a corpus

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from sslcl.data import DATA_DIR_VARIABLE, DatasetSource
+from sslcl.command import DATA_DIR_VARIABLE
 from sslcl.data.corpus import Corpus, dataset_of, with_validation
+from sslcl.data.datasets import DatasetSource
 from sslcl.data.features.text import with_text
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER
 from sslcl.data.formats import recognise
@@ -67,6 +68,7 @@ class NamedCorpus(CorpusSource):
 
     def path(self, options: CorpusOptions, data_dir: Path | None) -> Path:
         """``data_dir / name``."""
+        del options
         how = f"give the folder that holds '{self.name}' with --data-dir or {DATA_DIR_VARIABLE}"
         if data_dir is None:
             raise InputError(f"dataset '{self.name}' is read from files: {how}")

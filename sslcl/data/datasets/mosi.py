@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from sslcl.data import DatasetSource
+from sslcl.data.datasets import DatasetSource
 from sslcl.data.reading.plain_csv import read_numbers, read_texts
 from sslcl.data.types import Conversation, Dataset, Split
 from sslcl.errors import InputError
@@ -44,10 +44,12 @@ class Mosi(DatasetSource):
 
     def files(self, options: BaseModel, data_dir: Path | None) -> list[Path]:
         """The released files under ``data_dir / 'mosi'``."""
+        del options
         return sorted(_folder(data_dir).rglob("*.csv"))
 
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the released files under ``data_dir / 'mosi'``."""
+        del options
         folder = _folder(data_dir)
         utterances = _transcripts(folder / "transcripts.csv")
         train = _read_split(folder, "train", utterances)

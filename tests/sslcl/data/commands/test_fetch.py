@@ -1,15 +1,15 @@
 """``python -m sslcl.data fetch``, ``list`` and ``describe`` as a user runs them."""
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sslcl.command import run
 from sslcl.data import CATALOG
-from sslcl.data.__main__ import run
+from sslcl.data.__main__ import main
 from sslcl.data.commands import fetch as _command_fetch
 from sslcl.data.commands.download import fetch
 from sslcl.data.published.downloads import SOURCES, RemoteFile, Source
@@ -33,11 +33,9 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     monkeypatch.setenv("COLUMNS", "120")
 
     def run_it(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sslcl.data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            run()
+        code = run(main, [*map(str, arguments)])
         told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
+        return code, told.out, told.err
 
     return run_it
 
