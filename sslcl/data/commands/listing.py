@@ -10,7 +10,7 @@ from rich.table import Table
 
 from sslcl.command import OneLineCommand, data_dir_option
 from sslcl.data.datasets import CATALOG, DatasetSource
-from sslcl.data.published.downloads import SOURCES
+from sslcl.data.published.corpora import RECORDS
 
 
 @click.command("list", cls=OneLineCommand)
@@ -29,18 +29,18 @@ def main(data_dir: Path | None) -> None:
 
 
 def _how_to_get(name: str) -> tuple[str, str]:
-    if name not in SOURCES:
+    if name not in RECORDS:
         embedded = CATALOG.get(name).files is DatasetSource.files
         return "", "embedded" if embedded else "your files"
-    return SOURCES[name].licence, "fetch" if SOURCES[name].files else "on request"
+    return RECORDS[name].licence, "fetch" if RECORDS[name].files else "on request"
 
 
 def _presence(name: str, data_dir: Path) -> str:
     """Whether the folder of the dataset is there, with all files that can be fetched."""
-    if name not in SOURCES:
+    if name not in RECORDS:
         return ""
     folder = data_dir / name
     if not folder.is_dir() or not os.listdir(folder):
         return "no"
-    missing = [file.path for file in SOURCES[name].files if not (folder / file.path).is_file()]
+    missing = [file.path for file in RECORDS[name].files if not (folder / file.path).is_file()]
     return f"{len(missing)} files missing" if missing else "yes"

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from sslcl.data.datasets import DatasetSource
+from sslcl.data.published.corpora.mosi import RECORD
 from sslcl.data.reading.plain_csv import read_numbers, read_texts
 from sslcl.data.types import Conversation, Dataset, Split
 from sslcl.errors import InputError
@@ -39,8 +40,8 @@ _ID = re.compile(r"(?P<video>.+)_(?P<number>\d+)")
 class Mosi(DatasetSource):
     """Film reviews by 93 speakers, one video each: text, audio and video features."""
 
-    name = "mosi"
-    summary = "CMU-MOSI, 93 video monologues, binary sentiment, text, audio and video (real)"
+    name = RECORD.name
+    summary = RECORD.summary
 
     def files(self, options: BaseModel, data_dir: Path | None) -> list[Path]:
         """The released files under ``data_dir / 'mosi'``."""

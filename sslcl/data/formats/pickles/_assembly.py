@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats.pickles._labels import tasks_of, with_official_validation
 from sslcl.data.formats.pickles._tuples import ByDialogue, Feature, Parts, length, shown
-from sslcl.data.published.sizes import KNOWN
+from sslcl.data.published.corpora import RECORDS
 from sslcl.errors import InputError
 
 
@@ -39,14 +39,14 @@ def corpus_of(parts: Parts) -> Corpus:
                 rows[column] += labels(one)
     features = {name: _matrix(parts, name) for name in parts.features}
     rows["text"], mended = _mended(rows["text"])
-    known = KNOWN[parts.corpus]
+    record = RECORDS[parts.corpus]
     return Corpus(
         name=parts.corpus,
         table=pd.DataFrame(rows),
         features=features,
         tasks=tasks,
-        description=f"{known.description}; published features.",
-        licence=known.licence,
+        description=f"{record.title}; published features.",
+        licence=record.licence,
         notes=(*parts.notes, *mended, *_zero_notes(features), *_left_out(parts)),
     )
 

@@ -9,18 +9,11 @@ import numpy as np
 
 from sslcl.data.corpus import Task
 from sslcl.data.formats.pickles._tuples import ByDialogue, Parts, as_text, shown
-from sslcl.data.published.sizes import (
-    DAILYDIALOG,
-    EMORYNLP,
-    EMORYNLP_SENTIMENT,
-    IEMOCAP,
-    IEMOCAP_FOUR,
-    IEMOCAP_VALIDATION,
-    KNOWN,
-    MELD,
-    MELD_DEVELOPMENT,
-    MELD_SENTIMENT,
-)
+from sslcl.data.published.corpora.dailydialog import DAILYDIALOG
+from sslcl.data.published.corpora.emorynlp import EMORYNLP, EMORYNLP_SENTIMENT
+from sslcl.data.published.corpora.iemocap import IEMOCAP, IEMOCAP_FOUR, IEMOCAP_VALIDATION
+from sslcl.data.published.corpora.meld import MELD, MELD_DEVELOPMENT, MELD_SENTIMENT
+from sslcl.data.published.corpora.meld import SIZES as MELD_SIZES
 from sslcl.errors import InputError
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -139,9 +132,11 @@ def with_official_validation(parts: Parts) -> Parts:
 
 def _is_meld_development(parts: Parts, chosen: frozenset[str]) -> bool:
     train, labels = parts.splits["train"], parts.fields["labels"]
-    known = KNOWN["meld"]
-    if not chosen <= frozenset(train) or len(train) - len(chosen) != known.conversations["train"]:
+    if (
+        not chosen <= frozenset(train)
+        or len(train) - len(chosen) != MELD_SIZES.conversations["train"]
+    ):
         return False
     counts = Counter(value for one in chosen for value in as_text(labels.get(one)))
-    usual = dict(zip(map(str, range(len(MELD))), known.counts["emotion"][1], strict=True))
+    usual = dict(zip(map(str, range(len(MELD))), MELD_SIZES.counts["emotion"][1], strict=True))
     return counts == Counter(usual)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format
+from sslcl.data.published.corpora import RECORDS
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, unknown
 
@@ -37,15 +38,14 @@ _ROWS = 256
 
 class _Known(NamedTuple):
     name: str
-    title: str
     train: tuple[int, ...]
     """Utterances that the training split may have."""
 
 
 _KNOWN = {
-    (5, 20): _Known("mosi_mmsa", "CMU-MOSI (Zadeh et al., 2016), film reviews", (1284,)),
-    (74, 35): _Known("mosei", "CMU-MOSEI (Zadeh et al., 2018), opinions on video", (16326,)),
-    (33, 709): _Known("sims", "CH-SIMS (Yu et al., 2020), Chinese film clips", (1368, 2722)),
+    (5, 20): _Known("mosi_mmsa", (1284,)),
+    (74, 35): _Known("mosei", (16326,)),
+    (33, 709): _Known("sims", (1368, 2722)),
 }
 """By the widths of audio and vision."""
 
@@ -197,6 +197,8 @@ def _corpus(path: Path, parts: Sequence[_Part]) -> Corpus:
     if len(parts[0].ids) not in known.train:
         usual = " or ".join(map(str, known.train)) or "unknown"
         notes.append(f"the training split has {len(parts[0].ids)} utterances, usual: {usual}")
+    record = RECORDS.get(known.name)
+    title = record.title if record else "A corpus in MMSA's layout"
     table, order, shared = _table(parts)
     if shared:
         notes.append(
@@ -211,8 +213,8 @@ def _corpus(path: Path, parts: Sequence[_Part]) -> Corpus:
             "sentiment3": Task("sentiment3", _SENTIMENTS),
             "sentiment2": Task("sentiment2", ("negative", "positive")),
         },
-        description=f"{known.title}; features as packed by MMSA. One conversation a video.",
-        licence="none stated for the features; MMSA's code is MIT",
+        description=f"{title}; features as packed by MMSA. One conversation a video.",
+        licence=record.licence if record else "none stated (features), MIT (MMSA)",
         notes=tuple(notes),
     )
 
@@ -233,7 +235,7 @@ def _identify(path: Path, features: Mapping[str, NDArray[np.float32]]) -> _Known
             f"{path}: audio has width {widths[0]} and vision {widths[1]}, expected the other way "
             f"round, as in {_KNOWN[widths[::-1]].name}"
         )
-    return _KNOWN.get(widths, _Known("mmsa", "A corpus in MMSA's layout", ()))
+    return _KNOWN.get(widths, _Known("mmsa", ()))
 
 
 def _table(parts: Sequence[_Part]) -> tuple[pd.DataFrame, list[int], int]:

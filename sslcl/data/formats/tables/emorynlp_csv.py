@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data.corpus import Corpus, Task
+from sslcl.data.corpus import SPLITS, Corpus, Task
 from sslcl.data.features.audio import with_audio
 from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format
+from sslcl.data.published.corpora.emorynlp import RECORD, SIZES
 from sslcl.data.reading.clock_times import clock_columns, short_fractions
 from sslcl.data.reading.headed_csv import (
     cell_error,
@@ -54,16 +55,10 @@ TIMES = (("Start_Time", "End_Time"), ("StartTime", "EndTime"))
 """Names of the times in the files, and in their documentation."""
 COLUMNS = ("Utterance", "Speaker", "Emotion", *NUMBERS)
 """Columns that are read, besides those of the times."""
-COUNTS = {
-    "train": (1677, 785, 638, 2485, 474, 551, 941),
-    "validation": (205, 97, 82, 322, 51, 70, 127),
-    "test": (217, 86, 111, 288, 70, 96, 116),
-}
+COUNTS = SIZES.counts_by_split("emotion")
 """Published utterances of each emotion, by split."""
 PUBLISHED = {
-    "train": Published(7551, 659),
-    "validation": Published(954, 89),
-    "test": Published(984, 79),
+    split: Published(SIZES.utterances[split], SIZES.conversations[split]) for split in SPLITS
 }
 _CLIP = re.compile(r"sea0*(\d+)_ep0*(\d+)_sc0*(\d+)_utt0*(\d+)")
 _LONGEST_LIST = 500
@@ -107,7 +102,7 @@ class EmoryNlpCsv(Format):
                 "EmoryNLP (Zahiri and Choi, 2018), scenes of the television series Friends, from "
                 "the CSV files with times."
             ),
-            licence="Apache-2.0 (the annotation)",
+            licence=RECORD.licence,
             notes=(
                 *notes,
                 *row_notes(table, table["number"], first=1, tasks=("emotion",)),

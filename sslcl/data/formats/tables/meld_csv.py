@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sslcl.data.corpus import Corpus, Task
+from sslcl.data.corpus import SPLITS, Corpus, Task
 from sslcl.data.features.audio import with_audio
 from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format
+from sslcl.data.published.corpora.meld import RECORD, SIZES
 from sslcl.data.reading.clock_times import clock_columns, short_fractions
 from sslcl.data.reading.headed_csv import (
     cell_error,
@@ -32,8 +33,8 @@ from sslcl.data.reading.notes import count_notes, repeated_notes, row_notes
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.split_files import Published, split_named, splits_of_files
 
-EMOTIONS = ("neutral", "surprise", "fear", "sadness", "joy", "disgust", "anger")
-SENTIMENTS = ("neutral", "positive", "negative")
+EMOTIONS = SIZES.classes["emotion"]
+SENTIMENTS = SIZES.classes["sentiment"]
 TASKS = {"emotion": Task("emotion", EMOTIONS), "sentiment": Task("sentiment", SENTIMENTS)}
 KEYS = ("Utterance", "Dialogue_ID", "Utterance_ID")
 """Columns by which the layout is told from others."""
@@ -44,24 +45,9 @@ DYADIC = "Old_Dialogue_ID"
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
 PREFIX = {"train": "train", "validation": "dev", "test": "test"}
 
-COUNTS: dict[str, dict[str, tuple[int, ...]]] = {
-    "emotion": {
-        "train": (4710, 1205, 268, 683, 1743, 271, 1109),
-        "validation": (470, 150, 40, 111, 163, 22, 153),
-        "test": (1256, 281, 50, 208, 402, 68, 345),
-    },
-    "sentiment": {
-        "train": (4710, 2334, 2945),
-        "validation": (470, 233, 406),
-        "test": (1256, 521, 833),
-    },
-}
+COUNTS = {task: SIZES.counts_by_split(task) for task in TASKS}
 """Published utterances of each class, by task and split."""
-WHOLE = {
-    "train": Published(9989, 1038),
-    "validation": Published(1109, 114),
-    "test": Published(2610, 280),
-}
+WHOLE = {split: Published(SIZES.utterances[split], SIZES.conversations[split]) for split in SPLITS}
 SUBSET = {
     "train": Published(12840, 2160),
     "validation": Published(1462, 270),
@@ -105,7 +91,7 @@ class MeldCsv(Format):
                 "MELD (Poria et al., ACL 2019), dialogues of the television series Friends, from "
                 "its CSV files" + (", the subset of two speakers." if dyadic else ".")
             ),
-            licence="GPL-3.0",
+            licence=RECORD.licence,
             notes=(
                 *notes,
                 *row_notes(table, table["number"], first=0, tasks=tuple(TASKS)),

@@ -15,6 +15,7 @@ import pandas as pd
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format
 from sslcl.data.formats.tables._intents import Row, frames, pooled, read_splits, tables
+from sslcl.data.published.corpora.mintrec import RECORD
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, unknown
 
@@ -74,8 +75,8 @@ class MIntRec(Format):
                 "intent": Task("intent", INTENTS),
                 "goal_emotion": Task("goal_emotion", ("Emotion", "Goal")),
             },
-            description="MIntRec (Zhang et al., 2022): intents of utterances in Superstore.",
-            licence="MIT",
+            description=f"{RECORD.title}.",
+            licence=RECORD.licence,
             notes=(
                 "clips are not contiguous: each utterance is a conversation of its own",
                 *notes,

@@ -18,6 +18,7 @@ import pandas as pd
 from sslcl.data.corpus import SPLITS, Corpus, Task
 from sslcl.data.formats import Format
 from sslcl.data.formats.tables._intents import Row, frames, pooled, read_splits, tables
+from sslcl.data.published.corpora.mintrec2 import RECORD
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, unknown
 
@@ -73,8 +74,8 @@ class MIntRec2(Format):
             table=table.iloc[order].reset_index(drop=True),
             features=features,
             tasks={"intent": Task("intent", INTENTS)},
-            description="MIntRec2.0 (Zhang et al., 2024): intents in dialogues of three series.",
-            licence="CC BY-NC-SA 4.0",
+            description=f"{RECORD.title}.",
+            licence=RECORD.licence,
             notes=(*_scope_notes(table, shared), *notes),
         )
 

@@ -6,18 +6,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sslcl.data.published.record import CorpusRecord, RemoteFile
 
 from sslcl.command import run
 from sslcl.data import CATALOG
 from sslcl.data.__main__ import main
 from sslcl.data.commands import fetch as _command_fetch
+from sslcl.data.commands import listing as _command_list
 from sslcl.data.commands.download import fetch
-from sslcl.data.published.downloads import SOURCES, RemoteFile, Source
+from sslcl.data.published.corpora import RECORDS
 
 from ..writers import mintrec, mmsa
 from .data_server import Server, serving
 
-SOURCE = Source(
+SOURCE = CorpusRecord(
+    name="mosi",
+    title="Made up",
+    summary="made up",
     licence="Some Licence 1.0",
     root="o/r/c/data",
     files=(RemoteFile("a.csv", 5, hashlib.sha256(b"12345").hexdigest()),),
@@ -42,7 +47,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setitem(SOURCES, "mosi", SOURCE)
+    monkeypatch.setattr(_command_fetch, "RECORDS", {**RECORDS, "mosi": SOURCE})
+    monkeypatch.setattr(_command_list, "RECORDS", {**RECORDS, "mosi": SOURCE})
     with serving(Server({"/o/r/c/data/a.csv": b"12345"})) as started:
         monkeypatch.setattr(_command_fetch, "fetch", partial(fetch, base_url=started.url))
         yield started
@@ -76,12 +82,12 @@ def test_wrong_bytes_end_with_code_2(call: Call, server: Server, tmp_path: Path)
     assert not any((tmp_path / "mosi").iterdir())
 
 
-@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if source.ask])
+@pytest.mark.parametrize("name", [name for name, source in RECORDS.items() if source.ask])
 def test_what_cannot_be_fetched_says_where_to_get_it(call: Call, tmp_path: Path, name: str) -> None:
     code, out, err = call("fetch", name, "--data-dir", tmp_path)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert SOURCES[name].licence in err
+    assert RECORDS[name].licence in err
     assert "https://" in err or "http://" in err
     assert str(tmp_path / name) in err
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sslcl.data.published.corpora.emorynlp import EMORYNLP
+from sslcl.data.published.corpora.iemocap import IEMOCAP
 
 from sslcl.data.corpus import Corpus, dataset_of, with_validation
 from sslcl.data.formats import recognise
-from sslcl.data.published.sizes import EMORYNLP, IEMOCAP, MELD
+from sslcl.data.published.corpora.meld import MELD
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
