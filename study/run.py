@@ -74,7 +74,7 @@ class ResourceOptions:
 @click.option("--address", metavar="RAY", help="An existing Ray cluster [env: RAY_ADDRESS].")
 @home_option
 @click.option("--dry-run", is_flag=True, help="Show what would be trained and stop.")
-def main(
+def main(  # noqa: PLR0913
     study_name: str,
     data: str | None,
     data_dir: Path | None,

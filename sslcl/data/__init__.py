@@ -1,123 +1,40 @@
-"""Datasets by name, each with three conversation-disjoint splits and a fingerprint."""
+"""Datasets by name, each with three conversation-disjoint splits and a fingerprint.
 
-import os
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import ClassVar
+The names below are imported from their modules when they are first used, so that the help of the
+command line does not wait for torch.
+"""
 
-from pydantic import BaseModel
+import importlib
+from typing import TYPE_CHECKING
 
-from sslcl.data.loading.checks import check_dataset
-from sslcl.data.loading.fingerprint import fingerprint
-from sslcl.data.loading.prepared import prepared
-from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split, View
-from sslcl.errors import InputError
-from sslcl.registry import Registry
-from sslcl.validation import NoOptions, Scalar, validated
+if TYPE_CHECKING:
+    from sslcl.command import DATA_DIR_VARIABLE
+    from sslcl.data.datasets import (
+        CATALOG,
+        DatasetSource,
+        load_dataset,
+        measured_facts,
+    )
+    from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, Split
+    from sslcl.errors import InputError
+else:
+    _MODULES = {
+        "sslcl.command": ("DATA_DIR_VARIABLE",),
+        "sslcl.data.datasets": (
+            "CATALOG",
+            "DatasetSource",
+            "load_dataset",
+            "measured_facts",
+        ),
+        "sslcl.data.types": ("PAD_LABEL", "Batch", "Conversation", "Dataset", "Split"),
+        "sslcl.errors": ("InputError",),
+    }
 
-DATA_DIR_VARIABLE = "SSLCL_DATA"
-"""Environment variable that names the data folder where no argument does."""
-
-
-class DatasetSource(ABC):
-    """The contract of every entry in the catalog: how to obtain one dataset.
-
-    A source leaves the fingerprint empty; :func:`load_dataset` fills it in, and checks what every
-    dataset promises, so that no source has to.
-    """
-
-    name: ClassVar[str]
-    Options: ClassVar[type[BaseModel]] = NoOptions
-    summary: ClassVar[str]
-    """One line for ``python -m sslcl.data list``."""
-    locations: ClassVar[frozenset[str]] = frozenset()
-    """Options that say where the data is and not what: no part of a trial's identity."""
-
-    @abstractmethod
-    def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
-        """Read or generate the dataset.
-
-        Args:
-            options: a validated instance of :attr:`Options`.
-            data_dir: the folder that holds the datasets' own folders, or ``None``.
-
-        Raises:
-            InputError: one line saying which file is missing or what in it is wrong.
-        """
-
-    def files(self, options: BaseModel, data_dir: Path | None) -> Sequence[Path] | None:
-        """Everything that :meth:`load` reads; ``None`` where it generates.
-
-        With files, the loaded dataset is prepared once and memory-mapped afterwards.
-
-        Raises:
-            InputError: when they are not there.
-        """
-        return None
-
-    def measure(self, dataset: Dataset, options: BaseModel) -> Mapping[str, float]:
-        """Facts that take too long to compute at every load, such as a known ceiling.
-
-        Args:
-            dataset: what :meth:`load` gave for the same ``options``.
-            options: a validated instance of :attr:`Options`.
-        """
-        return {}
-
-    @classmethod
-    def check_options(cls, values: Mapping[str, Scalar]) -> BaseModel:
-        """Validate the dataset's own options.
-
-        Raises:
-            InputError: when an option is unknown or its value does not fit.
-        """
-        return validated(cls.Options, values, f"dataset_options of '{cls.name}'")
-
-
-CATALOG: Registry[DatasetSource] = Registry("dataset", "sslcl.data.datasets", DatasetSource)  # type: ignore[type-abstract]
-
-
-def load_dataset(
-    name: str, options: Mapping[str, Scalar] | None = None, data_dir: Path | None = None
-) -> Dataset:
-    """Load the dataset called ``name`` and check what every dataset promises.
-
-    Args:
-        name: a name in :data:`CATALOG`.
-        options: the dataset's own options.
-        data_dir: the folder that holds the datasets' folders; ``SSLCL_DATA`` when left out.
-
-    Raises:
-        InputError: for an unknown name or option, or files that do not hold what they should.
-    """
-    source = CATALOG.get(name)
-    checked = source.check_options(options or {})
-    if data_dir is None and os.environ.get(DATA_DIR_VARIABLE):
-        data_dir = Path(os.environ[DATA_DIR_VARIABLE])
-    files = source().files(checked, data_dir)
-
-    def load() -> Dataset:
-        dataset = source().load(checked, data_dir)
-        check_dataset(dataset)
-        return replace(dataset, fingerprint=fingerprint(dataset))
-
-    return load() if files is None else prepared(name, checked, files, load)
-
-
-def measured_facts(
-    dataset: Dataset, options: Mapping[str, Scalar] | None = None, name: str = ""
-) -> dict[str, float]:
-    """The dataset's facts, with those that are too slow to compute at every load.
-
-    Args:
-        dataset: from :func:`load_dataset`.
-        options: the options that it was loaded with.
-        name: that it was loaded by, where its own is another, as of what is found at a path.
-    """
-    source = CATALOG.get(name or dataset.name)
-    return {**dataset.facts, **source().measure(dataset, source.check_options(options or {}))}
+    def __getattr__(name):
+        for module, names in _MODULES.items():
+            if name in names:
+                return getattr(importlib.import_module(module), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [

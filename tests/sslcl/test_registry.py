@@ -9,6 +9,7 @@ import pytest
 
 from sslcl.backbones import BACKBONES
 from sslcl.data import CATALOG
+from sslcl.data.published.corpora import RECORDS
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES
 from sslcl.registry import Registry
@@ -88,8 +89,16 @@ def test_a_class_from_elsewhere_is_no_component(package: Path) -> None:
     assert found.names() == ("wheel",)
 
 
-@pytest.mark.parametrize("shipped", [BACKBONES, CATALOG, OBJECTIVES, SIMILARITIES])
+@pytest.mark.parametrize("shipped", [BACKBONES, OBJECTIVES, SIMILARITIES])
 def test_what_ships_is_found_under_the_name_of_its_file(shipped: Registry[Any]) -> None:
     assert shipped.names()
     for name in shipped.names():
         assert shipped.get(name).__module__ == f"{shipped.package}.{name}"
+
+
+def test_a_dataset_has_a_module_or_a_record_of_its_name() -> None:
+    named = f"{CATALOG.package}.named"
+    for name in CATALOG.names():
+        expected = named if name in RECORDS and not RECORDS[name].own_reader else None
+        assert CATALOG.get(name).__module__ == (expected or f"{CATALOG.package}.{name}")
+    assert set(RECORDS) <= set(CATALOG.names())

@@ -9,23 +9,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sslcl.command import OneLineCommand
 from sslcl.data.corpus import SPLITS, with_validation
-from sslcl.data.formats import Found, format_of, read_noted
+from sslcl.data.formats import format_of, read_noted
 from sslcl.data.inspection.inspection import Inspection, inspect, require_usable
 from sslcl.data.inspection.picture import draw
+from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
 
-@click.command()
+@click.command("check", cls=OneLineCommand)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG to draw; NAME-check.png in this folder when left out.",
 )
-def check(path: Path, out: Path | None) -> None:
+def main(path: Path, out: Path | None) -> None:
     """Check the corpus at PATH, in any known format, and describe it."""
-    found = Found(path)
+    found = PathContents(path)
     layout = format_of(found)
     corpus = with_validation(read_noted(layout, found))
     require_usable(corpus)

@@ -5,18 +5,19 @@ from shlex import quote
 
 import click
 
+from sslcl.command import OneLineCommand
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text import with_text
 from sslcl.data.formats import recognise
-from sslcl.data.formats.open_writer import write_corpus
+from sslcl.data.formats.own.writer import write_corpus
 from sslcl.errors import InputError
 
 
-@click.command()
+@click.command("convert", cls=OneLineCommand)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--encoder", metavar="NAME", help="Add features of the text by this frozen encoder.")
-def convert(source: Path, target: Path, encoder: str | None) -> None:
+def main(source: Path, target: Path, encoder: str | None) -> None:
     """Write the corpus at SOURCE, in any known format, as a new folder TARGET in the open one."""
     corpus = recognise(source)
     if encoder:

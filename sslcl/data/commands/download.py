@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from sslcl.data.published.downloads import RemoteFile, Source
+from sslcl.data.published.record import CorpusRecord, RemoteFile
 from sslcl.errors import InputError
 
 GITHUB = "https://raw.githubusercontent.com"
@@ -26,20 +26,20 @@ Advance = Callable[[str, int], None]
 
 
 def fetch(
-    source: Source,
+    record: CorpusRecord,
     folder: Path,
     base_url: str = GITHUB,
     pause_s: float = 1.0,
     advance: Advance = lambda path, here: None,
 ) -> tuple[Path, ...]:
-    """Download the files of ``source`` that ``folder`` does not hold yet.
+    """Download the files of ``record`` that ``folder`` does not hold yet.
 
     What is downloaded grows under a name that ends in ``.part``, which a later call goes on with,
     and takes its own name once its SHA-256 is right. Failures that may pass are tried again after
     1, 2, 4, ... times ``pause_s`` seconds.
 
     Args:
-        source: with files.
+        record: with files.
         folder: the corpus's own.
         base_url: what stands before the repository's name in each address.
         pause_s: seconds before the second attempt.
@@ -53,12 +53,12 @@ def fetch(
             when the server does not have it, or after :data:`ATTEMPTS` failures in a row.
     """
     fetched = []
-    for file in source.files:
+    for file in record.files:
         target = folder / file.path
         if target.exists():
             _refuse_other(target, file)
         else:
-            url = f"{base_url}/{source.root}/{file.path}"
+            url = f"{base_url}/{record.root}/{file.path}"
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _download(url, file, target, pause_s, advance)

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from sslcl.data import DATA_DIR_VARIABLE, DatasetSource
+from sslcl.command import DATA_DIR_VARIABLE
 from sslcl.data.corpus import Corpus, dataset_of, with_validation
+from sslcl.data.datasets import DatasetSource
 from sslcl.data.features.text import with_text
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER
-from sslcl.data.formats import Found, recognise
+from sslcl.data.formats import recognise
+from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 
@@ -49,8 +51,8 @@ class CorpusSource(DatasetSource):
         """The files of the corpus, and those of the encoder where it is a folder."""
         chosen = self.Options.model_validate(options)
         encoder = Path(chosen.encoder)
-        extra = Found(encoder).files if encoder.is_dir() else ()
-        return (*Found(self.path(chosen, data_dir)).files, *extra)
+        extra = PathContents(encoder).files if encoder.is_dir() else ()
+        return (*PathContents(self.path(chosen, data_dir)).files, *extra)
 
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the corpus as a dataset for the chosen task."""
@@ -66,6 +68,7 @@ class NamedCorpus(CorpusSource):
 
     def path(self, options: CorpusOptions, data_dir: Path | None) -> Path:
         """``data_dir / name``."""
+        del options
         how = f"give the folder that holds '{self.name}' with --data-dir or {DATA_DIR_VARIABLE}"
         if data_dir is None:
             raise InputError(f"dataset '{self.name}' is read from files: {how}")

@@ -23,7 +23,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from sslcl.data import DatasetSource
+from sslcl.data.datasets import DatasetSource
+from sslcl.data.published.corpora.mosi import RECORD
 from sslcl.data.reading.plain_csv import read_numbers, read_texts
 from sslcl.data.types import Conversation, Dataset, Split
 from sslcl.errors import InputError
@@ -39,15 +40,17 @@ _ID = re.compile(r"(?P<video>.+)_(?P<number>\d+)")
 class Mosi(DatasetSource):
     """Film reviews by 93 speakers, one video each: text, audio and video features."""
 
-    name = "mosi"
-    summary = "CMU-MOSI, 93 video monologues, binary sentiment, text, audio and video (real)"
+    name = RECORD.name
+    summary = RECORD.summary
 
     def files(self, options: BaseModel, data_dir: Path | None) -> list[Path]:
         """The released files under ``data_dir / 'mosi'``."""
+        del options
         return sorted(_folder(data_dir).rglob("*.csv"))
 
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the released files under ``data_dir / 'mosi'``."""
+        del options
         folder = _folder(data_dir)
         utterances = _transcripts(folder / "transcripts.csv")
         train = _read_split(folder, "train", utterances)

@@ -22,6 +22,7 @@ class AnyPath(CorpusSource):
 
     def path(self, options: CorpusOptions, data_dir: Path | None) -> Path:
         """The path that the options name."""
+        del data_dir
         where = str(getattr(options, "path", ""))
         if not where:
             raise InputError("dataset 'path' needs dataset_options.path: expected a file or folder")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from sslcl.data import DatasetSource
+from sslcl.data.datasets import DatasetSource
 from sslcl.data.datasets._simulator import EMOTIONS, MOST_SPEAKERS, WIDTHS, Simulator
 from sslcl.data.types import Conversation, Dataset
 
@@ -48,6 +48,7 @@ class Synthetic(DatasetSource):
         Conversation ``i`` depends on ``i``, ``seed``, ``imbalance`` and ``noise`` only: asking for
         more adds conversations and leaves the others as they are, in the split where they were.
         """
+        del data_dir
         chosen = self.Options.model_validate(options)
         simulator = _simulator(chosen)
         splits: dict[str, list[Conversation]] = {"train": [], "validation": [], "test": []}

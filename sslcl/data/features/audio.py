@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from sslcl.data.corpus import Corpus
-from sslcl.data.formats import Found
 from sslcl.data.loading.cache import cache_folder, open_array, save_array
+from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.tools import audio_tools
 
 WIDTH = 88
@@ -39,16 +39,18 @@ _BLOCK = 512
 Signal = NDArray[np.float32]
 
 
-def with_audio(corpus: Corpus, found: Found, name: Callable[[Path], str | None]) -> Corpus:
+def with_audio(
+    corpus: Corpus, contents: PathContents, name: Callable[[Path], str | None]
+) -> Corpus:
     """The corpus with the modality ``audio``, or with a note that says what it needs.
 
     Args:
         corpus: with utterance ids that are unique within it; stays as it is without clips.
-        found: the files of the dataset; hidden ones are passed over.
+        contents: the files of the dataset; hidden ones are passed over.
         name: the utterance that a path, relative to the dataset's folder, is a clip of; ``None``
             when it is none.
     """
-    clips, notes = _clips(corpus, found, name)
+    clips, notes = _clips(corpus, contents, name)
     paths = [clips.get(utterance) for utterance in corpus.table["utterance"]]
     there = [path for path in paths if path is not None]
     lacking = _lacking(there)
@@ -64,16 +66,16 @@ def with_audio(corpus: Corpus, found: Found, name: Callable[[Path], str | None])
 
 
 def _clips(
-    corpus: Corpus, found: Found, name: Callable[[Path], str | None]
+    corpus: Corpus, contents: PathContents, name: Callable[[Path], str | None]
 ) -> tuple[dict[str, Path], list[str]]:
     """Clips by utterance, and a note on those that are of none."""
     known = set(corpus.table["utterance"])
     clips: dict[str, Path] = {}
     strange = 0
-    for path in (path for suffix in (*SOUNDS, *VIDEOS) for path in found.of(suffix)):
+    for path in (path for suffix in (*SOUNDS, *VIDEOS) for path in contents.of(suffix)):
         if path.name.startswith("."):
             continue
-        utterance = name(path.relative_to(found.path))
+        utterance = name(path.relative_to(contents.path))
         if utterance in known:
             clips.setdefault(str(utterance), path)
         else:
@@ -171,8 +173,8 @@ def _filled(
     }
     what = "the mean over the training clips" if training.any() else "zeros"
     notes = [
-        f"audio: {int(found.sum())} utterances {words}; {what} instead"
-        for words, found in counts.items()
-        if found.any()
+        f"audio: {int(affected.sum())} utterances {words}; {what} instead"
+        for words, affected in counts.items()
+        if affected.any()
     ]
     return np.where(unknown[:, None], mean, rows).astype(np.float32), notes

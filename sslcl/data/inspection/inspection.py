@@ -90,7 +90,7 @@ def inspect(corpus: Corpus) -> Inspection:
     table = corpus.table
     groups = table.groupby(["split", "conversation"], sort=False)
     columns = dict.fromkeys([t.column for t in corpus.tasks.values()] + ["text", "start", "end"])
-    found = Inspection(
+    inspection = Inspection(
         corpus=corpus,
         lengths=_by_split(groups.size()),
         speakers=_by_split(groups["speaker"].nunique()),
@@ -100,12 +100,12 @@ def inspect(corpus: Corpus) -> Inspection:
         repeated=tuple(repeated_texts(corpus)),
     )
     warnings = (
-        *_class_warnings(found),
-        *_feature_warnings(found),
-        *_overlap_warnings(found),
+        *_class_warnings(inspection),
+        *_feature_warnings(inspection),
+        *_overlap_warnings(inspection),
         *_time_warnings(table),
     )
-    return replace(found, warnings=warnings)
+    return replace(inspection, warnings=warnings)
 
 
 def _by_split(values: pd.Series) -> dict[str, NDArray[np.int64]]:
@@ -123,10 +123,10 @@ def _feature_rows(x: NDArray[np.float32]) -> FeatureRows:
     return FeatureRows(int(x.shape[1]), int(zero.sum()), int(constant.sum()))
 
 
-def _class_warnings(found: Inspection) -> list[str]:
+def _class_warnings(inspection: Inspection) -> list[str]:
     told = []
-    for name, task in found.corpus.tasks.items():
-        counts = found.corpus.counts(name)
+    for name, task in inspection.corpus.tasks.items():
+        counts = inspection.corpus.counts(name)
         for number, label in enumerate(task.classes):
             if counts["train"][number] < _FEW:
                 some = counts["train"][number] or "no"
@@ -137,30 +137,30 @@ def _class_warnings(found: Inspection) -> list[str]:
     return told
 
 
-def _feature_warnings(found: Inspection) -> list[str]:
+def _feature_warnings(inspection: Inspection) -> list[str]:
     told = []
-    rows = len(found.corpus.table)
-    for name, faults in found.features.items():
+    rows = len(inspection.corpus.table)
+    for name, faults in inspection.features.items():
         for what, count in (("zeros", faults.zero), ("one value throughout", faults.constant)):
             if count:
                 told.append(f"{name}: {count} of {rows} utterances ({count / rows:.1%}) are {what}")
     return told
 
 
-def _overlap_warnings(found: Inspection) -> list[str]:
+def _overlap_warnings(inspection: Inspection) -> list[str]:
     told = []
     for leaks in (True, False):
-        pairs = [one for one in found.overlapping if one.leaks is leaks]
+        pairs = [one for one in inspection.overlapping if one.leaks is leaks]
         if pairs:
             where = "across splits" if leaks else "within a split"
             shown = ", ".join(_pair(one) for one in pairs[:_SHOWN])
             more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
             told.append(f"conversations that overlap {where}: {shown}{more}")
-    if found.repeated:
-        text, splits = found.repeated[0]
+    if inspection.repeated:
+        text, splits = inspection.repeated[0]
         told.append(
-            f"{len(found.repeated)} utterances of {LONG} or more words are in several splits, such "
-            f"as '{text[:60]}' in {' and '.join(splits)}"
+            f"{len(inspection.repeated)} utterances of {LONG} or more words are in several "
+            f"splits, such as '{text[:60]}' in {' and '.join(splits)}"
         )
     return told
 

@@ -14,24 +14,26 @@ _INK = "#1f2933"
 _BINS = 30
 
 
-def draw(found: Inspection, path: Path) -> None:
+def draw(inspection: Inspection, path: Path) -> None:
     """Class shares of each task, lengths, and what is missing, into a PNG at ``path``."""
-    tasks = list(found.corpus.tasks)
+    tasks = list(inspection.corpus.tasks)
     figure = Figure(figsize=(10, 3.2 * (len(tasks) + 1)), dpi=150, layout="constrained")
     grid = figure.add_gridspec(len(tasks) + 1, 2)
     for row, task in enumerate(tasks):
-        _classes(figure.add_subplot(grid[row, :]), found, task)
-    _lengths(figure.add_subplot(grid[-1, 0]), found)
-    _missing(figure.add_subplot(grid[-1, 1]), found)
-    figure.suptitle(f"{found.corpus.name}: {len(found.corpus.table):,} utterances", color=_INK)
+        _classes(figure.add_subplot(grid[row, :]), inspection, task)
+    _lengths(figure.add_subplot(grid[-1, 0]), inspection)
+    _missing(figure.add_subplot(grid[-1, 1]), inspection)
+    figure.suptitle(
+        f"{inspection.corpus.name}: {len(inspection.corpus.table):,} utterances", color=_INK
+    )
     figure.savefig(path)
 
 
-def _classes(axes: Axes, found: Inspection, task: str) -> None:
-    names = found.corpus.task(task).classes
+def _classes(axes: Axes, inspection: Inspection, task: str) -> None:
+    names = inspection.corpus.task(task).classes
     width = 0.8 / len(SPLITS)
     for number, split in enumerate(SPLITS):
-        counts = np.array(found.corpus.counts(task)[split])
+        counts = np.array(inspection.corpus.counts(task)[split])
         places = np.arange(len(names)) + (number - 1) * width
         label = f"{split} ({counts.sum():,})"
         bars = axes.bar(places, counts / counts.sum(), width, color=_COLOURS[split], label=label)
@@ -42,12 +44,12 @@ def _classes(axes: Axes, found: Inspection, task: str) -> None:
     _plain(axes)
 
 
-def _lengths(axes: Axes, found: Inspection) -> None:
-    longest = max(int(lengths.max()) for lengths in found.lengths.values())
+def _lengths(axes: Axes, inspection: Inspection) -> None:
+    longest = max(int(lengths.max()) for lengths in inspection.lengths.values())
     step = -(-longest // _BINS)
     # Every bin holds the same number of whole lengths.
     edges = [0.5 + step * number for number in range(-(-longest // step) + 1)]
-    parts = [found.lengths[split] for split in SPLITS]
+    parts = [inspection.lengths[split] for split in SPLITS]
     colours = [_COLOURS[split] for split in SPLITS]
     axes.hist(parts, edges, stacked=True, color=colours, label=SPLITS)
     axes.set_title("conversations by number of utterances", fontsize=9)
@@ -55,10 +57,12 @@ def _lengths(axes: Axes, found: Inspection) -> None:
     _plain(axes)
 
 
-def _missing(axes: Axes, found: Inspection) -> None:
-    rows = len(found.corpus.table)
-    shares = {f"{_plain_text(name)}: empty": count / rows for name, count in found.missing.items()}
-    for name, faults in found.features.items():
+def _missing(axes: Axes, inspection: Inspection) -> None:
+    rows = len(inspection.corpus.table)
+    shares = {
+        f"{_plain_text(name)}: empty": count / rows for name, count in inspection.missing.items()
+    }
+    for name, faults in inspection.features.items():
         shares[f"{name} features: zero or constant"] = (faults.zero + faults.constant) / rows
     bars = axes.barh(list(shares), list(shares.values()), color="#b3402a")
     axes.bar_label(bars, [f"{share:.1%}" for share in shares.values()], fontsize=7, padding=3)

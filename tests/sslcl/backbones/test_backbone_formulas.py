@@ -1,6 +1,7 @@
 """The formula-bearing parts of backbones against loops written from their equations."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,7 @@ def close(found: Tensor, expected: Tensor) -> None:
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_general2_attention_is_its_definition():
+def test_general2_attention_is_its_definition() -> None:
     attention, h = General2Attention(WIDTH), 2 * states()
     found = attention(h, mask_of())
     w, b = attention.query.weight, attention.query.bias
@@ -71,7 +72,7 @@ def test_general2_attention_is_its_definition():
             close(found[n, t], sum(weights[i] * h[n, i] for i in range(length)))
 
 
-def test_edge_weights_are_a_softmax_over_the_window_by_content():
+def test_edge_weights_are_a_softmax_over_the_window_by_content() -> None:
     attention, h = EdgeAttention(WIDTH), states()
     found = attention(h, window_edges(mask_of(), past=2, future=1))
     w = attention.bilinear.weight
@@ -87,7 +88,9 @@ def test_edge_weights_are_a_softmax_over_the_window_by_content():
 
 
 @pytest.mark.parametrize("lengths", [LENGTHS, (POSITIONS + 3, 2)], ids=str)
-def test_position_weights_are_a_softmax_over_the_hearers_by_the_row_of_the_source(lengths):
+def test_position_weights_are_a_softmax_over_the_hearers_by_the_row_of_the_source(
+    lengths: Any,
+) -> None:
     attention, h = PositionAttention(WIDTH), states(lengths)
     found = attention(h, window_edges(mask_of(lengths), past=2, future=1))
     for n, length in enumerate(lengths):
@@ -102,7 +105,7 @@ def test_position_weights_are_a_softmax_over_the_hearers_by_the_row_of_the_sourc
         close(found[n, :, :length].sum(dim=0), torch.ones(length))
 
 
-def test_the_released_edges_are_those_of_windows_as_long_back_as_ahead():
+def test_the_released_edges_are_those_of_windows_as_long_back_as_ahead() -> None:
     """Released: a[i, j] is a softmax over the j in the window of i, to which i sends."""
     attention, h = PositionAttention(WIDTH), states((7,))
     found = attention(h, window_edges(mask_of((7,)), past=2, future=2))[0]
@@ -112,7 +115,7 @@ def test_the_released_edges_are_those_of_windows_as_long_back_as_ahead():
         close(found[sent_to, i], torch.stack(a))
 
 
-def test_the_kind_of_edges_leaves_all_other_weights_as_drawn():
+def test_the_kind_of_edges_leaves_all_other_weights_as_drawn() -> None:
     kinds = []
     for kind in ("content", "position"):
         torch.manual_seed(0)
@@ -123,7 +126,7 @@ def test_the_kind_of_edges_leaves_all_other_weights_as_drawn():
     assert all(torch.equal(content[key], position[key]) for key in content.keys() & position.keys())
 
 
-def test_relational_convolution_is_a_sum_over_relations_and_neighbours():
+def test_relational_convolution_is_a_sum_over_relations_and_neighbours() -> None:
     conv, h = RelationalConv(WIDTH, 3, relations=2), states()
     size = h.shape[1]
     weights = torch.rand(len(LENGTHS), 2, size, size) * mask_of()[:, None, None, :]
@@ -137,7 +140,7 @@ def test_relational_convolution_is_a_sum_over_relations_and_neighbours():
             close(found[n, i], expected)
 
 
-def test_graph_convolution_is_a_sum_over_neighbours():
+def test_graph_convolution_is_a_sum_over_neighbours() -> None:
     conv, x = GraphConv(WIDTH), states()
     found = conv(x, window_edges(mask_of(), past=1, future=3))
     for n, length in enumerate(LENGTHS):
@@ -163,7 +166,7 @@ def arriving(model: DialogueGCN, h: Tensor, i: int, past: int, future: int) -> d
 
 
 @pytest.mark.parametrize("edges", ["content", "position"])
-def test_dialogue_gcn_is_its_equations_node_by_node(edges):
+def test_dialogue_gcn_is_its_equations_node_by_node(edges: str) -> None:
     lengths, past, future = (5, 2), 2, 1
     chosen = {"window_past": past, "window_future": future, "layers": 1, "edges": edges}
     model = built(DialogueGCN, {"text": 3}, WIDTH, options=chosen).eval()
@@ -187,7 +190,7 @@ def test_dialogue_gcn_is_its_equations_node_by_node(edges):
             close(found[n][i], torch.relu(model.out(torch.cat([h[i], z]))))
 
 
-def test_relations_tell_speaker_and_direction_and_exactly_one_holds():
+def test_relations_tell_speaker_and_direction_and_exactly_one_holds() -> None:
     speakers = torch.tensor([[0, 1, 0, 2]])
     relations = speaker_relations(speakers)[0]
     assert torch.equal(relations.sum(dim=0), torch.ones(4, 4, dtype=torch.long))
@@ -204,7 +207,9 @@ def test_relations_tell_speaker_and_direction_and_exactly_one_holds():
     future=st.integers(0, 10),
 )
 @settings(max_examples=30, deadline=None)
-def test_a_window_holds_the_utterance_its_past_and_its_future(lengths, past, future):
+def test_a_window_holds_the_utterance_its_past_and_its_future(
+    lengths: list[int], past: int, future: int
+) -> None:
     edges = window_edges(mask_of(tuple(lengths)), past, future)
     for n, length in enumerate(lengths):
         for i in range(max(lengths)):
@@ -212,7 +217,7 @@ def test_a_window_holds_the_utterance_its_past_and_its_future(lengths, past, fut
             assert edges[n, i].nonzero().flatten().tolist() == heard
 
 
-def test_a_softmax_over_nothing_is_zero_with_a_finite_gradient():
+def test_a_softmax_over_nothing_is_zero_with_a_finite_gradient() -> None:
     scores = torch.randn(2, 3, requires_grad=True)
     mask = torch.tensor([[True, False, True], [False, False, False]])
     found = masked_softmax(scores, mask)
@@ -223,7 +228,7 @@ def test_a_softmax_over_nothing_is_zero_with_a_finite_gradient():
     assert scores.grad.isfinite().all()
 
 
-def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
+def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones() -> None:
     fuse = ModalitySum({"text": 3, "audio": 2}, WIDTH)
     text, audio = torch.randn(1, 2, 3), torch.randn(1, 2, 2)
     batch = Batch({"text": text, "audio": audio}, *[torch.zeros(1, 2)] * 4)
@@ -234,7 +239,7 @@ def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones():
 
 
 @pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
-def test_a_packed_network_runs_over_each_conversation_alone(cell):
+def test_a_packed_network_runs_over_each_conversation_alone(cell: Any) -> None:
     rnn, x = cell(WIDTH, 3, 2, batch_first=True, bidirectional=True), states()
     found = run_recurrent(rnn, x, torch.tensor(LENGTHS))
     for n, length in enumerate(LENGTHS):
@@ -242,7 +247,7 @@ def test_a_packed_network_runs_over_each_conversation_alone(cell):
         assert not found[n, length:].any()
 
 
-def test_an_encoder_block_is_its_equations():
+def test_an_encoder_block_is_its_equations() -> None:
     heads, width = 2, 6
     block, x = EncoderBlock(width, heads, 0.0), states(width=width)
     found = block(x, mask_of())
@@ -262,7 +267,7 @@ def test_an_encoder_block_is_its_equations():
 
 
 @pytest.mark.parametrize("width", [1, 5, 8])
-def test_positions_are_sines_then_cosines(width):
+def test_positions_are_sines_then_cosines(width: int) -> None:
     found = sinusoidal_positions(7, width, torch.device("cpu"))
     half = (width + 1) // 2
     for t in range(7):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -31,7 +32,9 @@ def respeak(batch: Batch, names: Sequence[int]) -> Batch:
 
 
 @every_case
-def test_every_view_gives_one_finite_row_of_the_same_width_per_utterance(name, options):
+def test_every_view_gives_one_finite_row_of_the_same_width_per_utterance(
+    name: str, options: Any
+) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([4, 1, 7]))
     for view in VIEWS:
@@ -42,7 +45,7 @@ def test_every_view_gives_one_finite_row_of_the_same_width_per_utterance(name, o
 
 @every_backbone
 @pytest.mark.parametrize("lengths", [[1], [1] * 32, [110], [110, 1, 2, 57] * 8], ids=str)
-def test_batches_of_any_shape_give_finite_features(name, lengths):
+def test_batches_of_any_shape_give_finite_features(name: str, lengths: Any) -> None:
     backbone = build(name)
     with torch.no_grad():
         features = one_view(backbone, Batch.of(conversations(lengths)))
@@ -51,7 +54,7 @@ def test_batches_of_any_shape_give_finite_features(name, lengths):
 
 
 @every_case
-def test_a_conversation_alone_has_the_features_it_has_in_any_batch(name, options):
+def test_a_conversation_alone_has_the_features_it_has_in_any_batch(name: str, options: Any) -> None:
     backbone = build(name, options)
     chosen = conversations([3, 25, 1, 8])
     for alone, within in zip(chosen, by_conversation(backbone, chosen), strict=True):
@@ -66,8 +69,8 @@ def test_a_conversation_alone_has_the_features_it_has_in_any_batch(name, options
     lengths=st.lists(st.integers(1, 14), min_size=1, max_size=5), data=st.data(), seed=st.integers()
 )
 def test_the_order_of_conversations_moves_features_but_does_not_change_them(
-    name, lengths, data, seed
-):
+    name: str, lengths: list[int], data: st.DataObject, seed: int
+) -> None:
     backbone = build(name)
     chosen = conversations(lengths, seed=seed % 1000)
     order = data.draw(st.permutations(range(len(chosen))))
@@ -78,7 +81,7 @@ def test_the_order_of_conversations_moves_features_but_does_not_change_them(
 
 
 @every_case
-def test_what_lies_in_the_padding_is_never_read(name, options):
+def test_what_lies_in_the_padding_is_never_read(name: str, options: Any) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([3, 9]))
     padding = ~batch.mask
@@ -93,7 +96,7 @@ def test_what_lies_in_the_padding_is_never_read(name, options):
 
 
 @every_case
-def test_every_parameter_receives_gradient_from_the_full_view(name, options):
+def test_every_parameter_receives_gradient_from_the_full_view(name: str, options: Any) -> None:
     backbone = build(name, options)
     features = one_view(backbone, Batch.of(conversations([12, 5, 12])))
     (features * torch.randn(features.shape)).sum().backward()
@@ -104,7 +107,7 @@ def test_every_parameter_receives_gradient_from_the_full_view(name, options):
 
 
 @every_case
-def test_a_view_does_not_read_the_modalities_outside_it(name, options):
+def test_a_view_does_not_read_the_modalities_outside_it(name: str, options: Any) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([6, 2]))
     for view in VIEWS:
@@ -116,7 +119,7 @@ def test_a_view_does_not_read_the_modalities_outside_it(name, options):
 
 
 @every_backbone
-def test_views_differ_and_each_of_their_modalities_is_read(name):
+def test_views_differ_and_each_of_their_modalities_is_read(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([6, 4]))
     seen = [one_view(backbone, batch, view) for view in VIEWS]
@@ -130,7 +133,7 @@ def test_views_differ_and_each_of_their_modalities_is_read(name):
 
 
 @every_backbone
-def test_an_absent_modality_is_not_a_modality_of_zeros(name):
+def test_an_absent_modality_is_not_a_modality_of_zeros(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([6, 4]))
     zeros = {**batch.features, "audio": torch.zeros_like(batch.features["audio"])}
@@ -139,7 +142,7 @@ def test_an_absent_modality_is_not_a_modality_of_zeros(name):
 
 
 @every_backbone
-def test_the_order_in_which_modalities_are_listed_does_not_matter(name):
+def test_the_order_in_which_modalities_are_listed_does_not_matter(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([6, 2]))
     turned = replace(batch, features=dict(reversed(batch.features.items())))
@@ -149,7 +152,7 @@ def test_the_order_in_which_modalities_are_listed_does_not_matter(name):
 
 
 @every_backbone
-def test_views_that_make_no_sense_are_refused_in_one_line(name):
+def test_views_that_make_no_sense_are_refused_in_one_line(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([2]))
     with pytest.raises(InputError, match="empty: expected some of text, audio, video"):
@@ -159,7 +162,7 @@ def test_views_that_make_no_sense_are_refused_in_one_line(name):
 
 
 @every_case
-def test_speakers_matter_as_declared(name, options):
+def test_speakers_matter_as_declared(name: str, options: Any) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([9, 6]))
     plain = one_view(backbone, batch)
@@ -171,7 +174,7 @@ def test_speakers_matter_as_declared(name, options):
 
 
 @every_case
-def test_other_utterances_and_their_order_matter_as_declared(name, options):
+def test_other_utterances_and_their_order_matter_as_declared(name: str, options: Any) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([6], speakers=1))
     turned = {m: x[:, [0, 1, 3, 2, 4, 5]] for m, x in batch.features.items()}
@@ -185,7 +188,7 @@ def test_other_utterances_and_their_order_matter_as_declared(name, options):
 
 @every_backbone
 @pytest.mark.parametrize("speakers", [1, 9])
-def test_any_number_of_participants_up_to_the_most_is_taken(name, speakers):
+def test_any_number_of_participants_up_to_the_most_is_taken(name: str, speakers: int) -> None:
     backbone = build(name, speakers=speakers)
     chosen = conversations([20, 2], speakers=speakers)
     assert one_view(backbone, Batch.of(chosen)).isfinite().all()
@@ -193,7 +196,7 @@ def test_any_number_of_participants_up_to_the_most_is_taken(name, speakers):
 
 @every_backbone
 @pytest.mark.parametrize("widths", [{"text": 6}, {"audio": 1}, {"text": 1, "audio": 1, "video": 1}])
-def test_datasets_of_one_modality_and_widths_of_one_work(name, widths):
+def test_datasets_of_one_modality_and_widths_of_one_work(name: str, widths: dict[str, Any]) -> None:
     backbone = build(name, widths=widths)
     batch = Batch.of(conversations([4, 2], widths))
     features = one_view(backbone, batch, frozenset(widths))
@@ -202,7 +205,7 @@ def test_datasets_of_one_modality_and_widths_of_one_work(name, widths):
 
 
 @every_case
-def test_bfloat16_stays_near_float32_forward_and_backward(name, options):
+def test_bfloat16_stays_near_float32_forward_and_backward(name: str, options: Any) -> None:
     backbone = build(name, options)
     batch = Batch.of(conversations([5, 9]))
     plain = one_view(backbone, batch).detach()
@@ -215,7 +218,7 @@ def test_bfloat16_stays_near_float32_forward_and_backward(name, options):
 
 
 @every_case
-def test_saved_weights_give_the_same_features_bit_for_bit(name, options):
+def test_saved_weights_give_the_same_features_bit_for_bit(name: str, options: Any) -> None:
     first, second = build(name, options, seed=0), build(name, options, seed=1)
     batch = Batch.of(conversations([5, 2]))
     assert not torch.equal(one_view(first, batch), one_view(second, batch))
@@ -224,7 +227,7 @@ def test_saved_weights_give_the_same_features_bit_for_bit(name, options):
 
 
 @every_backbone
-def test_a_seed_decides_weights_and_dropout(name):
+def test_a_seed_decides_weights_and_dropout(name: str) -> None:
     batch = Batch.of(conversations([5, 2]))
     runs = [one_view(build(name, dropout=0.5, seed=3).train(), batch) for _ in range(2)]
     assert torch.equal(runs[0], runs[1])
@@ -235,7 +238,7 @@ def test_a_seed_decides_weights_and_dropout(name):
 
 
 @every_backbone
-def test_a_batch_is_not_changed(name):
+def test_a_batch_is_not_changed(name: str) -> None:
     batch = Batch.of(conversations([5, 2]))
     before = {m: x.clone() for m, x in batch.features.items()}
     speakers = batch.speakers.clone()
@@ -245,7 +248,7 @@ def test_a_batch_is_not_changed(name):
 
 
 @every_backbone
-def test_eight_conversations_can_be_learned_by_heart(name):
+def test_eight_conversations_can_be_learned_by_heart(name: str) -> None:
     backbone = build(name, hidden=32)
     head = nn.Linear(backbone.output_width, 3)
     batch = Batch.of(conversations([3, 6, 5, 4, 6, 2, 5, 4]))
@@ -261,7 +264,7 @@ def test_eight_conversations_can_be_learned_by_heart(name):
 
 
 @every_backbone
-def test_unknown_options_are_refused_with_the_nearest_name(name):
+def test_unknown_options_are_refused_with_the_nearest_name(name: str) -> None:
     fields = BACKBONES.get(name).Options.model_fields
     wrong = next(iter(fields), "layer") + "z"
     with pytest.raises(InputError, match=f"unknown key '{wrong}'") as refused:
@@ -269,7 +272,7 @@ def test_unknown_options_are_refused_with_the_nearest_name(name):
     assert "\n" not in str(refused.value)
 
 
-def test_a_hidden_size_that_the_heads_do_not_divide_is_refused_at_once():
+def test_a_hidden_size_that_the_heads_do_not_divide_is_refused_at_once() -> None:
     with pytest.raises(InputError, match=r"hidden_size 30 .* heads 4 .* such as 28 or 32"):
         TrialConfig.parse({"backbone": "transformer", "hidden_size": 30})
     with pytest.raises(InputError, match="such as 4"):

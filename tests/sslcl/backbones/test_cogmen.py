@@ -21,7 +21,7 @@ def window(t: int, length: int, past: int, future: int) -> list[int]:
     return [j for j in range(length) if t - past <= j <= t + future]
 
 
-def test_graph_attention_is_a_softmax_over_the_window():
+def test_graph_attention_is_a_softmax_over_the_window() -> None:
     lengths = (6, 1, 3)
     conv, x = TransformerConv(WIDTH), torch.randn(3, 6, WIDTH)
     mask = torch.arange(6) < torch.tensor(lengths)[:, None]
@@ -37,7 +37,7 @@ def test_graph_attention_is_a_softmax_over_the_window():
             torch.testing.assert_close(found[n, i], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_cogmen_averages_its_neighbours_by_relation():
+def test_cogmen_averages_its_neighbours_by_relation() -> None:
     lengths, past, future = (6, 2), 2, 1
     options = {"window_past": past, "window_future": future, "layers": 1, "heads": 2}
     model = built(Cogmen, {"text": 3}, WIDTH, options=options).eval()

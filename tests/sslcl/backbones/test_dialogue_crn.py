@@ -18,7 +18,7 @@ def _seeded() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 4])
-def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps):
+def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps: int) -> None:
     lengths = (5, 1, 3)
     reason = Reasoner(WIDTH, steps)
     memory, query = torch.randn(3, 5, WIDTH), torch.randn(3, 5, 2 * WIDTH)
@@ -41,7 +41,7 @@ def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps):
             torch.testing.assert_close(found[n, t], q_star, atol=1e-5, rtol=1e-5)
 
 
-def test_each_participant_is_perceived_as_if_nobody_else_had_spoken():
+def test_each_participant_is_perceived_as_if_nobody_else_had_spoken() -> None:
     speakers = [[0, 2, 0, 0, 2], [1], [0, 1, 0]]
     rnn = nn.LSTM(3, WIDTH, 2, batch_first=True, bidirectional=True)
     x, speaks = torch.randn(3, 5, 3), torch.zeros(3, 5, 3, dtype=torch.bool)
@@ -56,7 +56,7 @@ def test_each_participant_is_perceived_as_if_nobody_else_had_spoken():
         assert not found[n, len(talk) :].any()
 
 
-def test_features_join_the_speakers_and_the_situation():
+def test_features_join_the_speakers_and_the_situation() -> None:
     options = {"layers": 1, "situation_steps": 2, "speaker_steps": 1}
     model = built(DialogueCRN, {"text": 3}, WIDTH, options=options).eval()
     x, speakers = torch.randn(1, 4, 3), torch.tensor([[0, 1, 1, 0]])

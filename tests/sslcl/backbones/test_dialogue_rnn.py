@@ -1,5 +1,7 @@
 """DialogueRNN against its recurrence, one conversation and one direction at a time."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -80,7 +82,9 @@ def emotion_states(model: DialogueRNN, k: int, u: Tensor, speakers: list[int]) -
 
 @pytest.mark.parametrize("memory_attention", ["general", "simple"])
 @pytest.mark.parametrize("active_listener", [False, True])
-def test_dialogue_rnn_is_its_recurrence_in_both_directions(memory_attention, active_listener):
+def test_dialogue_rnn_is_its_recurrence_in_both_directions(
+    memory_attention: str, active_listener: bool
+) -> None:
     lengths, talk = (6, 1, 3), [[0, 1, 0, 2, 1, 0], [0], [0, 1, 1]]
     model = build(memory_attention=memory_attention, active_listener=active_listener).eval()
     assert model.cells.query.shape == (2, 1 if memory_attention == "simple" else WIDTH, WIDTH)
@@ -100,7 +104,9 @@ def test_dialogue_rnn_is_its_recurrence_in_both_directions(memory_attention, act
 
 
 @pytest.mark.parametrize("option", [{"memory_attention": "simple"}, {"active_listener": True}])
-def test_an_option_has_its_own_weights_and_leaves_all_others_as_drawn(option):
+def test_an_option_has_its_own_weights_and_leaves_all_others_as_drawn(
+    option: dict[str, Any],
+) -> None:
     plain, changed = build().state_dict(), build(**option).state_dict()
     own = {key for key in changed if "listener" in key or key == "cells.query"}
     assert all("listener" not in key for key in plain)
@@ -108,7 +114,7 @@ def test_an_option_has_its_own_weights_and_leaves_all_others_as_drawn(option):
     assert all(torch.equal(plain[key], changed[key]) for key in changed.keys() - own)
 
 
-def test_simple_attention_weighs_the_past_alike_whatever_is_said():
+def test_simple_attention_weighs_the_past_alike_whatever_is_said() -> None:
     cells = DialogueCells(1, WIDTH, 0.0, "simple")
     memory, two = torch.randn(1, 2, 5, WIDTH), torch.randn(1, 2, 1, WIDTH)
     memory[:, 1] = memory[:, 0]
@@ -120,7 +126,7 @@ def test_simple_attention_weighs_the_past_alike_whatever_is_said():
     assert torch.equal(attend(cells.query, two), two[:, :, 0])
 
 
-def test_a_participant_who_only_listened_starts_from_what_was_heard():
+def test_a_participant_who_only_listened_starts_from_what_was_heard() -> None:
     model = build(active_listener=True).eval()
     x, mask = torch.randn(1, 3, 3), torch.ones(1, 3, dtype=torch.bool)
     speakers = torch.tensor([[0, 0, 1]])
@@ -131,7 +137,7 @@ def test_a_participant_who_only_listened_starts_from_what_was_heard():
     assert not torch.allclose(heard[2], silent[2], atol=1e-4)
 
 
-def test_dropout_acts_on_what_listeners_make_of_an_utterance():
+def test_dropout_acts_on_what_listeners_make_of_an_utterance() -> None:
     cells = DialogueCells(1, WIDTH, 0.5)
     cells.listener = Listener(1, WIDTH)
     seen: list[torch.Size] = []
@@ -140,7 +146,7 @@ def test_dropout_acts_on_what_listeners_make_of_an_utterance():
     assert seen == [(1, 2, WIDTH), (1, 2, WIDTH), (1, 2, 2, WIDTH), (1, 2, WIDTH)]
 
 
-def test_side_by_side_cells_are_torch_cells():
+def test_side_by_side_cells_are_torch_cells() -> None:
     cells, x, h = GRUCells(3, WIDTH), torch.randn(3, 5, WIDTH), torch.randn(3, 5, WIDTH)
     found = cells(x, h)
     for k in range(3):
@@ -148,7 +154,7 @@ def test_side_by_side_cells_are_torch_cells():
         torch.testing.assert_close(found[k], expected, atol=1e-6, rtol=1e-5)
 
 
-def test_reading_backwards_leaves_the_padding_where_it_is():
+def test_reading_backwards_leaves_the_padding_where_it_is() -> None:
     mask = torch.tensor([[True, True, True, False], [True, False, False, False]])
     forwards, backwards = both_orders(mask).tolist()
     assert forwards == [[0, 1, 2, 3], [0, 1, 2, 3]]

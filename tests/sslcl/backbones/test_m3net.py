@@ -70,7 +70,7 @@ def sharpen(conv: HighFrequencyConv, h: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("which", [[0, 1, 2], [0, 2], [1]], ids=str)
-def test_the_hypergraph_averages_nodes_to_edges_and_edges_to_nodes(which):
+def test_the_hypergraph_averages_nodes_to_edges_and_edges_to_nodes(which: list[int]) -> None:
     graph, x = Hypergraph(3, WIDTH, 2), torch.randn(3, len(which), 5, WIDTH)
     for parameter in graph.parameters():
         torch.nn.init.normal_(parameter)
@@ -80,7 +80,7 @@ def test_the_hypergraph_averages_nodes_to_edges_and_edges_to_nodes(which):
             torch.testing.assert_close(found[n, m, t], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_at_first_a_layer_is_the_released_one_with_all_weights_one():
+def test_at_first_a_layer_is_the_released_one_with_all_weights_one() -> None:
     graph, x = Hypergraph(3, WIDTH, 1), torch.randn(1, 3, 5, WIDTH)
     means = x.mean(2, keepdim=True) + x.mean(1, keepdim=True)
     found = graph(x, mask_of((5,)), streams([0, 1, 2]))
@@ -88,7 +88,7 @@ def test_at_first_a_layer_is_the_released_one_with_all_weights_one():
 
 
 @pytest.mark.parametrize("modalities", [1, 3])
-def test_a_high_frequency_layer_adds_signed_neighbours(modalities):
+def test_a_high_frequency_layer_adds_signed_neighbours(modalities: int) -> None:
     conv, h = HighFrequencyConv(WIDTH), torch.randn(3, modalities, 5, WIDTH)
     found = conv(h, mask_of(LENGTHS), streams(list(range(modalities))))
     for n, length in enumerate(LENGTHS):
@@ -97,7 +97,7 @@ def test_a_high_frequency_layer_adds_signed_neighbours(modalities):
 
 
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
-def test_features_join_both_graphs_over_the_nodes_of_the_view(names):
+def test_features_join_both_graphs_over_the_nodes_of_the_view(names: tuple[str, ...]) -> None:
     widths = {"text": 3, "audio": 2}
     model = built(M3Net, widths, WIDTH).eval()
     features = {m: torch.randn(1, 4, width) for m, width in widths.items()}

@@ -68,7 +68,7 @@ def fuse(graph: DynamicFusion, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("layers", [1, 3, 16])
-def test_dynamic_fusion_is_a_memory_over_depth(layers):
+def test_dynamic_fusion_is_a_memory_over_depth(layers: int) -> None:
     lengths = (5, 1, 3)
     graph, x = DynamicFusion(WIDTH, 3, layers, 0.3).eval(), torch.randn(3, 2, 5, WIDTH)
     mask = torch.arange(5) < torch.tensor(lengths)[:, None]
@@ -79,7 +79,9 @@ def test_dynamic_fusion_is_a_memory_over_depth(layers):
 
 
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
-def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utterances(names):
+def test_features_come_from_the_nodes_of_the_view_and_each_speakers_own_utterances(
+    names: tuple[str, ...],
+) -> None:
     model = built(MMDFN, WIDTHS, WIDTH, options={"layers": 2}).eval()
     model.party_weight.data = torch.tensor([0.5, 3.0])
     talk = [0, 1, 0, 2, 1]

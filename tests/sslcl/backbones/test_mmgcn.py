@@ -43,7 +43,7 @@ def adjacency(x: Tensor) -> Tensor:
     return a / (degree[:, None] * degree[None, :]).sqrt()
 
 
-def test_spreading_is_a_product_with_the_normalised_adjacency():
+def test_spreading_is_a_product_with_the_normalised_adjacency() -> None:
     lengths = (5, 1, 3)
     x, h = torch.randn(3, MODALITIES, 5, WIDTH), torch.randn(3, MODALITIES, 5, 2)
     mask = torch.arange(5) < torch.tensor(lengths)[:, None]
@@ -55,7 +55,7 @@ def test_spreading_is_a_product_with_the_normalised_adjacency():
 
 
 @pytest.mark.parametrize("layers", [1, 4, 64])
-def test_deep_graph_is_its_equations(layers):
+def test_deep_graph_is_its_equations(layers: int) -> None:
     graph, x = DeepGraph(WIDTH, 3, layers, 0.3).eval(), torch.randn(1, 2, 5, WIDTH)
     found = graph(x, similarity_edges(x, torch.ones(1, 5, dtype=torch.bool), streams(x.shape[1])))
     a = adjacency(x[0])
@@ -69,7 +69,7 @@ def test_deep_graph_is_its_equations(layers):
     torch.testing.assert_close(found[0].flatten(0, 1), h, atol=1e-5, rtol=1e-4)
 
 
-def test_a_vector_of_zeros_is_at_a_right_angle_to_all_and_has_a_finite_gradient():
+def test_a_vector_of_zeros_is_at_a_right_angle_to_all_and_has_a_finite_gradient() -> None:
     x = torch.randn(1, 2, 3, WIDTH)
     x[0, 1, 1] = 0
     x.requires_grad_()
@@ -80,7 +80,7 @@ def test_a_vector_of_zeros_is_at_a_right_angle_to_all_and_has_a_finite_gradient(
 
 
 @pytest.mark.parametrize("view", [{"text", "audio"}, {"text"}, {"audio"}])
-def test_features_are_a_sum_over_the_nodes_of_the_view(view):
+def test_features_are_a_sum_over_the_nodes_of_the_view(view: set[str]) -> None:
     model = built(MMGCN, {"text": 3, "audio": 2}, WIDTH).eval()
     features = {"text": torch.randn(1, 4, 3), "audio": torch.randn(1, 4, 2)}
     speakers, mask = torch.tensor([[0, 1, 1, 0]]), torch.ones(1, 4, dtype=torch.bool)

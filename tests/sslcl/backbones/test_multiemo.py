@@ -1,5 +1,7 @@
 """MultiEMO's attention layers against a loop, and its contexts against DialogueRNN's own run."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -61,7 +63,7 @@ def contexts_of(model: MultiEMO, x: dict[str, Tensor], talk: list[int]) -> dict[
 
 
 @pytest.mark.parametrize("names", VIEWS, ids="+".join)
-def test_a_layer_attends_to_each_present_source_in_turn(names):
+def test_a_layer_attends_to_each_present_source_in_turn(names: Any) -> None:
     layer = MultiAttnLayer(["audio", "video"], WIDTH, HEADS, 0.3).eval()
     contexts = {m: torch.randn(len(LENGTHS), 5, WIDTH) for m in names}
     q = torch.randn(len(LENGTHS), 5, WIDTH)
@@ -73,7 +75,9 @@ def test_a_layer_attends_to_each_present_source_in_turn(names):
 
 
 @pytest.mark.parametrize("names", VIEWS, ids="+".join)
-def test_features_are_each_modality_rewritten_by_the_first_contexts_of_the_others(names):
+def test_features_are_each_modality_rewritten_by_the_first_contexts_of_the_others(
+    names: Any,
+) -> None:
     model = built(MultiEMO, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = [[0, 1, 2, 0, 1], [0], [0, 1, 1]]
     speakers = torch.tensor([s + [0] * (5 - len(s)) for s in talk])
@@ -92,6 +96,6 @@ def test_features_are_each_modality_rewritten_by_the_first_contexts_of_the_other
         close(found[n], total)
 
 
-def test_a_hidden_size_that_the_heads_do_not_divide_is_refused():
+def test_a_hidden_size_that_the_heads_do_not_divide_is_refused() -> None:
     with pytest.raises(InputError, match=r"hidden_size 30 .* heads 4 .* 'multiemo'"):
         TrialConfig.parse({"backbone": "multiemo", "hidden_size": 30})

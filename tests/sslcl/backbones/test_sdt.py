@@ -45,7 +45,7 @@ def hear(block: GatedBlock, x: Tensor, source: Tensor) -> Tensor:
     return block.share(z * o)
 
 
-def test_attention_hears_the_utterances_of_the_source_and_no_padding():
+def test_attention_hears_the_utterances_of_the_source_and_no_padding() -> None:
     attention = CrossAttention(WIDTH, HEADS, 0.3).eval()
     x, source = torch.randn(2, len(LENGTHS), 5, WIDTH)
     found = attention(x, source, mask_of(LENGTHS))
@@ -54,7 +54,7 @@ def test_attention_hears_the_utterances_of_the_source_and_no_padding():
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_block_is_attention_then_feed_forward_then_its_gate(bias):
+def test_a_block_is_attention_then_feed_forward_then_its_gate(bias: bool) -> None:
     block = GatedBlock(WIDTH, HEADS, 0.3, bias).eval()
     x, source = torch.randn(2, len(LENGTHS), 5, WIDTH)
     found = block(x, source, mask_of(LENGTHS))
@@ -63,7 +63,7 @@ def test_a_block_is_attention_then_feed_forward_then_its_gate(bias):
 
 
 @pytest.mark.parametrize("modalities", [1, 2, 3])
-def test_the_last_gate_weighs_modalities_feature_by_feature(modalities):
+def test_the_last_gate_weighs_modalities_feature_by_feature(modalities: int) -> None:
     gate, h = ModalityGate(WIDTH), torch.randn(modalities, 4, WIDTH)
     found = gate(h)
     for t in range(4):
@@ -74,7 +74,7 @@ def test_the_last_gate_weighs_modalities_feature_by_feature(modalities):
 
 
 @pytest.mark.parametrize("names", [("text", "audio", "video"), ("text", "video"), ("audio",)])
-def test_a_view_leaves_out_the_blocks_of_absent_modalities(names):
+def test_a_view_leaves_out_the_blocks_of_absent_modalities(names: tuple[str, ...]) -> None:
     model = built(SDT, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = torch.tensor([[0, 1, 2, 0, 1], [0, 0, 0, 0, 0], [0, 1, 1, 0, 0]])
     mask = mask_of(LENGTHS)
@@ -90,6 +90,6 @@ def test_a_view_leaves_out_the_blocks_of_absent_modalities(names):
         close(found[n], model.gate(torch.stack(h)))
 
 
-def test_a_hidden_size_that_the_heads_do_not_divide_is_refused():
+def test_a_hidden_size_that_the_heads_do_not_divide_is_refused() -> None:
     with pytest.raises(InputError, match=r"hidden_size 30 .* heads 8 .* 'sdt'"):
         TrialConfig.parse({"backbone": "sdt", "hidden_size": 30})

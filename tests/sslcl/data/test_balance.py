@@ -1,6 +1,7 @@
 """Balanced classes: every utterance stays as context, a fair choice carries loss and score."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def counts(split: Split) -> np.ndarray:
     ),
     st.sampled_from(["balanced", "1.5", "2", "3"]),
 )
-def test_no_class_has_more_than_ratio_times_the_smallest(rows, balance):
+def test_no_class_has_more_than_ratio_times_the_smallest(rows: Any, balance: str) -> None:
     split = tuple(conversation(f"c{i}", labels) for i, labels in enumerate(rows))
     before, found = counts(split), counts(select(split, balance))
     ratio = 1.0 if balance == "balanced" else float(balance)
@@ -58,22 +59,22 @@ def test_no_class_has_more_than_ratio_times_the_smallest(rows, balance):
         assert torch.equal(new.features["text"], old.features["text"])
 
 
-def test_the_choice_depends_on_ids_alone(data):
+def test_the_choice_depends_on_ids_alone(data: Dataset) -> None:
     forwards = {c.id: c.labels.tolist() for c in select(data.train, "balanced")}
     backwards = {c.id: c.labels.tolist() for c in select(data.train[::-1], "balanced")}
     assert forwards == backwards
 
 
-def test_choosing_again_changes_nothing(data):
+def test_choosing_again_changes_nothing(data: Dataset) -> None:
     once = select(data.train, "2")
     assert [c.labels.tolist() for c in select(once, "2")] == [c.labels.tolist() for c in once]
 
 
-def test_natural_is_the_split_itself(data):
+def test_natural_is_the_split_itself(data: Dataset) -> None:
     assert select(data.train, "natural") is data.train
 
 
-def test_loss_and_score_are_of_the_chosen_and_features_see_all(data):
+def test_loss_and_score_are_of_the_chosen_and_features_see_all(data: Dataset) -> None:
     trainer = Trainer(TrialConfig(balance="balanced", epochs=1), data)
     trainer.fit_epoch()
     found = trainer.test(data.test)
@@ -91,7 +92,9 @@ def test_loss_and_score_are_of_the_chosen_and_features_see_all(data):
     assert len(shares[shares > 0].unique()) == 1
 
 
-def test_a_context_only_utterance_changes_no_loss_by_its_label_but_by_its_words(data):
+def test_a_context_only_utterance_changes_no_loss_by_its_label_but_by_its_words(
+    data: Dataset,
+) -> None:
     """Losing a label removes a term of the loss; losing the utterance changes the others too."""
     first = data.train[0]
     labels = first.labels.clone()
@@ -106,7 +109,7 @@ def test_a_context_only_utterance_changes_no_loss_by_its_label_but_by_its_words(
     assert len(set(losses)) == 3
 
 
-def test_a_batch_without_labels_is_passed_over(data):
+def test_a_batch_without_labels_is_passed_over(data: Dataset) -> None:
     blank = replace(data.train[0], labels=torch.full_like(data.train[0].labels, PAD_LABEL))
     only = replace(data, train=(blank, *data.train[1:]))
     trainer = Trainer(TrialConfig(epochs=1, batch_size=1), only)
@@ -114,12 +117,12 @@ def test_a_batch_without_labels_is_passed_over(data):
 
 
 @pytest.mark.parametrize("value", ["balancd", 0.5, "nan", "inf", -1, True])
-def test_anything_else_is_refused_in_one_line(value):
+def test_anything_else_is_refused_in_one_line(value: Any) -> None:
     with pytest.raises(InputError, match="balance is") as raised:
         TrialConfig.parse({"balance": value})
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("value", "name"), [(3, "3"), (2.50, "2.5"), ("4", "4"), (1, "balanced")])
-def test_a_ratio_is_one_text_however_it_is_written(value, name):
+def test_a_ratio_is_one_text_however_it_is_written(value: Any, name: str) -> None:
     assert TrialConfig.parse({"balance": value}).balance == name

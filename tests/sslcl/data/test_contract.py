@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from sslcl.data import CATALOG, Dataset, load_dataset
-from sslcl.data.formats.mintrec import INTENTS
-from sslcl.data.formats.mintrec2 import INTENTS as INTENTS_2
+from sslcl.data.formats.tables.mintrec import INTENTS
+from sslcl.data.formats.tables.mintrec2 import INTENTS as INTENTS_2
 from sslcl.data.loading.checks import check_dataset
 from sslcl.data.types import PAD_LABEL, Conversation
 from sslcl.errors import InputError
 from sslcl.validation import Scalar
 
-from .writers import emorynlp_csv, iemocap_tuple, made_up, mintrec, mmsa
+from .writers import cosmic, emorynlp_csv, iemocap_tuple, made_up, mintrec, mmsa
 
 EMBEDDED = {"synthetic"}
 WITH_FREE_FILES: dict[str, dict[str, Scalar]] = {"meld": {"encoder": "none"}, "mosi": {}}
@@ -57,6 +57,11 @@ def write_emorynlp(folder: Path) -> dict[str, Scalar]:
     return {"encoder": "none"}
 
 
+def write_dailydialog(folder: Path) -> dict[str, Scalar]:
+    made_up.write(folder / "a.pkl", cosmic.content(made_up.dailydialog(), "dailydialog"))
+    return {}
+
+
 def write_iemocap(folder: Path) -> dict[str, Scalar]:
     folder.mkdir(parents=True)
     made_up.write(folder / "a.pkl", tuple(iemocap_tuple.content(made_up.iemocap())))
@@ -68,6 +73,7 @@ def write_path(folder: Path) -> dict[str, Scalar]:
 
 
 WRITTEN: dict[str, Callable[[Path], dict[str, Scalar]]] = {
+    "dailydialog": write_dailydialog,
     "emorynlp": write_emorynlp,
     "iemocap": write_iemocap,
     "mintrec": write_mintrec,

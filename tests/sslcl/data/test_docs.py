@@ -6,7 +6,7 @@ from pathlib import Path
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.formats import FORMATS
-from sslcl.data.formats._open_card import Card, ModalityCard, TaskCard
+from sslcl.data.formats.own._card import Card, ModalityCard, TaskCard
 from sslcl.training import Trainer
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,9 @@ import numpy as np
 
 from search_spaces.checks import parse_study
 from search_spaces.schema import Study
-from sslcl.config import Scalar, TrialConfig
+from sslcl.config import TrialConfig
 from sslcl.diagnostics import cosine_name
+from sslcl.validation import Scalar
 from study.design.tuning import search_of
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial

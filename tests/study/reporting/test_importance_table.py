@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sslcl.command import run
-from sslcl.config import Scalar
+from sslcl.validation import Scalar
 from study.analysis.importance import search_importance
 from study.design.tuning import search_of
 from study.report import main

@@ -1,6 +1,5 @@
 """``check`` and ``convert``: what is found in a corpus, and what is said of it."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from sslcl.data.__main__ import run
+from sslcl.command import run
+from sslcl.data.__main__ import main
 from sslcl.data.commands import convert as _command_convert
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import recognise
@@ -28,11 +28,8 @@ from ..writers import open_format as writer
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["sslcl.data", *map(str, arguments)])
     monkeypatch.setenv("COLUMNS", "160")
-    with pytest.raises(SystemExit) as ended:
-        run()
-    return int(ended.value.code or 0)
+    return run(main, [*map(str, arguments)])
 
 
 @pytest.fixture

@@ -12,13 +12,17 @@ from hypothesis import strategies as st
 
 from sslcl.data import CATALOG, load_dataset
 from sslcl.data.commands.download import ATTEMPTS, fetch, sha256
-from sslcl.data.published.downloads import SOURCES, RemoteFile, Source
+from sslcl.data.published.corpora import RECORDS
+from sslcl.data.published.record import CorpusRecord, RemoteFile
 from sslcl.errors import InputError
 
 from .data_server import Server, serving
 
 CONTENT = {"a.csv": random.Random(0).randbytes(200_000), "deep/b.csv": b"b" * 1000}
-SOURCE = Source(
+SOURCE = CorpusRecord(
+    name="mosi",
+    title="Made up",
+    summary="made up",
     licence="none",
     root="owner/repository/commit/data",
     files=tuple(
@@ -195,7 +199,7 @@ class TestSources:
         folder = data_dir / name
         if not folder.is_dir():
             pytest.skip(f"no {name} at {data_dir}")
-        for file in SOURCES[name].files:
+        for file in RECORDS[name].files:
             assert (folder / file.path).stat().st_size == file.size
             assert sha256(folder / file.path) == file.sha256
 
@@ -203,7 +207,7 @@ class TestSources:
         self, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SSLCL_CACHE", str(tmp_path / "cache"))
-        source = SOURCES["mosi"]
+        source = RECORDS["mosi"]
         real = {
             f"/{source.root}/{file.path}": (data_dir / "mosi" / file.path).read_bytes()
             for file in source.files
@@ -213,10 +217,10 @@ class TestSources:
         assert len(load_dataset("mosi", data_dir=tmp_path).train) == 50
 
     def test_each_says_how_it_is_had(self) -> None:
-        for name, source in SOURCES.items():
+        for name, source in RECORDS.items():
             assert bool(source.files) == bool(source.root) != bool(source.ask), name
             assert source.licence
 
     def test_every_dataset_in_a_folder_of_its_own_has_a_source(self) -> None:
         embedded_or_own = {"path", "synthetic"}
-        assert set(CATALOG.names()) - embedded_or_own <= set(SOURCES)
+        assert set(CATALOG.names()) - embedded_or_own <= set(RECORDS)

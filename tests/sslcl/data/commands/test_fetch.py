@@ -1,23 +1,28 @@
 """``python -m sslcl.data fetch``, ``list`` and ``describe`` as a user runs them."""
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sslcl.command import run
 from sslcl.data import CATALOG
-from sslcl.data.__main__ import run
+from sslcl.data.__main__ import main
 from sslcl.data.commands import fetch as _command_fetch
+from sslcl.data.commands import listing as _command_list
 from sslcl.data.commands.download import fetch
-from sslcl.data.published.downloads import SOURCES, RemoteFile, Source
+from sslcl.data.published.corpora import RECORDS
+from sslcl.data.published.record import CorpusRecord, RemoteFile
 
 from ..writers import mintrec, mmsa
 from .data_server import Server, serving
 
-SOURCE = Source(
+SOURCE = CorpusRecord(
+    name="mosi",
+    title="Made up",
+    summary="made up",
     licence="Some Licence 1.0",
     root="o/r/c/data",
     files=(RemoteFile("a.csv", 5, hashlib.sha256(b"12345").hexdigest()),),
@@ -33,18 +38,17 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     monkeypatch.setenv("COLUMNS", "120")
 
     def run_it(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["sslcl.data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            run()
+        code = run(main, [*map(str, arguments)])
         told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
+        return code, told.out, told.err
 
     return run_it
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setitem(SOURCES, "mosi", SOURCE)
+    monkeypatch.setattr(_command_fetch, "RECORDS", {**RECORDS, "mosi": SOURCE})
+    monkeypatch.setattr(_command_list, "RECORDS", {**RECORDS, "mosi": SOURCE})
     with serving(Server({"/o/r/c/data/a.csv": b"12345"})) as started:
         monkeypatch.setattr(_command_fetch, "fetch", partial(fetch, base_url=started.url))
         yield started
@@ -78,12 +82,12 @@ def test_wrong_bytes_end_with_code_2(call: Call, server: Server, tmp_path: Path)
     assert not any((tmp_path / "mosi").iterdir())
 
 
-@pytest.mark.parametrize("name", [name for name, source in SOURCES.items() if source.ask])
+@pytest.mark.parametrize("name", [name for name, source in RECORDS.items() if source.ask])
 def test_what_cannot_be_fetched_says_where_to_get_it(call: Call, tmp_path: Path, name: str) -> None:
     code, out, err = call("fetch", name, "--data-dir", tmp_path)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert SOURCES[name].licence in err
+    assert RECORDS[name].licence in err
     assert "https://" in err or "http://" in err
     assert str(tmp_path / name) in err
 

@@ -42,7 +42,7 @@ def never() -> Dataset:
     raise AssertionError("it was read again")
 
 
-def test_what_is_opened_is_what_was_read(data, file):
+def test_what_is_opened_is_what_was_read(data: Dataset, file: Path) -> None:
     opened = prepared("any", OPTIONS, [file], lambda: data)
     again = prepared("any", OPTIONS, [file], never)
     for found in (opened, again):
@@ -56,7 +56,7 @@ def test_what_is_opened_is_what_was_read(data, file):
             assert [c.utterance_ids for c in new] == [c.utterance_ids for c in old]
 
 
-def test_training_on_it_gives_the_same_bits(data, file):
+def test_training_on_it_gives_the_same_bits(data: Dataset, file: Path) -> None:
     opened = prepared("any", OPTIONS, [file], lambda: data)
     torch.set_num_threads(1)
     one, two = (Trainer(TrialConfig(epochs=1), d).fit_epoch() for d in (data, opened))
@@ -66,7 +66,9 @@ def test_training_on_it_gives_the_same_bits(data, file):
 
 
 @pytest.mark.parametrize("change", ["content", "options", "name", "code"])
-def test_whatever_decides_the_content_decides_the_entry(data, file, change, monkeypatch):
+def test_whatever_decides_the_content_decides_the_entry(
+    data: Dataset, file: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepared("any", OPTIONS, [file], lambda: data)
     other = replace(data, description="read anew")
     name, options = "any", OPTIONS
@@ -84,7 +86,7 @@ def test_whatever_decides_the_content_decides_the_entry(data, file, change, monk
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "empty", "no meta"])
-def test_a_damaged_entry_is_made_again(data, file, cache, damage):
+def test_a_damaged_entry_is_made_again(data: Dataset, file: Path, cache: Path, damage: str) -> None:
     prepared("any", OPTIONS, [file], lambda: data)
     victim = next(cache.rglob("train.features.text.npy"))
     if damage == "missing":
@@ -98,7 +100,7 @@ def test_a_damaged_entry_is_made_again(data, file, cache, damage):
     assert fingerprint(prepared("any", OPTIONS, [file], lambda: data)) == data.fingerprint
 
 
-def test_nothing_half_written_is_left_when_reading_fails(file, cache):
+def test_nothing_half_written_is_left_when_reading_fails(file: Path, cache: Path) -> None:
     def fails() -> Dataset:
         raise RuntimeError("no")
 
@@ -107,7 +109,7 @@ def test_nothing_half_written_is_left_when_reading_fails(file, cache):
     assert not [p for p in cache.rglob("*") if p.is_file()]
 
 
-def test_arrays_are_mapped_and_travel_out_of_band(data, file):
+def test_arrays_are_mapped_and_travel_out_of_band(data: Dataset, file: Path) -> None:
     """What a cluster keeps in shared memory is the arrays; the pickle itself holds none of them."""
     opened = prepared("any", OPTIONS, [file], lambda: data)
     buffers: list[pickle.PickleBuffer] = []
@@ -120,7 +122,7 @@ def test_arrays_are_mapped_and_travel_out_of_band(data, file):
     assert fingerprint(copied) == data.fingerprint
 
 
-def test_a_flat_split_is_a_sequence_like_any_other(data):
+def test_a_flat_split_is_a_sequence_like_any_other(data: Dataset) -> None:
     flat = FlatSplit.of(data.train, tuple(data.modalities))
     assert len(flat) == len(data.train)
     assert flat[-1].id == data.train[-1].id

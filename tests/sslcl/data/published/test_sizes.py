@@ -7,17 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sslcl.data import load_dataset
+from sslcl.data import CATALOG, load_dataset
 from sslcl.data.corpus import SPLITS, Corpus, Task
-from sslcl.data.datasets.iemocap import Iemocap
 from sslcl.data.formats import recognise
-from sslcl.data.published.sizes import IEMOCAP, KNOWN, MELD, known_notes
+from sslcl.data.published.corpora import RECORDS
+from sslcl.data.published.corpora.iemocap import IEMOCAP
+from sslcl.data.published.corpora.meld import MELD
+from sslcl.data.published.sizes import known_notes
 from sslcl.errors import InputError
 
 from ..writers import cosmic, iemocap_tuple, made_up, meld_tuple
 from ..writers.made_up import Dialogue, write
 
 Split = Sequence[str | None]
+KNOWN = {name: record.sizes for name, record in RECORDS.items() if record.sizes}
 
 
 def usual(name: str) -> dict[str, list[str | None]]:
@@ -158,7 +161,7 @@ def test_iemocap_is_a_dataset_in_a_folder_of_its_own(tmp_path: Path) -> None:
     assert (len(six.train), len(six.validation)) == (3, 12)
     four = load_dataset("iemocap", {"task": "emotion4"}, tmp_path)
     assert four.label_names == IEMOCAP[:4]
-    assert "on request" in Iemocap.summary
+    assert "on request" in CATALOG.get("iemocap").summary
 
 
 def test_a_folder_with_another_corpus_is_told(tmp_path: Path) -> None:

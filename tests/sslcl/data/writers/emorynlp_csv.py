@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sslcl.data.formats.emorynlp_csv import SENTIMENT_OF
+from sslcl.data.formats.tables.emorynlp_csv import SENTIMENT_OF
 
 from . import meld_csv
 

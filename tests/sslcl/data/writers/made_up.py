@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sslcl.data.published.sizes import IEMOCAP_VALIDATION
+from sslcl.data.published.corpora.iemocap import IEMOCAP_VALIDATION
 
 MELD_SENTIMENTS = {0: 0, 1: 1, 2: 2, 3: 2, 4: 1, 5: 2, 6: 2}
 Id = str | int

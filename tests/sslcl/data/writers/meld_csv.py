@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sslcl.data.formats.meld_csv import EMOTIONS, SENTIMENTS
+from sslcl.data.formats.tables.meld_csv import EMOTIONS, SENTIMENTS
 
 HEADER = (
     "Sr No.",

@@ -1,0 +1,190 @@
+"""The card of the open format: which classes, modalities and files a folder has."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from sslcl.data.corpus import COLUMNS, Task
+from sslcl.errors import InputError
+from sslcl.validation import ModelT, validated
+
+CARD = "data.yaml"
+TABLES = ("utterances.csv", "utterances.parquet")
+FEATURE_FILES = (".npy", ".npz", ".safetensors")
+DEFAULT_TASK = "label"
+RESERVED = (*COLUMNS, "order", "text", "start", "end")
+"""Columns of the table that mean the same in every folder."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_MODALITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _text(value: Any) -> Any:
+    # YAML reads yes, no, 1 and 2024-01-01 as something else than text.
+    if isinstance(value, bool | int | float) or type(value).__name__ == "date":
+        raise InputError(f"{value!r} is not text, expected it in quotes")
+    return value
+
+
+def _inside(value: Any) -> Any:
+    """Files outside the folder would not be noticed when they change."""
+    if isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts):
+        raise InputError(f"'{value}' is outside, expected a file in the folder of the card")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+FileName = Annotated[str, BeforeValidator(_inside)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskCard(_Strict):
+    """One thing to predict."""
+
+    column: Text = ""
+    """Of the table; the name of the task when left out."""
+    classes: tuple[Text, ...]
+    """Class names in the order of their indices."""
+
+    @model_validator(mode="after")
+    def _classes(self) -> Self:
+        if len(self.classes) < 2 or "" in self.classes or _repeated(self.classes):
+            raise InputError(
+                f"classes are {list(self.classes)}, expected two or more different names"
+            )
+        return self
+
+
+class ModalityCard(_Strict):
+    """Where the features of one modality are."""
+
+    file: FileName = ""
+    """``.npy``, ``.npz`` or ``.safetensors``."""
+    columns: Text | tuple[Text, ...] = ()
+    """Columns of the table: their names, or what their names begin with."""
+    width: int | None = Field(default=None, ge=1)
+    """What the width must be; left out, any."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.file) == bool(self.columns):
+            raise InputError("expected one of the keys 'file' and 'columns'")
+        if self.file and not self.file.endswith(FEATURE_FILES):
+            raise InputError(f"'{self.file}' is no {', '.join(FEATURE_FILES)} file")
+        return self
+
+
+class Card(_Strict):
+    """All keys of ``data.yaml``."""
+
+    name: Text
+    description: Text = ""
+    licence: Text = ""
+    source: Text = ""
+    notes: tuple[Text, ...] = ()
+    table: FileName = ""
+    """``utterances.csv`` or ``utterances.parquet``, whichever is there, when left out."""
+    classes: tuple[Text, ...] = ()
+    """Short for one task named ``label`` in the column ``label``."""
+    tasks: dict[str, TaskCard] = {}
+    modalities: dict[str, ModalityCard] = {}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"name is '{self.name}', expected lower-case letters, digits, '_', '-' and '.'"
+            )
+        if bool(self.classes) == bool(self.tasks):
+            raise InputError("expected one of the keys 'classes' and 'tasks'")
+        for name in self.modalities:
+            if not _MODALITY.fullmatch(name):
+                raise InputError(f"modality '{name}': expected letters, digits, '_' and '-'")
+        return self
+
+    def all_tasks(self) -> dict[str, Task]:
+        """The tasks by name, with their columns."""
+        if self.classes:
+            return {DEFAULT_TASK: Task(DEFAULT_TASK, self.classes)}
+        return {name: Task(card.column or name, card.classes) for name, card in self.tasks.items()}
+
+
+def read_card(path: Path) -> Card:
+    """The card at ``path``.
+
+    Raises:
+        InputError: one line with the key, what was expected and the nearest valid key.
+    """
+    values = load_yaml(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected the keys name, classes or tasks, and modalities")
+    if "name" not in values:
+        raise InputError(f"{path} has no key 'name': expected a short name in lower case")
+    if "classes" in values:
+        _of(TaskCard, {"classes": values["classes"]}, str(path))
+    nested = {
+        "tasks": _each(values, "tasks", TaskCard, path),
+        "modalities": _each(values, "modalities", ModalityCard, path),
+    }
+    card = validated(Card, {**values, **nested}, str(path))
+    for name, task in card.all_tasks().items():
+        if task.column in RESERVED:
+            raise InputError(
+                f"{path}, tasks.{name}: column '{task.column}' has a meaning of its own, "
+                "expected another"
+            )
+    return card
+
+
+def load_yaml(path: Path) -> Any:
+    """Plain values from a YAML file; a key that is given twice is an error.
+
+    Raises:
+        InputError: with the line of the first mistake.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        problem = " ".join((error.problem or "cannot be read").split())
+        raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: not valid YAML in UTF-8: {problem}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if again := _repeated(keys):
+            mark = node.start_mark
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key '{again[0]}' is given twice", mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+def _each(
+    values: Mapping[str, Any], key: str, model: type[ModelT], path: Path
+) -> dict[str, ModelT]:
+    settings = values.get(key, {})
+    if not isinstance(settings, dict) or not all(isinstance(name, str) for name in settings):
+        raise InputError(f"{path}, {key}: is {settings!r:.60}, expected names with their settings")
+    return {name: _of(model, value, f"{path}, {key}.{name}") for name, value in settings.items()}
+
+
+def _of(model: type[ModelT], value: Any, where: str) -> ModelT:
+    if not isinstance(value, dict):
+        expected = ", ".join(model.model_fields)
+        raise InputError(f"{where}: is {value!r:.60}, expected the keys {expected}")
+    return validated(model, value, where)
+
+
+def _repeated(names: list[str] | tuple[str, ...]) -> list[str]:
+    return [name for number, name in enumerate(names) if name in names[:number]]

@@ -1,0 +1,222 @@
+"""The open format for own data: a card, a table of utterances, and features beside it.
+
+``docs/data.md`` specifies it.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sslcl.data.corpus import SPLITS, Corpus, Task, held_out
+from sslcl.data.formats import Format
+from sslcl.data.formats.own._card import CARD, RESERVED, TABLES, Card, load_yaml, read_card
+from sslcl.data.formats.own._features import read_features
+from sslcl.data.formats.own._table import RawTable, read_table
+from sslcl.data.reading.path_contents import PathContents
+from sslcl.errors import InputError, did_you_mean
+
+TEST_SHARE = 5
+"""One in this many conversations tests where the table has no column ``split``; one in
+:data:`VALIDATION_SHARE` of the others validates: 70 % remain to train from."""
+VALIDATION_SHARE = 8
+_OURS = frozenset({"classes", "tasks", "modalities", "table"})
+
+
+class OpenFormat(Format):
+    """A folder with ``data.yaml``, a table of utterances and feature files."""
+
+    name = "open"
+    summary = "own data: a card data.yaml, a table of utterances, features as arrays or columns"
+
+    def claims(self, contents: PathContents) -> frozenset[Path]:
+        """Everything in a folder with a card, or with a table that wants one."""
+        folder = contents.path if contents.path.is_dir() else contents.path.parent
+        card = folder / CARD
+        ours = _is_card(card) if card in contents.files else _wants_card(contents)
+        return frozenset(contents.files) if ours else frozenset()
+
+    def read(self, contents: PathContents) -> Corpus:
+        """Read card, table and features.
+
+        Raises:
+            InputError: one line with file, row, column and what was expected.
+        """
+        folder = contents.path
+        if not folder.is_dir():
+            raise InputError(f"{folder} is a part of a corpus: expected the folder that holds it")
+        if not (folder / CARD).is_file():
+            raise InputError(
+                f"{folder / CARD} is missing: expected a card with at least the keys 'name' and "
+                "'classes'"
+            )
+        card = read_card(folder / CARD)
+        columns = {name: m.columns for name, m in card.modalities.items() if m.columns}
+        raw = read_table(folder / (card.table or _table_name(folder)), columns)
+        tasks = card.all_tasks()
+        table, file_rows, notes = _utterances(raw, tasks)
+        return Corpus(
+            name=card.name,
+            table=table,
+            features=_features(folder, card, raw, table, file_rows),
+            tasks=tasks,
+            description=_sentence(card.description, card.source),
+            licence=card.licence,
+            notes=(*card.notes, *notes),
+        )
+
+
+def _is_card(path: Path) -> bool:
+    try:
+        values = load_yaml(path)
+    except InputError:
+        return True  # It is told on reading what is wrong with it.
+    return isinstance(values, dict) and bool(_OURS & values.keys())
+
+
+def _wants_card(contents: PathContents) -> bool:
+    """Whether a table of the expected name and header lies there without a card."""
+    table = contents.path / TABLES[0]
+    if table not in contents.files:
+        return False
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        try:
+            return "conversation" in next(csv.reader(file), [])
+        except csv.Error:
+            return False
+
+
+def _table_name(folder: Path) -> str:
+    there = [name for name in TABLES if (folder / name).is_file()]
+    if len(there) > 1:
+        raise InputError(f"{folder} has {' and '.join(there)}: name one as 'table' in {CARD}")
+    return there[0] if there else TABLES[0]
+
+
+def _sentence(description: str, source: str) -> str:
+    return f"{description} Source: {source}.".strip() if source else description
+
+
+def _utterances(
+    raw: RawTable, tasks: dict[str, Task]
+) -> tuple[pd.DataFrame, NDArray[np.int64], list[str]]:
+    """The table in the corpus's order, the row of each utterance in the file, and notes."""
+    for column in ("conversation", "speaker"):
+        raw.require(column)
+    cells = raw.cells
+    rows = _order(raw)
+    notes = []
+    table = pd.DataFrame(
+        {
+            "conversation": cells["conversation"],
+            "utterance": _utterance_ids(raw, rows),
+            "speaker": cells["speaker"],
+            "split": _splits(raw),
+        }
+    )
+    if "split" not in cells:
+        notes.append(
+            f"no column 'split': one in {TEST_SHARE} conversations tests and one in "
+            f"{VALIDATION_SHARE} of the others validates, chosen by the hash of their ids"
+        )
+    for task in tasks.values():
+        table[task.column] = _labels(raw, task)
+    if "text" in cells:
+        table["text"] = cells["text"]
+    for column in ("start", "end"):
+        if column in cells:
+            table[column] = raw.numbers(column, required=False)
+    known = {*RESERVED, *table.columns}
+    if ignored := [str(name) for name in cells.columns if name not in known]:
+        notes.append(f"columns of {raw.path.name} that are not read: {', '.join(ignored)}")
+    return table.iloc[rows].reset_index(drop=True), rows, notes
+
+
+def _order(raw: RawTable) -> NDArray[np.int64]:
+    """Rows with conversations together as they first appear, each by ``order`` or as it stands."""
+    codes = pd.factorize(raw.cells["conversation"])[0]
+    if "order" not in raw.cells:
+        return np.argsort(codes, kind="stable")
+    order = raw.numbers("order", required=True)
+    again = pd.DataFrame({"conversation": codes, "order": order}).duplicated().to_numpy()
+    if again.any():
+        raise raw.fault(int(again.argmax()), "order", "a number only once in a conversation")
+    return np.lexsort((order, codes))
+
+
+def _utterance_ids(raw: RawTable, rows: NDArray[np.int64]) -> pd.Series:
+    conversations = raw.cells["conversation"]
+    if "utterance" not in raw.cells:
+        position = conversations.iloc[rows].groupby(conversations.iloc[rows]).cumcount()
+        return position.astype(str)
+    raw.require("utterance")
+    again = raw.cells.duplicated(["conversation", "utterance"]).to_numpy()
+    if again.any():
+        raise raw.fault(int(again.argmax()), "utterance", "an id only once in a conversation")
+    return raw.cells["utterance"]
+
+
+def _splits(raw: RawTable) -> pd.Series:
+    conversations = raw.cells["conversation"]
+    if "split" not in raw.cells:
+        return _hashed_splits(raw.path, conversations)
+    raw.require("split")
+    split = raw.cells["split"]
+    strange = ~split.isin(SPLITS).to_numpy()
+    if strange.any():
+        row = int(strange.argmax())
+        raise raw.fault(row, "split", did_you_mean(str(split.iloc[row]), SPLITS))
+    home = split.groupby(conversations).transform("first")
+    away = (split != home).to_numpy()
+    if away.any():
+        row = int(away.argmax())
+        raise raw.fault(
+            row, "split", f"'{home.iloc[row]}' as before in conversation '{conversations[row]}'"
+        )
+    return split
+
+
+def _hashed_splits(path: Path, conversations: pd.Series) -> pd.Series:
+    ids = conversations.unique().tolist()
+    if len(ids) < 3:
+        raise InputError(f"{path} has {len(ids)} conversations, expected three or more to split")
+    test = held_out(ids, TEST_SHARE)
+    validation = held_out([one for one in ids if one not in test], VALIDATION_SHARE)
+    home = dict.fromkeys(ids, "train")
+    home.update(dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test"))
+    return conversations.map(home)
+
+
+def _labels(raw: RawTable, task: Task) -> pd.Series:
+    """Class names, missing where the cell is empty."""
+    if task.column not in raw.cells:
+        hint = did_you_mean(task.column, [str(name) for name in raw.cells.columns])
+        raise InputError(f"{raw.path} has no column '{task.column}' for the labels: {hint}")
+    cells = raw.cells[task.column]
+    strange = ~cells.isin(["", *task.classes]).to_numpy()
+    if strange.any():
+        row = int(strange.argmax())
+        hint = did_you_mean(str(cells.iloc[row]), task.classes)
+        raise raw.fault(row, task.column, f"a class of {CARD}, or nothing: {hint}")
+    return cells.where(cells != "", None)
+
+
+def _features(
+    folder: Path, card: Card, raw: RawTable, table: pd.DataFrame, file_rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float32]]:
+    features = {}
+    for name, modality in card.modalities.items():
+        where = f"{folder / modality.file}" if modality.file else f"{raw.path}, '{name}'"
+        if modality.file:
+            x = read_features(folder / modality.file, name, table, file_rows)
+        else:
+            x = raw.features[name][file_rows].astype(np.float32)
+        if modality.width not in (None, x.shape[1]):
+            raise InputError(
+                f"{where} has width {x.shape[1]}, expected {modality.width} as {CARD} says of "
+                f"'{name}'"
+            )
+        features[name] = x
+    return features

@@ -1,0 +1,1 @@
+"""Layouts of pickled features, as the authors of models published them."""

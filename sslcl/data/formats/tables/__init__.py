@@ -1,0 +1,1 @@
+"""Layouts of tables: CSV and TSV files, with clips or pickled features beside them."""

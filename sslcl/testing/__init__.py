@@ -1,0 +1,1 @@
+"""Contract suites that the components of others can inherit."""
