@@ -165,6 +165,7 @@ def trainer(data: Dataset) -> Trainer:
 SIGNS = {"logit_std", "gradient_norm"}
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

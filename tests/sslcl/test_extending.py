@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.medium
 def test_the_documented_backbone_passes_the_contract_suite(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "extending.md").read_text()
     found = re.search(r"`(sslcl/\S+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL)

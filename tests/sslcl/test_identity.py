@@ -76,6 +76,7 @@ def test_configurations_of_one_digest_are_one_trial() -> None:
     assert trial_identity(one, "data") == trial_identity(two, "data")
 
 
+@pytest.mark.medium
 def test_the_identity_is_the_same_in_another_process() -> None:
     script = (
         "from sslcl.config import TrialConfig; from sslcl.identity import trial_identity;"
