@@ -11,7 +11,7 @@ from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Loss, Shape, unread_except
 from sslcl.objectives._classifier import WithCrossEntropy
-from sslcl.objectives._focus import label_discrimination
+from sslcl.objectives._focused_contrast import label_discrimination
 
 HORIZON = 500
 """Utterances over which the running mean of features fades to 1/e."""
@@ -32,8 +32,8 @@ class SSLCLCalibrated(WithCrossEntropy):
                 + beta L_LL + cross_entropy_weight CE
 
     ``lambda`` are the view weights of SSLCL, L_LL is
-    :func:`~sslcl.objectives._focus.label_discrimination`; :meth:`scores` are the full view's
-    ``z``.
+    :func:`~sslcl.objectives._focused_contrast.label_discrimination`; :meth:`scores` are the full
+    view's ``z``.
 
     Why it is Soft-HGR. Let ``t = a s`` have mean ``sum_c pi_c t_c = 0``, as it has where the
     centred label embeddings are not divided by their lengths. To second order in ``t`` ::
@@ -106,8 +106,7 @@ class SSLCLCalibrated(WithCrossEntropy):
         logs = (scaled + self._log_prior()).log_softmax(dim=-1)  # (V, N, C)
         chosen = logs.gather(-1, labels.expand(len(logs), -1).unsqueeze(-1)).squeeze(-1)
         sample_label = -(self.lambdas @ chosen).mean()
-        units = F.normalize(embeddings, dim=-1)
-        label_label = label_discrimination(units, self.config.focus_negative)
+        label_label = label_discrimination(embeddings, self.config.focus_negative)
         total = sample_label + self.config.label_label_weight * label_label
         seen = scaled.detach().flatten(end_dim=1)
         terms = {
