@@ -140,7 +140,8 @@ class SSLCLCalibrated(WithCrossEntropy):
         offsets = means @ targets.mT  # (V, 1, C + 1)
         squared = (lengths * inverse).square() - 2 * products[..., -1:] + offsets[..., -1:]
         distance = squared.clamp(min=4 * torch.finfo(squared.dtype).eps).sqrt()
-        return (products - offsets)[..., :-1] / distance
+        cosines: Tensor = (products - offsets)[..., :-1] / distance
+        return cosines
 
     def _log_prior(self) -> Tensor:
         return self.class_prior.clamp(min=SMALLEST_PRIOR).log()
