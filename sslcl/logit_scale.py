@@ -52,6 +52,7 @@ class LogitScale(nn.Module):
         if mode == "matched":
             self.register_buffer("inverse_spread", torch.tensor(1.0))
             self.register_buffer("calibrated", torch.tensor(False))
+            self._settled = False  # Asked of the buffer, on whichever device, only until it is.
 
     def factor(self) -> Tensor | float:
         """The number that :meth:`forward` multiplies by."""
@@ -63,8 +64,9 @@ class LogitScale(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """Scaled ``(N, K)`` logits; in training mode ``matched`` calibrates itself first."""
-        if self.mode == "matched" and self.training:
+        if self.mode == "matched" and self.training and not self._settled:
             self._calibrate(logits.detach())
+            self._settled = bool(self.calibrated)
         return logits * self.factor()
 
     @torch.no_grad()

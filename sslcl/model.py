@@ -1,6 +1,8 @@
 """A backbone with its objective: everything of a trial that has parameters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -94,12 +96,18 @@ class SSLCLModel(nn.Module):
         features = self.backbone.features(self._standardised(batch), [view or self.full_view])
         return self.objective.scores(features[0])
 
+    def standardised_rows(self, modality: str, rows: Tensor) -> Tensor:
+        """Standardise ``(U, width)`` features of a modality, on whichever device they are."""
+        standardiser = cast(Standardiser, self.standardise[modality])
+        mean, std = standardiser.mean, standardiser.std
+        return (rows - mean.to(rows.device)) / std.to(rows.device)
+
     def _standardised(self, batch: Batch) -> Batch:
-        features = {
-            name: self.input_dropout(self.standardise[name](batch.features[name], batch.mask))
-            for name in self.modalities
-        }
-        return Batch(features, batch.speakers, batch.labels, batch.mask, batch.lengths)
+        features = {name: batch.features[name] for name in self.modalities}
+        if not batch.standardised:
+            features = {n: self.standardise[n](x, batch.mask) for n, x in features.items()}
+        features = {name: self.input_dropout(x) for name, x in features.items()}
+        return replace(batch, features=features, standardised=True)
 
 
 class ConversationScorer(nn.Module):

@@ -4,20 +4,20 @@ import copy
 import hashlib
 import math
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
-from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
+from sslcl.data.resident import ResidentSplit
+from sslcl.data.types import PAD_LABEL, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.metrics import Ints, confusion_matrix, scores
 from sslcl.model import SSLCLModel
@@ -66,13 +66,19 @@ class Trainer:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self._train: Split = select(dataset.train, config.balance)
-        self._validation: Split = select(dataset.validation, config.balance)
+        balanced = _balanced(_Same(dataset), config.balance)
         self._label_names = dataset.label_names
         torch.manual_seed(_derived_seed(config.seed, "initialisation"))
-        self.model = SSLCLModel(config, replace(dataset, train=self._train)).to(self.device)
+        self.model = SSLCLModel(config, balanced)
+        self._train, self._validation = (
+            self._resident(split) for split in (balanced.train, balanced.validation)
+        )
+        self.model = self.model.to(self.device)
         self._optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         shares = self.model.class_prior.tolist()
         self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
@@ -104,7 +110,7 @@ class Trainer:
         started = time.perf_counter()
         self.epoch += 1
         metrics = self._train_epoch()
-        validation = self.evaluate(self._validation).metrics
+        validation = self._predict(self._validation).metrics
         metrics |= {
             f"validation_{name}": validation[name]
             for name in ("weighted_f1", "macro_f1", "accuracy")
@@ -123,26 +129,30 @@ class Trainer:
         rate = self._learning_rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        sums: dict[str, float] = defaultdict(float)
-        steps = 0
         self.model.train()
-        for batch in self._batches(self._train, config.batch_size, shuffle=True):
-            if not (batch.labels != PAD_LABEL).any():
+        steps: list[Tensor] = []
+        names: tuple[str, ...] = ()
+        order = torch.randperm(len(self._train))
+        for chosen in torch.split(order, config.batch_size):
+            if not self._train.labelled[chosen].any():
                 continue
             with self._precision():
-                loss = self.model.loss(batch)
+                loss = self.model.loss(self._train.batch(chosen))
             self._optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]
-            norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+            norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip, foreach=True)
             terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
-            values = torch.stack([value.detach().float() for value in terms.values()]).tolist()
-            for name, value in zip(terms, values, strict=True):
-                if not math.isfinite(value):
-                    raise Diverged(self.epoch, name)
-                sums[name] += value
+            steps.append(torch.stack([value.detach().float() for value in terms.values()]))
+            names = tuple(terms)
+            # The fused optimiser leaves the weights as they are where this is 1.
+            self._optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
             self._optimiser.step()
-            steps += 1
-        return {name: value / steps for name, value in sums.items()} | {"learning_rate": rate}
+        # Read once an epoch: each reading would make the device wait.
+        values = torch.stack(steps).cpu()
+        for step in (~values.isfinite()).nonzero()[:1].tolist():
+            raise Diverged(self.epoch, names[step[1]])
+        means = values.double().mean(dim=0).tolist()
+        return dict(zip(names, means, strict=True)) | {"learning_rate": rate}
 
     def _learning_rate(self) -> float:
         if self.config.schedule == "constant":
@@ -154,11 +164,9 @@ class Trainer:
         enabled = self.config.precision == "bfloat16"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
-    def _batches(self, split: Split, size: int, *, shuffle: bool) -> Iterator[Batch]:
-        order = torch.randperm(len(split)).tolist() if shuffle else range(len(split))
-        for start in range(0, len(split), size):
-            chosen = [split[i] for i in order[start : start + size]]
-            yield Batch.of(chosen).to(self.device)
+    def _resident(self, split: Split) -> ResidentSplit:
+        model = self.model
+        return ResidentSplit.of(split, model.modalities, self.device, model.standardised_rows)
 
     def evaluate(self, split: Split, view: View | None = None) -> Predictions:
         """Predict ``split`` with the model as it stands, from all modalities or from a view.
@@ -166,24 +174,30 @@ class Trainer:
         Raises:
             Diverged: when a class score is not finite, so that its prediction would mean nothing.
         """
+        return self._predict(self._resident(split), view)
+
+    def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
         self.model.eval()
-        predicted: list[Tensor] = []
+        # Conversations of like lengths together, which saves padding and changes no feature.
+        order = split.lengths.argsort(stable=True)
+        parts: list[Tensor] = []
         with torch.no_grad(), self._precision():
-            for batch in self._batches(split, _EVALUATION_BATCH, shuffle=False):
-                found = self.model.scores(batch, view)
-                if not found.isfinite().all():
-                    raise Diverged(self.epoch, "class_scores")
-                predicted.append(found.argmax(dim=-1).cpu())
-        predictions: Ints = torch.cat(predicted).numpy().astype(np.int64)
-        everything: Ints = torch.cat([c.labels for c in split]).numpy()
-        positions: Ints = np.flatnonzero(everything != PAD_LABEL)
-        labels, predictions = everything[positions], predictions[positions]
-        names = [(c.id, u) for c in split for u in c.utterance_ids]
+            for batch in split.batches(order, _EVALUATION_BATCH):
+                parts.append(self.model.scores(batch, view))
+        class_scores = torch.cat(parts)
+        if not class_scores.isfinite().all():
+            raise Diverged(self.epoch, "class_scores")
+        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
+        everything = torch.empty(len(rows), dtype=torch.long)
+        everything[rows] = class_scores.argmax(dim=-1).cpu()
+        all_labels = split.labels[:-1].cpu()
+        positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
+        labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
         return Predictions(
             positions=positions,
-            conversations=tuple(names[i][0] for i in positions),
-            utterances=tuple(names[i][1] for i in positions),
+            conversations=tuple(split.names[i][0] for i in positions),
+            utterances=tuple(split.names[i][1] for i in positions),
             labels=labels,
             predictions=predictions,
             metrics=scores(confusion, self._label_names),
@@ -191,7 +205,7 @@ class Trainer:
 
     def validation(self) -> Predictions:
         """Predict the validation split."""
-        return self.evaluate(self._validation)
+        return self._predict(self._validation)
 
     def test(self, split: Split) -> Predictions:
         """Predict the test split, from the modalities and in the balance of the configuration."""
@@ -233,3 +247,27 @@ def _derived_seed(*parts: object) -> int:
     """A well-mixed seed, so that neighbouring seeds and epochs share nothing."""
     text = ":".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+class _Same:
+    """A key that is equal to itself alone: two datasets may share a name and a fingerprint."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __hash__(self) -> int:
+        return id(self.dataset)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.dataset is other.dataset
+
+
+@lru_cache(maxsize=1)
+def _balanced(same: _Same, balance: str) -> Dataset:
+    """The dataset whose training and validation splits have this balance, made once a process."""
+    dataset = same.dataset
+    return replace(
+        dataset,
+        train=select(dataset.train, balance),
+        validation=select(dataset.validation, balance),
+    )

@@ -44,6 +44,7 @@ class Batch:
         labels: ``(B, T)`` int64, :data:`PAD_LABEL` where padded.
         mask: ``(B, T)`` bool, true at utterances.
         lengths: ``(B,)`` int64, on the CPU.
+        standardised: whether features are as the model standardises them.
     """
 
     features: Mapping[str, Tensor]
@@ -51,6 +52,7 @@ class Batch:
     labels: Tensor
     mask: Tensor
     lengths: Tensor
+    standardised: bool = False
 
     @classmethod
     def of(cls, conversations: Sequence[Conversation]) -> "Batch":

@@ -22,11 +22,6 @@ def focused_positive(logits: Tensor, exponent: float) -> Tensor:
     return (exponent * log_one_minus_softmax(logits)).exp() * logits.log_softmax(dim=-1)
 
 
-def focused_negative(logits: Tensor, exponent: float) -> Tensor:
-    """``p^exponent log(1 - p)`` with ``p = softmax(logits)`` over the last axis."""
-    return (exponent * logits.log_softmax(dim=-1)).exp() * log_one_minus_softmax(logits)
-
-
 def focused_positive_wide(logits: Tensor, exponent: float) -> Tensor:
     """:func:`focused_positive` in linear memory, for a last axis as long as a batch.
 
@@ -36,21 +31,3 @@ def focused_positive_wide(logits: Tensor, exponent: float) -> Tensor:
     logs = logits.log_softmax(dim=-1)
     rest = -torch.expm1(logs.clamp(max=-torch.finfo(logs.dtype).eps))
     return (exponent * rest.log()).exp() * logs
-
-
-def label_discrimination(units: Tensor, exponent: float) -> Tensor:
-    """How alike the label embeddings are, a scalar to minimise; L_LL of SSLCL.
-
-    ``-1/C sum_k 1/(C-1) sum_{j != k} q_kj^exponent log(1 - q_kj)`` with ``q_k`` the softmax of 0,
-    in place of ``k`` itself, and the cosines ``g_k . g_j``.
-
-    Source: released code of SSLCL (arXiv 2310.16676), ``SSLCL_loss.py``.
-
-    Args:
-        units: ``(C, D)`` L2-normalised, ``C`` at least 2.
-        exponent: gamma-.
-    """
-    itself = torch.eye(len(units), dtype=torch.bool, device=units.device)
-    cosines = (units @ units.T).masked_fill(itself, 0.0)
-    losses = focused_negative(cosines, exponent).masked_fill(itself, 0.0)
-    return -losses.sum() / (len(units) * (len(units) - 1))

@@ -10,25 +10,11 @@ from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
-from sslcl.objectives._focus import (
-    focused_negative,
-    focused_positive,
-    label_discrimination,
-)
+from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
 
 MEAN_MOMENTUM = 0.05
 """Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
-
-
-def negative_table(classes: int) -> Tensor:
-    """The released negative candidate rows ``1 .. C - 1``, ``(C - 1, C)``.
-
-    Row ``r`` holds class ``r``, but class 0 for utterances of class ``r`` themselves, so that
-    each utterance meets each wrong class exactly once.
-    """
-    rows = torch.arange(1, classes).unsqueeze(1).expand(-1, classes)
-    return rows.masked_fill(rows == torch.arange(classes), 0)
 
 
 def utterance_weights(members: Tensor, exponent: float) -> Tensor:
@@ -71,8 +57,6 @@ class SSLCL(WithCrossEntropy):
     """
 
     name = "sslcl"
-    positive_row: Tensor
-    negative_rows: Tensor
     lambdas: Tensor
     class_prior: Tensor
     feature_mean: Tensor
@@ -93,13 +77,8 @@ class SSLCL(WithCrossEntropy):
             config.label_embedding_dropout,
         )
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
-        rows = {
-            "positive_row": torch.arange(shape.classes).unsqueeze(0),
-            "negative_rows": negative_table(shape.classes),
-            "lambdas": torch.tensor(view_weights(self.views)),
-        }
-        for name, value in rows.items():
-            self.register_buffer(name, value, persistent=False)
+        weights = torch.tensor(view_weights(self.views))
+        self.register_buffer("lambdas", weights, persistent=False)
         self.register_buffer("class_prior", shape.class_prior.clone())
         self.register_buffer("feature_mean", torch.zeros(shape.width))
         self.register_buffer("batches_seen", torch.tensor(0))
@@ -112,13 +91,12 @@ class SSLCL(WithCrossEntropy):
         ``logit_max`` of the scaled logits; ``penalty_share`` for similarities that have a penalty.
         """
         raw = self.embedding()
-        embeddings = self._prepared(raw)
-        prepared = self._prepared(features)
+        contrast = self.similarity.contrast(features, labels, raw)
         if self.training:
-            self._update_mean(prepared[-1].detach())
-        logits = self.logit_scale(self._similarities(prepared, labels, embeddings))
+            self._update_mean(features[-1].detach())
+        logits = self.logit_scale(torch.cat([contrast.positives, contrast.negatives]).T)
         sample_label = self._sample_label(logits, labels)
-        label_label = label_discrimination(F.normalize(raw, dim=-1), self.config.focus_negative)
+        label_label = label_discrimination(raw, self.config.focus_negative)
         total = sample_label + self.config.label_label_weight * label_label
         seen = logits.detach()
         terms = {
@@ -127,34 +105,22 @@ class SSLCL(WithCrossEntropy):
             "logit_std": spread(seen),
             "logit_max": seen.abs().max(),
         }
-        share = self.similarity.penalty_share(prepared[-1], labels, embeddings)
+        share = contrast.penalty_share
         return Loss(total, terms if share is None else {**terms, "penalty_share": share})
 
-    def _prepared(self, vectors: Tensor) -> Tensor:
-        return F.normalize(vectors, dim=-1) if self.similarity.normalises else vectors
-
-    def _similarities(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Tensor:
-        """``(N, V + C - 1)``: every view with the label, the full view with the others."""
-        positives = self.similarity.candidates(features, labels, embeddings, self.positive_row)
-        negatives = self.similarity.candidates(
-            features[-1:], labels, embeddings, self.negative_rows
-        )
-        return torch.cat([positives[:, 0], negatives[0]]).T
-
     def _sample_label(self, logits: Tensor, labels: Tensor) -> Tensor:
-        positives = focused_positive(logits, self.config.focus_positive)[:, : len(self.views)]
-        negatives = focused_negative(logits, self.config.focus_negative)[:, len(self.views) :]
         members = one_hot(labels, len(self.class_prior), logits.dtype)
         weights = utterance_weights(members, self.config.class_weight_exponent)
         # Divided by the number of views, not by the sum of their weights, as released.
-        attraction = (positives * self.lambdas).mean(dim=-1)
-        return -(weights * (attraction + negatives.mean(dim=-1))).mean()
+        focus = Focus(self.config.focus_positive, self.config.focus_negative)
+        return focused_contrast(logits, self.lambdas, weights, focus)
 
     @torch.no_grad()
     def _update_mean(self, features: Tensor) -> None:
         self.batches_seen += 1
         weight = (1 / self.batches_seen).clamp(min=MEAN_MOMENTUM).to(features.dtype)
-        self.feature_mean += weight * (features.mean(dim=0) - self.feature_mean)
+        mean = self.similarity.prepared(features).mean(dim=0)
+        self.feature_mean += weight * (mean - self.feature_mean)
 
     def scores(self, features: Tensor) -> Tensor:
         """``(N, C)`` scores by the similarity's inference form, not times the logit scale.
@@ -165,8 +131,8 @@ class SSLCL(WithCrossEntropy):
         """
         with torch.autocast(features.device.type, enabled=False):
             return self.similarity.scores(
-                self._prepared(features.to(self.feature_mean.dtype)),
-                self._prepared(self.embedding.vectors()),
+                self.similarity.prepared(features.to(self.feature_mean.dtype)),
+                self.similarity.prepared(self.embedding.vectors()),
                 TrainStatistics(self.feature_mean, self.class_prior),
             )
 

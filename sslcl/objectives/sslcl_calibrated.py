@@ -10,10 +10,12 @@ from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Loss, ObjectiveConfig, Shape, unread_except
 from sslcl.objectives._classifier import WithCrossEntropy
-from sslcl.objectives._focus import label_discrimination
+from sslcl.objectives._focused_contrast import label_discrimination
 
 HORIZON = 500
 """Utterances over which the running mean of features fades to 1/e."""
+SMALLEST_LENGTH = 1e-12
+"""As :func:`torch.nn.functional.normalize` has it."""
 SMALLEST_PRIOR = 1e-6
 """Stands for the share of a class without training utterances, whose logarithm is not finite."""
 
@@ -31,8 +33,8 @@ class SSLCLCalibrated(WithCrossEntropy):
                 + beta L_LL + cross_entropy_weight CE
 
     ``lambda`` are the view weights of SSLCL, L_LL is
-    :func:`~sslcl.objectives._focus.label_discrimination`; :meth:`scores` are the full view's
-    ``z``.
+    :func:`~sslcl.objectives._focused_contrast.label_discrimination`; :meth:`scores` are the full
+    view's ``z``.
 
     Why it is Soft-HGR. Let ``t = a s`` have mean ``sum_c pi_c t_c = 0``, as it has where the
     centred label embeddings are not divided by their lengths. To second order in ``t`` ::
@@ -98,15 +100,14 @@ class SSLCLCalibrated(WithCrossEntropy):
         ``logit_max`` of the scaled similarities, without the prior.
         """
         embeddings = self.embedding()
-        similarities = self._similarities(features, embeddings, self.feature_means.unsqueeze(1))
+        similarities = self._similarities(features, embeddings, self.feature_means)
         if self.training:
             self._update_means(features.detach())
         scaled = self.logit_scale(similarities.flatten(end_dim=1)).view_as(similarities)
         logs = (scaled + self._log_prior()).log_softmax(dim=-1)  # (V, N, C)
         chosen = logs.gather(-1, labels.expand(len(logs), -1).unsqueeze(-1)).squeeze(-1)
         sample_label = -(self.lambdas @ chosen).mean()
-        units = F.normalize(embeddings, dim=-1)
-        label_label = label_discrimination(units, self.config.focus_negative)
+        label_label = label_discrimination(embeddings, self.config.focus_negative)
         total = sample_label + self.config.label_label_weight * label_label
         seen = scaled.detach().flatten(end_dim=1)
         terms = {
@@ -118,10 +119,28 @@ class SSLCLCalibrated(WithCrossEntropy):
         return Loss(total, terms)
 
     def _similarities(self, features: Tensor, embeddings: Tensor, means: Tensor) -> Tensor:
-        """``(..., N, C)`` cosines of centred ``(..., N, D)`` features and embeddings."""
+        """Cosines of centred features and label embeddings, ``(V, N, C)``.
+
+        Centred features are not formed: with ``a`` an anchor and ``u = f / ||f||``,
+        ``(u - m) . a = f . a / ||f|| - m . a`` and ``||u - m||^2 = ||u||^2 - 2 u . m + ||m||^2``.
+
+        Args:
+            features: ``(V, N, D)``.
+            embeddings: ``(C, D)``.
+            means: ``(V, D)``.
+        """
         units = F.normalize(embeddings, dim=-1)
         anchors = F.normalize(units - self.class_prior @ units, dim=-1)
-        return F.normalize(F.normalize(features, dim=-1) - means, dim=-1) @ anchors.T
+        lengths = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
+        inverse = lengths.clamp(min=SMALLEST_LENGTH).reciprocal()
+        means = means.unsqueeze(1).clone()  # (V, 1, D), which the running means leave behind
+        targets = torch.cat([anchors.expand(len(means), -1, -1), means], dim=1)
+        products = features @ targets.mT * inverse  # (V, N, C + 1)
+        offsets = means @ targets.mT  # (V, 1, C + 1)
+        squared = (lengths * inverse).square() - 2 * products[..., -1:] + offsets[..., -1:]
+        distance = squared.clamp(min=4 * torch.finfo(squared.dtype).eps).sqrt()
+        cosines: Tensor = (products - offsets)[..., :-1] / distance
+        return cosines
 
     def _log_prior(self) -> Tensor:
         return self.class_prior.clamp(min=SMALLEST_PRIOR).log()
@@ -136,7 +155,7 @@ class SSLCLCalibrated(WithCrossEntropy):
         with torch.autocast(features.device.type, enabled=False):
             wide = features.to(self.class_prior.dtype)
             vectors = self.embedding.vectors()
-            similarities = self._similarities(wide, vectors, self.feature_means[-1])
+            similarities = self._similarities(wide[None], vectors, self.feature_means[-1:])[0]
             return similarities * self.logit_scale.factor() + self._log_prior()
 
     def label_vectors(self) -> Tensor:

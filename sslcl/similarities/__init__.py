@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sslcl.registry import Registry
 
@@ -22,6 +23,21 @@ class TrainStatistics:
 
     feature_mean: Tensor
     class_prior: Tensor
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Similarities of a batch's utterances to the labels they are compared with.
+
+    Args:
+        positives: ``(V, N)``, every view with the utterance's own label.
+        negatives: ``(C - 1, N)``, the last view with each wrong label once.
+        penalty_share: see :meth:`Similarity.penalty_share`.
+    """
+
+    positives: Tensor
+    negatives: Tensor
+    penalty_share: Tensor | None = None
 
 
 class Similarity(nn.Module, ABC):
@@ -61,6 +77,27 @@ class Similarity(nn.Module, ABC):
             ``(V, R, N)``.
         """
 
+    def prepared(self, vectors: Tensor) -> Tensor:
+        """``(..., D)`` features or embeddings as the other methods take them."""
+        return F.normalize(vectors, dim=-1) if self.normalises else vectors
+
+    def contrast(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Contrast:
+        """The rows that SSLCL compares: the positive one and the released negative ones.
+
+        Args:
+            features: ``(V, N, D)``, one slice a view, not yet normalised.
+            labels: ``(N,)`` int64 in ``[0, C)``.
+            embeddings: ``(C, D)``, not yet normalised.
+        """
+        features, embeddings = self.prepared(features), self.prepared(embeddings)
+        positive = torch.arange(len(embeddings), device=labels.device).unsqueeze(0)
+        negative = negative_table(len(embeddings), labels.device)
+        return Contrast(
+            self.candidates(features, labels, embeddings, positive)[:, 0],
+            self.candidates(features[-1:], labels, embeddings, negative)[0],
+            self.penalty_share(features[-1], labels, embeddings),
+        )
+
     @abstractmethod
     def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
         """Inference form: score of every class, independent of the rest of the batch.
@@ -91,6 +128,17 @@ class Similarity(nn.Module, ABC):
 
 
 SIMILARITIES: Registry[Similarity] = Registry("similarity", "sslcl.similarities", Similarity)  # type: ignore[type-abstract]
+
+
+def negative_table(classes: int, device: torch.device | None = None) -> Tensor:
+    """The released negative candidate rows ``1 .. C - 1``, ``(C - 1, C)``.
+
+    Row ``r`` holds class ``r``, but class 0 for utterances of class ``r`` themselves, so that
+    each utterance meets each wrong class exactly once.
+    """
+    every = torch.arange(classes, device=device)
+    rows = every[1:].unsqueeze(1).expand(-1, classes)
+    return rows.masked_fill(rows == every, 0)
 
 
 def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from sslcl.similarities import Similarity, TrainStatistics
+from sslcl.similarities import Contrast, Similarity, TrainStatistics, negative_table
 
 
 class PairwiseSimilarity(Similarity):
@@ -22,9 +22,16 @@ class PairwiseSimilarity(Similarity):
         self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
     ) -> Tensor:
         """The candidate's entry of :meth:`pairs`, ``(V, R, N)``."""
-        every = self.pairs(features, embeddings).mT  # (V, C, N)
+        every = self.pairs(self.prepared(features), self.prepared(embeddings)).mT  # (V, C, N)
         chosen = table[:, labels].expand(len(features), -1, -1)  # (V, R, N)
         return torch.gather(every, 1, chosen)
+
+    def contrast(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Contrast:
+        """Entries of one call of :meth:`pairs`."""
+        every = self.pairs(self.prepared(features), self.prepared(embeddings)).mT  # (V, C, N)
+        own = labels.expand(len(features), 1, -1)
+        wrong = negative_table(len(embeddings), labels.device)[:, labels]
+        return Contrast(every.gather(1, own)[:, 0], every[-1].gather(0, wrong))
 
     def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
         """:meth:`pairs` itself, ``(N, C)``."""

@@ -2,9 +2,11 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from sslcl.similarities import one_hot
+from sslcl.similarities import Contrast, one_hot
 from sslcl.similarities._soft_hgr import SoftHGRBase, centred_picks
+from sslcl.similarities._soft_hgr_contrast import soft_hgr_contrast
 
 
 class SoftHGR(SoftHGRBase):
@@ -49,3 +51,12 @@ class SoftHGR(SoftHGRBase):
         gram = picks @ (g @ g.T) @ picks.mT  # (R, C, C), y^_k . y^_l
         penalty = torch.einsum("vnk,rnk->vrn", x @ class_sums.mT, gram[:, labels])
         return alignment / max(samples - 1, 1), penalty / max(width - 1, 1) ** 2
+
+    def contrast(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Contrast:
+        """The same rows from two products; :meth:`candidates` is the literal twin."""
+        members = one_hot(labels, len(embeddings), features.dtype)
+        positives, negatives, (alignment, penalty) = soft_hgr_contrast(
+            features, F.normalize(embeddings, dim=-1), members
+        )
+        whole = (alignment + penalty).clamp(min=torch.finfo(penalty.dtype).tiny)
+        return Contrast(positives, negatives.T, penalty / whole)

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from sslcl.objectives.sslcl import negative_table
-from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics
+from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics, negative_table
 
 from ..objectives import reference_loss as reference
 

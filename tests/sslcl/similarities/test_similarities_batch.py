@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from sslcl.objectives.sslcl import negative_table
-from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics
+from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics, negative_table
 from sslcl.similarities.dcca import inverse_root
 
 from .reference_criteria import CRITERIA, dcca_criterion, literal_map, standardised, vicreg_side

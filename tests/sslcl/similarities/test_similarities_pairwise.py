@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from sslcl.config import TrialConfig
 from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Shape
-from sslcl.objectives.sslcl import SSLCL, negative_table
-from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics
+from sslcl.objectives.sslcl import SSLCL
+from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics, negative_table
 
 WIDTH = 12
 IEMOCAP_SHARES = (0.09, 0.15, 0.23, 0.15, 0.14, 0.24)

@@ -1,0 +1,127 @@
+"""Losses with gradients of their own equal what autograd makes of their formulas."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sslcl.objectives._focus import log_one_minus_softmax
+from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
+from sslcl.similarities import SIMILARITIES, Similarity, one_hot
+from sslcl.similarities._soft_hgr_contrast import soft_hgr_contrast
+
+from . import reference_loss as reference
+
+EXPONENTS = [(0.0, 0.0), (2.0, 0.5), (0.5, 1.0), (1.0, 3.0)]
+SHAPES = [(1, 5, 3, 4), (4, 9, 5, 6), (2, 1, 3, 4), (3, 2, 2, 3), (3, 6, 4, 1)]
+
+
+def literal_focus(logits: Tensor, lambdas: Tensor, weights: Tensor, focus: Focus) -> Tensor:
+    logs, rest = logits.log_softmax(dim=-1), log_one_minus_softmax(logits)
+    views = len(lambdas)
+    positives = (focus.positive * rest[:, :views]).exp() * logs[:, :views]
+    negatives = (focus.negative * logs[:, views:]).exp() * rest[:, views:]
+    return -(weights * ((positives * lambdas).mean(dim=-1) + negatives.mean(dim=-1))).mean()
+
+
+@pytest.mark.parametrize("exponents", EXPONENTS)
+@pytest.mark.parametrize("size", [1.0, 30.0, 700.0])
+def test_the_focused_contrast_equals_the_formula(
+    exponents: tuple[float, float], size: float
+) -> None:
+    torch.manual_seed(0)
+    focus = Focus(*exponents)
+    logits = (size * torch.randn(12, 7, dtype=torch.double)).requires_grad_()
+    logits.data[0] = 0.0  # all alike: the largest is not one alone
+    lambdas, weights = torch.rand(3, dtype=torch.double), torch.rand(12, dtype=torch.double)
+    value = focused_contrast(logits, lambdas, weights, focus)
+    expected = literal_focus(logits, lambdas, weights, focus)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+    (ours,) = torch.autograd.grad(value, logits)
+    (theirs,) = torch.autograd.grad(expected, logits)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("exponents", EXPONENTS)
+def test_the_focused_contrast_is_finite_in_single_precision(
+    exponents: tuple[float, float],
+) -> None:
+    logits = torch.tensor([[200.0, 0.0, -200.0], [-200.0, 0.0, 200.0]], requires_grad=True)
+    value = focused_contrast(logits, torch.ones(1), torch.ones(2), Focus(*exponents))
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert value.isfinite()
+    assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("classes", [2, 3, 7])
+def test_label_discrimination_equals_the_formula(classes: int, exponent: float) -> None:
+    torch.manual_seed(classes)
+    embeddings = torch.randn(classes, 5, dtype=torch.double, requires_grad=True)
+    value = label_discrimination(embeddings, exponent)
+    expected = reference.label_label(F.normalize(embeddings, dim=-1), exponent)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+    (ours,) = torch.autograd.grad(value, embeddings)
+    (theirs,) = torch.autograd.grad(expected, embeddings)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_soft_hgr_from_two_products_equals_its_candidates(
+    shape: tuple[int, int, int, int],
+) -> None:
+    torch.manual_seed(0)
+    views, samples, classes, width = shape
+    features = torch.randn(views, samples, width, dtype=torch.double, requires_grad=True)
+    embeddings = torch.randn(classes, width, dtype=torch.double, requires_grad=True)
+    labels = torch.randint(classes, (samples,))
+    similarity = SIMILARITIES.get("soft_hgr")(width)
+    fast = similarity.contrast(features, labels, embeddings)
+    literal = Similarity.contrast(similarity, features, labels, embeddings)
+    for ours, theirs in (
+        (fast.positives, literal.positives),
+        (fast.negatives, literal.negatives),
+        (fast.penalty_share, literal.penalty_share),
+    ):
+        assert ours is not None
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12, equal_nan=True)
+    weights = torch.randn_like(fast.positives), torch.randn_like(fast.negatives)
+    gradients = [
+        torch.autograd.grad(
+            (contrast.positives, contrast.negatives),
+            (features, embeddings),
+            weights,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for contrast in (fast, literal)
+    ]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SIMILARITIES.names())
+def test_the_rows_of_a_contrast_are_the_candidates(name: str) -> None:
+    torch.manual_seed(0)
+    similarity = SIMILARITIES.get(name)(6).double().eval()
+    features = torch.randn(3, 11, 6, dtype=torch.double)
+    embeddings, labels = torch.randn(4, 6, dtype=torch.double), torch.randint(4, (11,))
+    fast = similarity.contrast(features, labels, embeddings)
+    literal = Similarity.contrast(similarity, features, labels, embeddings)
+    torch.testing.assert_close(fast.positives, literal.positives)
+    torch.testing.assert_close(fast.negatives, literal.negatives)
+
+
+def test_soft_hgr_keeps_no_tensor_of_the_size_of_the_features_but_the_features() -> None:
+    features = torch.randn(2, 300, 64, requires_grad=True)
+    members = one_hot(torch.randint(5, (300,)), 5, torch.float)
+    kept: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        soft_hgr_contrast(features, torch.randn(5, 64), members)
+    large = [tensor for tensor in kept if tensor.numel() >= features.numel()]
+    assert [tensor.data_ptr() for tensor in large] == [features.data_ptr()]
