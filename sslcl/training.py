@@ -109,7 +109,7 @@ class Trainer:
         """
         started = time.perf_counter()
         self.epoch += 1
-        metrics = self._train_epoch()
+        metrics = self.train_epoch()
         validation = self._predict(self._validation).metrics
         metrics |= {
             f"validation_{name}": validation[name]
@@ -123,7 +123,16 @@ class Trainer:
             self._best_state = copy.deepcopy(self.model.state_dict())
         return metrics
 
-    def _train_epoch(self) -> dict[str, float]:
+    def train_epoch(self) -> dict[str, float]:
+        """One pass over the training split, without scoring or counting it as an epoch.
+
+        Returns:
+            Means over the steps of ``train_loss``, its terms and ``gradient_norm``; and
+            ``learning_rate``.
+
+        Raises:
+            Diverged: when one of them is not finite; weights stay as before the first such step.
+        """
         config = self.config
         torch.manual_seed(_derived_seed(config.seed, "epoch", self.epoch))
         rate = self._learning_rate()
