@@ -215,6 +215,43 @@ def _blocks(keep: Tensor | None, active: list[int]) -> Sequence[Tensor | None]:
     return [None] * len(active) if keep is None else keep.split_with_sizes(active, dim=1)
 
 
+class LSTMGates(torch.autograd.Function):
+    """One step of an LSTM after its products: c' = sigmoid(f) c + sigmoid(i) tanh(g).
+
+    ``apply`` takes the gates i, f, g, o before their nonlinearities, ``(..., 4H)``, and c,
+    ``(..., H)``. It returns sigmoid(o) tanh(c') and c', ``(..., H)`` each. The gradient is written
+    out; that of a gradient is not there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        width = cell.shape[-1]
+        i_f, g, o = gates.split_with_sizes([2 * width, width, width], dim=-1)
+        i_f, g, o = i_f.sigmoid(), g.tanh(), o.sigmoid()
+        i, f = i_f.chunk(2, dim=-1)
+        new = (f * cell).addcmul_(i, g)
+        seen = new.tanh()
+        ctx.save_for_backward(i_f, g, o, cell, seen)
+        return o * seen, new
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_state: Tensor, of_cell: Tensor) -> tuple[Tensor, Tensor]:
+        i_f, g, o, cell, seen = ctx.saved_tensors
+        width = cell.shape[-1]
+        i, f = i_f.chunk(2, dim=-1)
+        through = of_state * o  # (..., H)
+        d = (through - through * seen * seen).add_(of_cell)  # of c', (..., H)
+        of_gates = o.new_empty(*o.shape[:-1], 4 * width)
+        of_i, of_f, of_g, of_o = of_gates.chunk(4, dim=-1)
+        torch.mul(d, g, out=of_i)
+        torch.mul(d, cell, out=of_f)
+        of_gates[..., : 2 * width].mul_(torch.addcmul(i_f, i_f, i_f, value=-1))
+        torch.mul(d * i, 1 - g * g, out=of_g)
+        torch.mul(of_state * seen, torch.addcmul(o, o, o, value=-1), out=of_o)
+        return of_gates, d * f
+
+
 def previous(states: Tensor, active: list[int]) -> Tensor:
     """The state before each step: ``(K, S, H)`` from states of the same shape, zero at first."""
     blocks = states.split_with_sizes(active, dim=1)

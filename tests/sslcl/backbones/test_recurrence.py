@@ -7,7 +7,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sslcl.backbones._dialogue_states import DialogueStates
-from sslcl.backbones._recurrence import GRUStates, run_recurrent
+from sslcl.backbones._recurrence import GRUStates, LSTMGates, run_recurrent
 from sslcl.backbones.dialogue_rnn import DialogueCells
 
 WIDTH = 4
@@ -79,6 +79,16 @@ def test_dropout_multiplies_each_state_of_a_gru_cell() -> None:
             alone = new[None, None]
         h = keep[:, t] * alone[:, 0]
         torch.testing.assert_close(states[:, t], h)
+
+
+def test_a_step_of_an_lstm_is_that_of_its_cell_with_the_gradient_of_its_differences() -> None:
+    gates, cell = wide(3, 4 * WIDTH), wide(3, WIDTH)
+    i, f, g, o = gates.chunk(4, dim=-1)
+    state, new = LSTMGates.apply(gates, cell)
+    expected = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    torch.testing.assert_close(new, expected)
+    torch.testing.assert_close(state, o.sigmoid() * expected.tanh())
+    assert torch.autograd.gradcheck(LSTMGates.apply, (gates, cell))
 
 
 @pytest.mark.parametrize("drops", [False, True])
