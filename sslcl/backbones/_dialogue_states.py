@@ -4,11 +4,27 @@ Shapes: ``K`` directions; ``B`` conversations padded to ``T`` utterances; ``P`` 
 the width. Cells are stacked: the ``K`` of the dialogue, then the ``K`` of the participants.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Who speaks, and what dropout leaves out.
+
+    Args:
+        speakers: place of each utterance's speaker among all participants, ``(T, K B)``.
+        participants: their number, ``K B P``.
+        keep: factors of dropout for each state, ``(T, 2K, B, H)``; ``None`` for 1.
+    """
+
+    speakers: Tensor
+    participants: int
+    keep: Tensor | None
 
 
 class DialogueStates(torch.autograd.Function):
@@ -24,31 +40,21 @@ class DialogueStates(torch.autograd.Function):
     there.
 
     ``apply`` takes the known shares a, ``(T, 2K, B, 3H)``; the asking vectors w, ``(K B, T, H)``;
-    input and state maps, ``(2K, H, 3H)`` each; the biases of the state maps, ``(2K, 3H)``; the
-    factors k, ``(T, 2K, B, H)``, or ``None`` for 1; and the place of each utterance's speaker
-    among the ``K B P`` participants, ``(T, K B)``, with their number. It returns q_s(t),t,
-    ``(T, K, B, H)``.
+    the maps of input and state, and below them the biases of the state maps, ``(2K, 2H + 1, 3H)``;
+    and the :class:`Turns`, with the factors k. It returns q_s(t),t, ``(T, K, B, H)``.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        known: Tensor,
-        asks: Tensor,
-        input_map: Tensor,
-        state_map: Tensor,
-        state_bias: Tensor,
-        keep: Tensor | None,
-        speakers: Tensor,
-        participants: int,
-    ) -> Tensor:
+    def forward(ctx: Any, known: Tensor, asks: Tensor, maps: Tensor, turns: Turns) -> Tensor:
+        keep, speakers = turns.keep, turns.speakers
         steps, cells, rows, _ = known.shape
-        ways, width = cells // 2, input_map.shape[1]
+        ways, width = cells // 2, asks.shape[-1]
+        input_map, state_map, state_bias = maps.split_with_sizes([width, width, 1], dim=1)
         given, before, states = known.new_zeros(3, steps, cells, rows, width)
         gates, recalled = known.clone(), torch.empty_like(known)  # (T, 2K, B, 3H) each
         memory = known.new_zeros(ways * rows, steps, width)  # (KB, T, H)
         weights = known.new_zeros(ways * rows, steps, steps)  # (KB, T, T), [., t, i]
-        parties = known.new_zeros(participants, width)  # (KBP, H)
+        parties = known.new_zeros(turns.participants, width)  # (KBP, H)
         for t in range(steps):
             of_speaker = parties.index_select(0, speakers[t]).view(ways, rows, width)
             given[t, :ways] = before[t, ways:] = of_speaker
@@ -59,7 +65,7 @@ class DialogueStates(torch.autograd.Function):
                 weights[:, t, :t] = w
                 given[t, ways:] = torch.bmm(w[:, None], past).view(ways, rows, width)
             a = torch.baddbmm(gates[t], given[t], input_map, out=gates[t])  # (2K, B, 3H)
-            c = torch.baddbmm(state_bias[:, None], before[t], state_map, out=recalled[t])
+            c = torch.baddbmm(state_bias, before[t], state_map, out=recalled[t])
             rz = a[..., : 2 * width].add_(c[..., : 2 * width]).sigmoid_()
             n = a[..., 2 * width :].addcmul_(rz[..., :width], c[..., 2 * width :]).tanh_()
             state = torch.lerp(n, before[t], rz[..., width:], out=states[t])  # (2K, B, H)
@@ -67,23 +73,24 @@ class DialogueStates(torch.autograd.Function):
                 state.mul_(keep[t])
             memory[:, t] = state[:ways].flatten(0, 1)
             parties.index_copy_(0, speakers[t], state[ways:].flatten(0, 1))
-        ctx.participants = participants
+        ctx.participants = turns.participants
         ctx.save_for_backward(
             gates, recalled[..., 2 * width :], given, before, memory, weights,
-            asks, input_map, state_map, keep, speakers,
+            asks, maps, keep, speakers,
         )  # fmt: skip
         of_speakers: Tensor = states[:, ways:].clone()
         return of_speakers
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (
             gates, recalled, given, before, memory, weights,
-            asks, input_map, state_map, keep, speakers,
+            asks, maps, keep, speakers,
         ) = ctx.saved_tensors  # fmt: skip
         steps, cells, rows, width = given.shape
         ways = cells // 2
+        input_map, state_map, _ = maps.split_with_sizes([width, width, 1], dim=1)
         r, z, n = gates.chunk(3, dim=-1)  # (T, 2K, B, H) each
         # Of a state in the gates before their nonlinearities, for all steps at once.
         of_n = (1 - z) * (1 - n * n)
@@ -116,16 +123,12 @@ class DialogueStates(torch.autograd.Function):
                     torch.stack([w, d_score], dim=-1), torch.stack([d_c_t, asks[:, t]], dim=1)
                 )
         of_input, of_state = of_input.flatten(3), of_state.flatten(3)  # (T, 2K, B, 3H) each
-        return (
-            of_input,
-            of_asks,
-            _by_cell(given).mT @ _by_cell(of_input),
-            _by_cell(before).mT @ _by_cell(of_state),
-            of_state.sum(dim=(0, 2)),
-            None,
-            None,
-            None,
-        )
+        of_maps = [
+            _by_cell(given).mT @ _by_cell(of_input),  # (2K, H, 3H)
+            _by_cell(before).mT @ _by_cell(of_state),  # (2K, H, 3H)
+            of_state.sum(dim=(0, 2))[:, None],  # (2K, 1, 3H)
+        ]
+        return of_input, of_asks, torch.cat(of_maps, dim=1), None
 
 
 def _by_cell(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ Shapes: ``K`` cells side by side; ``B`` sequences padded to ``T`` steps, ``S`` s
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -109,12 +110,25 @@ def _gru_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
     rows = x.flatten(0, 1).index_select(0, packing.places.flatten()).view(ways, steps, -1)
     gates = torch.baddbmm(input_bias[:, None], rows, input_map.mT)  # (2, S, 3H)
     states: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
-        gates, state_map.mT, state_bias, packing.active, None
+        gates, state_map.mT, state_bias, Steps(packing.active)
     )  # (2, S, H)
     # Direction k of place i is row 2 i + k.
     target = (ways * packing.places + torch.arange(ways)[:, None]).flatten()  # (2 S)
     padded = x.new_zeros(ways * len(x) * packing.steps, states.shape[-1])
     return padded.index_copy(0, target, states.flatten(0, 1)).view(*x.shape[:2], -1)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of packed sequences.
+
+    Args:
+        active: the number of sequences at each step.
+        keep: factors of dropout for each state, ``(K, S, H)``; ``None`` for 1.
+    """
+
+    active: list[int]
+    keep: Tensor | None = None
 
 
 class GRUStates(torch.autograd.Function):
@@ -124,26 +138,21 @@ class GRUStates(torch.autograd.Function):
     h_t = k_t ((1 - z) n + z h_t-1)
 
     ``apply`` takes the shares a of the inputs in the gates r, z, n, ``(K, S, 3H)``; U,
-    ``(K, H, 3H)``; d, ``(K, 3H)``; the number of sequences at each step; and the factors k of
-    dropout, ``(K, S, H)``, or ``None`` for 1. It returns the states, ``(K, S, H)``. The gradient
-    is written out; that of a gradient is not there.
+    ``(K, H, 3H)``; d, ``(K, 3H)``; and the :class:`Steps`, with the factors k. It returns the
+    states, ``(K, S, H)``. The gradient is written out; that of a gradient is not there.
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        gates: Tensor,
-        state_map: Tensor,
-        state_bias: Tensor,
-        active: list[int],
-        keep: Tensor | None,
+        ctx: Any, gates: Tensor, state_map: Tensor, state_bias: Tensor, steps: "Steps"
     ) -> Tensor:
+        active, keep = steps.active, steps.keep
         cells, width = state_map.shape[:2]
         gates, recalled = gates.clone(), torch.empty_like(gates)  # (K, S, 3H) each
         states = gates.new_empty(*gates.shape[:2], width)  # (K, S, H)
         bias = state_bias[:, None]  # (K, 1, 3H)
         h = gates.new_zeros(cells, active[0], width)  # (K, B, H)
-        steps = zip(
+        blocks = zip(
             active,
             gates[..., : 2 * width].split_with_sizes(active, dim=1),
             gates[..., :width].split_with_sizes(active, dim=1),
@@ -156,7 +165,7 @@ class GRUStates(torch.autograd.Function):
             _blocks(keep, active),
             strict=True,
         )
-        for rows, rz, r, z, n, c, c_rz, c_n, new, kept in steps:
+        for rows, rz, r, z, n, c, c_rz, c_n, new, kept in blocks:
             if rows < h.shape[1]:
                 h = h[:, :rows]
             torch.baddbmm(bias, h, state_map, out=c)
@@ -171,7 +180,7 @@ class GRUStates(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         gates, recalled, states, state_map, keep = ctx.saved_tensors
         active, width = ctx.active, state_map.shape[1]
         r, z, n = gates.chunk(3, dim=-1)  # (K, S, H) each
@@ -207,7 +216,7 @@ class GRUStates(torch.autograd.Function):
         flat = of_c.flatten(2)  # (K, S, 3H)
         of_map, of_bias = before.mT @ flat, flat.sum(dim=1)
         torch.mul(whole, of_n, out=of_c[..., 2, :])  # the gates' own from here on
-        return flat, of_map, of_bias, None, None
+        return flat, of_map, of_bias, None
 
 
 def _blocks(keep: Tensor | None, active: list[int]) -> Sequence[Tensor | None]:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sslcl.backbones import Backbone, BackboneShape, View
-from sslcl.backbones._dialogue_states import DialogueStates
+from sslcl.backbones._dialogue_states import DialogueStates, Turns
 from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
-from sslcl.backbones._recurrence import GRUStates
+from sslcl.backbones._recurrence import GRUStates, Steps
 from sslcl.data.types import Batch
 
 DIRECTIONS = 2
@@ -210,12 +210,8 @@ class DialogueCells(nn.Module):
             now = DialogueStates.apply(  # type: ignore[no-untyped-call]
                 known,
                 asks.flatten(0, 1),
-                torch.cat([c.input for c in cells]),
-                torch.cat([c.state for c in cells]),
-                torch.cat([c.state_bias for c in cells])[:, 0],
-                self._factors(known[..., :width]),
-                speakers,
-                ways * rows * people,
+                torch.cat([torch.cat([c.input, c.state, c.state_bias], dim=1) for c in cells]),
+                Turns(speakers, ways * rows * people, self._factors(known[..., :width])),
             )  # (T, K, B, H)
             heard = now.transpose(0, 1).flatten(1, 2)  # (K, TB, H)
             gates = torch.baddbmm(self.emotion.input_bias, heard, self.emotion.input)  # (K, TB, 3H)
@@ -223,8 +219,7 @@ class DialogueCells(nn.Module):
                 gates,
                 self.emotion.state,
                 self.emotion.state_bias[:, 0],
-                [rows] * steps,
-                self._factors(heard),
+                Steps([rows] * steps, self._factors(heard)),
             )  # (K, TB, H)
             return e.view(ways, steps, rows, width).transpose(1, 2)  # (K, B, T, H)
 
