@@ -34,7 +34,8 @@ class Standardiser(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Standardise ``(B, T, width)``; padding stays zero."""
-        return (x - self.mean) / self.std * mask.unsqueeze(-1)
+        # In place, because these are the largest tensors of a step.
+        return (x - self.mean).div_(self.std).mul_(mask.unsqueeze(-1))
 
 
 class SSLCLModel(nn.Module):

@@ -183,7 +183,9 @@ class RelationalConv(nn.Module):
 
     def forward(self, h: Tensor, weights: Tensor) -> Tensor:
         """``(B, T, E)`` from nodes ``(B, T, D)`` and edge weights ``(B, R, T, T)``."""
-        sent = h[:, None] @ self.relation  # (B, R, T, E)
-        received = weights.to(sent.dtype) @ sent  # (B, R, T, E)
-        x: Tensor = self.root(h) + received.sum(dim=1)  # (B, T, E)
+        maps = self.relation.transpose(0, 1).flatten(1)  # (D, R E)
+        sent = (h @ maps).view(*h.shape[:2], len(self.relation), -1)  # (B, T, R, E)
+        by_source = sent.transpose(1, 2).flatten(1, 2)  # (B, R T, E)
+        received = weights.transpose(1, 2).flatten(2).to(sent.dtype) @ by_source  # (B, T, E)
+        x: Tensor = self.root(h) + received  # (B, T, E)
         return x

@@ -8,6 +8,8 @@ Shapes: ``K`` cells side by side; ``B`` sequences padded to ``T`` steps, ``S`` s
 ``H`` widths.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -108,7 +110,7 @@ def _gru_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
     rows = x.flatten(0, 1).index_select(0, packing.places.flatten()).view(ways, steps, -1)
     gates = torch.baddbmm(input_bias[:, None], rows, input_map.mT)  # (2, S, 3H)
     states: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
-        gates, state_map.mT, state_bias, packing.active
+        gates, state_map.mT, state_bias, Steps(packing.active)
     )  # (2, S, H)
     # Direction k of place i is row 2 i + k.
     target = (ways * packing.places + torch.arange(ways)[:, None]).flatten()  # (2 S)
@@ -116,27 +118,41 @@ def _gru_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
     return padded.index_copy(0, target, states.flatten(0, 1)).view(*x.shape[:2], -1)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The steps of packed sequences.
+
+    Args:
+        active: the number of sequences at each step.
+        keep: factors of dropout for each state, ``(K, S, H)``; ``None`` for 1.
+    """
+
+    active: list[int]
+    keep: Tensor | None = None
+
+
 class GRUStates(torch.autograd.Function):
     """All states of ``K`` GRU cells, each over its own packed sequences, from states of zero.
 
     c_t = h_t-1 U + d;  r, z = sigmoid of a_r + c_r, a_z + c_z;  n = tanh(a_n + r c_n);
-    h_t = (1 - z) n + z h_t-1
+    h_t = k_t ((1 - z) n + z h_t-1)
 
     ``apply`` takes the shares a of the inputs in the gates r, z, n, ``(K, S, 3H)``; U,
-    ``(K, H, 3H)``; d, ``(K, 3H)``; and the number of sequences at each step. It returns the states
-    ``(K, S, H)``. The gradient is written out; that of a gradient is not there.
+    ``(K, H, 3H)``; d, ``(K, 3H)``; and the :class:`Steps`, with the factors k. It returns the
+    states, ``(K, S, H)``. The gradient is written out; that of a gradient is not there.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, state_map: Tensor, state_bias: Tensor, active: list[int]
+        ctx: Any, gates: Tensor, state_map: Tensor, state_bias: Tensor, steps: "Steps"
     ) -> Tensor:
+        active, keep = steps.active, steps.keep
         cells, width = state_map.shape[:2]
         gates, recalled = gates.clone(), torch.empty_like(gates)  # (K, S, 3H) each
         states = gates.new_empty(*gates.shape[:2], width)  # (K, S, H)
         bias = state_bias[:, None]  # (K, 1, 3H)
         h = gates.new_zeros(cells, active[0], width)  # (K, B, H)
-        steps = zip(
+        blocks = zip(
             active,
             gates[..., : 2 * width].split_with_sizes(active, dim=1),
             gates[..., :width].split_with_sizes(active, dim=1),
@@ -146,23 +162,26 @@ class GRUStates(torch.autograd.Function):
             recalled[..., : 2 * width].split_with_sizes(active, dim=1),
             recalled[..., 2 * width :].split_with_sizes(active, dim=1),
             states.split_with_sizes(active, dim=1),
+            _blocks(keep, active),
             strict=True,
         )
-        for rows, rz, r, z, n, c, c_rz, c_n, new in steps:
+        for rows, rz, r, z, n, c, c_rz, c_n, new, kept in blocks:
             if rows < h.shape[1]:
                 h = h[:, :rows]
             torch.baddbmm(bias, h, state_map, out=c)
             rz.add_(c_rz).sigmoid_()
             n.addcmul_(r, c_n).tanh_()
             h = torch.lerp(n, h, z, out=new)
+            if kept is not None:
+                h.mul_(kept)
         ctx.active = active
-        ctx.save_for_backward(gates, recalled[..., 2 * width :], states, state_map)
+        ctx.save_for_backward(gates, recalled[..., 2 * width :], states, state_map, keep)
         return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        gates, recalled, states, state_map = ctx.saved_tensors
+        gates, recalled, states, state_map, keep = ctx.saved_tensors
         active, width = ctx.active, state_map.shape[1]
         r, z, n = gates.chunk(3, dim=-1)  # (K, S, H) each
         before = previous(states, active)  # (K, S, H)
@@ -184,17 +203,62 @@ class GRUStates(torch.autograd.Function):
             of_gates.split_with_sizes(active, dim=1),
             of_c.split_with_sizes(active, dim=1),
             of_c.flatten(2).split_with_sizes(active, dim=1),
+            _blocks(keep, active),
             strict=True,
         )
-        for rows, given, d, z_t, factor, d_c, d_c_flat in reversed(list(steps)):
+        for rows, given, d, z_t, factor, d_c, d_c_flat, kept in reversed(list(steps)):
             here = carried[:, :rows]
             torch.add(given, here, out=d)
+            if kept is not None:
+                d.mul_(kept)
             torch.mul(d[..., None, :], factor, out=d_c)
             torch.baddbmm(d * z_t, d_c_flat, back, out=here)
         flat = of_c.flatten(2)  # (K, S, 3H)
         of_map, of_bias = before.mT @ flat, flat.sum(dim=1)
         torch.mul(whole, of_n, out=of_c[..., 2, :])  # the gates' own from here on
         return flat, of_map, of_bias, None
+
+
+def _blocks(keep: Tensor | None, active: list[int]) -> Sequence[Tensor | None]:
+    """The factors of each step."""
+    return [None] * len(active) if keep is None else keep.split_with_sizes(active, dim=1)
+
+
+class LSTMGates(torch.autograd.Function):
+    """One step of an LSTM after its products: c' = sigmoid(f) c + sigmoid(i) tanh(g).
+
+    ``apply`` takes the gates i, f, g, o before their nonlinearities, ``(..., 4H)``, and c,
+    ``(..., H)``. It returns sigmoid(o) tanh(c') and c', ``(..., H)`` each. The gradient is written
+    out; that of a gradient is not there.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        width = cell.shape[-1]
+        i_f, g, o = gates.split_with_sizes([2 * width, width, width], dim=-1)
+        i_f, g, o = i_f.sigmoid(), g.tanh(), o.sigmoid()
+        i, f = i_f.chunk(2, dim=-1)
+        new = (f * cell).addcmul_(i, g)
+        seen = new.tanh()
+        ctx.save_for_backward(i_f, g, o, cell, seen)
+        return o * seen, new
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_state: Tensor, of_cell: Tensor) -> tuple[Tensor, Tensor]:
+        i_f, g, o, cell, seen = ctx.saved_tensors
+        width = cell.shape[-1]
+        i, f = i_f.chunk(2, dim=-1)
+        through = of_state * o  # (..., H)
+        d = (through - through * seen * seen).add_(of_cell)  # of c', (..., H)
+        of_gates = o.new_empty(*o.shape[:-1], 4 * width)
+        of_i, of_f, of_g, of_o = of_gates.chunk(4, dim=-1)
+        torch.mul(d, g, out=of_i)
+        torch.mul(d, cell, out=of_f)
+        of_gates[..., : 2 * width].mul_(torch.addcmul(i_f, i_f, i_f, value=-1))
+        torch.mul(d * i, 1 - g * g, out=of_g)
+        torch.mul(of_state * seen, torch.addcmul(o, o, o, value=-1), out=of_o)
+        return of_gates, d * f
 
 
 def previous(states: Tensor, active: list[int]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -11,7 +12,6 @@ from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
     by_view,
-    masked_softmax,
     repeated,
     speaker_relations,
     window_edges,
@@ -70,8 +70,12 @@ class TransformerConv(nn.Module):
 
     def forward(self, x: Tensor, edges: Tensor) -> Tensor:
         """``(B, T, D)`` from nodes ``(B, T, D)`` and edges ``(B, T, T)``."""
-        scores = self.query(x) @ self.key(x).transpose(1, 2) * x.shape[-1] ** -0.5  # (B, T, T)
-        z: Tensor = self.root(x) + masked_softmax(scores, edges) @ self.value(x)  # (B, T, D)
+        # Padding hears itself, so that no softmax is over nothing.
+        itself = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
+        heard = F.scaled_dot_product_attention(
+            self.query(x), self.key(x), self.value(x), attn_mask=edges | itself
+        )  # (B, T, D)
+        z: Tensor = self.root(x) + heard  # (B, T, D)
         return z
 
 

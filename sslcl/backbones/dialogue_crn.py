@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
@@ -12,10 +13,9 @@ from sslcl.backbones._parts import (
     ModalitySum,
     bidirectional,
     by_view,
-    masked_softmax,
     repeated,
 )
-from sslcl.backbones._recurrence import run_recurrent
+from sslcl.backbones._recurrence import LSTMGates, run_recurrent
 from sslcl.data.types import Batch, View
 
 
@@ -55,17 +55,26 @@ class Reasoner(nn.Module):
         self.state = nn.Linear(width, 4 * width, bias=False) if steps > 1 else nn.Identity()
 
     def forward(self, query: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        """``(B, T, 2n)`` from ``(B, T, 2n)`` queries, ``(B, T, n)`` memory, ``(B, T)`` mask."""
-        q = cell = torch.zeros_like(memory)  # (B, T, n)
+        """``(N, 2n)`` thoughts of the utterances.
+
+        Args:
+            query: ``(N, 2n)``, q*_0 of the utterances, conversation by conversation.
+            memory: ``(B, T, n)``.
+            mask: ``(B, T)`` bool, true at utterances.
+        """
+        places = mask.flatten().nonzero()[:, 0]  # (N,)
+        known = memory.flatten(0, 1)  # (BT, n)
+        q = cell = torch.zeros_like(query[:, : memory.shape[-1]])  # (N, n)
         for step in range(self.steps):
-            gates = self.input(query)  # (B, T, 4n)
+            gates = self.input(query)  # (N, 4n)
             if step:
-                gates = gates + self.state(q)  # (B, T, 4n)
-            i, f, g, o = gates.chunk(4, dim=-1)  # (B, T, n) each
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()  # (B, T, n)
-            q = o.sigmoid() * cell.tanh()  # (B, T, n)
-            weights = masked_softmax(q @ memory.transpose(1, 2), mask[:, None, :])  # (B, T, T)
-            query = torch.cat([q, weights @ memory], dim=-1)  # (B, T, 2n)
+                gates = gates + self.state(q)  # (N, 4n)
+            q, cell = LSTMGates.apply(gates, cell.to(gates.dtype))  # type: ignore[no-untyped-call]
+            asks = torch.zeros_like(known, dtype=q.dtype).index_copy(0, places, q)  # (BT, n)
+            heard = F.scaled_dot_product_attention(
+                asks.view_as(memory), memory, memory, attn_mask=mask[:, None, :], scale=1.0
+            )  # (B, T, n)
+            query = torch.cat([q, heard.flatten(0, 1).index_select(0, places)], dim=-1)  # (N, 2n)
         return query
 
 
@@ -146,8 +155,8 @@ class DialogueCRN(Backbone):
         )
         thoughts = []
         for reason, memory in zip(self.reasoners, memories, strict=True):
-            query = self.query(memory)  # (VB, T, 4H)
-            thoughts.append(reason(query, memory, batch.mask))  # (VB, T, 4H)
-        joined = torch.cat(thoughts, dim=-1)[batch.mask]  # (VN, 8H)
+            query = self.query(memory[batch.mask])  # (VN, 4H)
+            thoughts.append(reason(query, memory, batch.mask))  # (VN, 4H)
+        joined = torch.cat(thoughts, dim=-1)  # (VN, 8H)
         features: Tensor = self.drop(self.out(joined).relu())  # (VN, H)
         return by_view(features, views)

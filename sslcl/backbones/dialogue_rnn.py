@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from sslcl.backbones import Backbone, BackboneShape
+from sslcl.backbones._dialogue_states import DialogueStates, Turns
 from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
+from sslcl.backbones._recurrence import GRUStates, Steps
 from sslcl.data.types import Batch, View
 
 DIRECTIONS = 2
@@ -118,7 +120,8 @@ class DialogueCells(nn.Module):
     the next one, also to those who have not spoken yet.
 
     All states start at 0; dropout acts on each new state. Without a listener only the speaker's
-    state is computed; what depends on u_t alone is computed for all t before the loop.
+    state is computed, by :class:`~sslcl.backbones._dialogue_states.DialogueStates` where nothing
+    traces the loop; what depends on u_t alone is computed for all t before the loop.
 
     Source: Majumder et al. 2019 (arXiv 1811.00405), section 3.
 
@@ -157,6 +160,12 @@ class DialogueCells(nn.Module):
             u: ``(K, B, T, H)`` utterances in the order in which each direction reads them.
             speaks: ``(K, B, T, P)``, one-hot in the participants.
         """
+        if self.listener is None and not torch.compiler.is_compiling():
+            return self._without_listener(u, speaks)
+        return self.step_by_step(u, speaks)
+
+    def step_by_step(self, u: Tensor, speaks: Tensor) -> Tensor:
+        """The same as :meth:`forward`, literally, and with a listener too."""
         # Taken apart once: the gradient of a slice in every step would be as long as the sequence.
         steps = zip(
             (u @ self.utterance_to_dialogue[:, None]).unbind(2),  # T of (K, B, 3H)
@@ -183,6 +192,43 @@ class DialogueCells(nn.Module):
             past.append(g)
             emotions.append(e)
         return torch.stack(emotions, dim=2)  # (K, B, T, H)
+
+    def _without_listener(self, u: Tensor, speaks: Tensor) -> Tensor:
+        with torch.autocast(u.device.type, enabled=False):
+            u = u.to(self.query.dtype)
+            ways, rows, steps, width = u.shape
+            cells = (self.dialogue, self.party)
+            maps = (self.utterance_to_dialogue, self.utterance_to_party)
+            by_step = u.permute(2, 0, 1, 3)  # (T, K, B, H)
+            known = torch.cat(
+                [by_step @ m + c.input_bias for m, c in zip(maps, cells, strict=True)], dim=1
+            )  # (T, 2K, B, 3H)
+            asks = u @ self.query[:, None] if self.asks else self.query[:, None].expand_as(u)
+            people = speaks.shape[-1]
+            first = torch.arange(0, ways * rows * people, people, device=u.device)  # (KB)
+            speakers = speaks.argmax(dim=-1).flatten(0, 1).T + first  # (T, KB)
+            now = DialogueStates.apply(  # type: ignore[no-untyped-call]
+                known,
+                asks.flatten(0, 1),
+                torch.cat([torch.cat([c.input, c.state, c.state_bias], dim=1) for c in cells]),
+                Turns(speakers, ways * rows * people, self._factors(known[..., :width])),
+            )  # (T, K, B, H)
+            heard = now.transpose(0, 1).flatten(1, 2)  # (K, TB, H)
+            gates = torch.baddbmm(self.emotion.input_bias, heard, self.emotion.input)  # (K, TB, 3H)
+            e: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
+                gates,
+                self.emotion.state,
+                self.emotion.state_bias[:, 0],
+                Steps([rows] * steps, self._factors(heard)),
+            )  # (K, TB, H)
+            return e.view(ways, steps, rows, width).transpose(1, 2)  # (K, B, T, H)
+
+    def _factors(self, like: Tensor) -> Tensor | None:
+        """What dropout multiplies states of this shape by, where it does anything."""
+        if not self.training or self.drop.p == 0:
+            return None
+        factors: Tensor = self.drop(torch.ones_like(like, memory_format=torch.contiguous_format))
+        return factors
 
     def _queries(self, u: Tensor) -> Iterable[Tensor]:
         """``T`` queries of the past: ``(K, B, H)`` each, or ``(K, 1, H)``, always the same."""

@@ -1,9 +1,9 @@
 """MM-DFN: the graph of MMGCN, with a memory that decides at each depth what to pass on."""
 
-import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
@@ -11,14 +11,13 @@ from torch.nn.functional import one_hot
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum
 from sslcl.backbones._parts import bidirectional
+from sslcl.backbones._recurrence import LSTMGates
 from sslcl.backbones.dialogue_crn import run_by_speaker
-from sslcl.backbones.mmgcn import Edges, similarity_edges
+from sslcl.backbones.mmgcn import Edges, layer_map, similarity_edges
 from sslcl.data.types import Batch, View
 
 ALPHA = 0.2
 """Share of the first layer's state in every layer."""
-LAMBDA = 0.5
-"""Decides how fast the weight of the learned map falls with depth."""
 
 
 class MMDFNOptions(BaseModel):
@@ -65,14 +64,12 @@ class DynamicFusion(nn.Module):
         q: Tensor = self.drop(first)  # (B, P, T, E)
         u = cell = torch.zeros_like(q)  # (B, P, T, E)
         for depth, learned in enumerate(self.maps, start=1):
-            i, f, g, o = self.gates(torch.cat([q, u], dim=-1)).chunk(4, dim=-1)  # (B, P, T, E) each
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()  # (B, P, T, E)
-            u = o.sigmoid() * cell.tanh()  # (B, P, T, E)
-            theta = math.log(LAMBDA / depth + 1)
-            spread = edges.spread(u)  # (B, P, T, E)
-            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, P, T, E)
-            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, P, T, E)
-            q = q + self.drop(torch.relu(theta * mapped + (1 - theta) * plain))  # (B, P, T, E)
+            weight: Tensor = learned.weight  # type: ignore[assignment]  # (E, 2E)
+            gates = self.gates(torch.cat([q, u], dim=-1))  # (B, P, T, 4E)
+            u, cell = LSTMGates.apply(gates, cell.to(gates.dtype))  # type: ignore[no-untyped-call]
+            both = torch.cat([edges.spread(u), first], dim=-1)  # (B, P, T, 2E)
+            joined = F.linear(both, layer_map(weight, depth, ALPHA))  # (B, P, T, E)
+            q = q + self.drop(torch.relu(joined))  # (B, P, T, E)
         return q
 
 

@@ -88,6 +88,25 @@ def _angular(cosine: Tensor) -> Tensor:
     return 1 - torch.acos(0.99999 * cosine) / math.pi
 
 
+def layer_map(weight: Tensor, depth: int, alpha: float) -> Tensor:
+    """What takes [p; h_0] to theta [p; h_0] W + (1 - theta) ((1 - alpha) p + alpha h_0) at once.
+
+    theta = ln(lambda / l + 1) at depth l, with lambda = 0.5.
+
+    Args:
+        weight: W as a linear layer has it, ``(E, 2E)``.
+        depth: ``l``, from 1.
+        alpha: share of the first layer's state h_0.
+
+    Returns:
+        ``(E, 2E)``.
+    """
+    theta = math.log(LAMBDA / depth + 1)
+    same = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)  # (E, E)
+    plain = torch.cat([(1 - alpha) * same, alpha * same], dim=1)  # (E, 2E)
+    return theta * weight + (1 - theta) * plain
+
+
 class DeepGraph(nn.Module):
     """GCNII with separate maps for what is spread and what is remembered.
 
@@ -114,11 +133,9 @@ class DeepGraph(nn.Module):
         """``(B, P, T, E)`` for the streams of the edges, from nodes ``(B, M, T, D)``."""
         h = first = edges.streams.split(torch.relu(self.input(self.drop(x))))  # (B, P, T, E)
         for depth, learned in enumerate(self.maps, start=1):
-            theta = math.log(LAMBDA / depth + 1)
-            spread = edges.spread(self.drop(h))  # (B, P, T, E)
-            plain = (1 - ALPHA) * spread + ALPHA * first  # (B, P, T, E)
-            mapped = learned(torch.cat([spread, first], dim=-1))  # (B, P, T, E)
-            h = torch.relu(theta * mapped + (1 - theta) * plain)  # (B, P, T, E)
+            weight: Tensor = learned.weight  # type: ignore[assignment]  # (E, 2E)
+            both = torch.cat([edges.spread(self.drop(h)), first], dim=-1)  # (B, P, T, 2E)
+            h = torch.relu(F.linear(both, layer_map(weight, depth, ALPHA)))  # (B, P, T, E)
         return h
 
 

@@ -103,7 +103,7 @@ FORMULAS = {
     "similarities/soft_hgr.py": ("max(samples - 1, 1)", "max(samples, 1)"),
     "similarities/_soft_hgr.py": ("penalty / 2", "penalty / 3"),
     "backbones/recurrent.py": (".relu()", ".tanh()"),
-    "backbones/_parts.py": (".sum(dim=1)", ".mean(dim=1)"),
+    "backbones/_parts.py": ("first + term", "first - term"),
     "label_embedding.py": ("depth > 1", "depth > 2"),
     "logit_scale.py": ("1 / found", "2 / found"),
     "augmentation.py": ("len(view) / len(views[-1])", "1.0"),

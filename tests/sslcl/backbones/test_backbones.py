@@ -280,7 +280,7 @@ def test_a_hidden_size_that_the_heads_do_not_divide_is_refused_at_once() -> None
 
 
 @every_backbone
-def test_the_forward_pass_is_one_graph_unless_a_packed_network_forbids_it(name: str) -> None:
+def test_the_forward_pass_is_one_graph_unless_a_recurrent_network_forbids_it(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([3, 5]))
     torch.compiler.reset()
@@ -293,4 +293,6 @@ def test_the_forward_pass_is_one_graph_unless_a_packed_network_forbids_it(name: 
             with pytest.raises(torch._dynamo.exc.Unsupported, match="RNN, GRU, or LSTM"):
                 compiled(batch)
         else:
-            assert torch.equal(compiled(batch), one_view(backbone, batch))
+            torch.testing.assert_close(
+                compiled(batch), one_view(backbone, batch), atol=1e-5, rtol=1e-5
+            )

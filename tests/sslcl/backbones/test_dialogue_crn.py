@@ -22,7 +22,9 @@ def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps: int) -> 
     lengths = (5, 1, 3)
     reason = Reasoner(WIDTH, steps)
     memory, query = torch.randn(3, 5, WIDTH), torch.randn(3, 5, 2 * WIDTH)
-    found = reason(query, memory, torch.arange(5) < torch.tensor(lengths)[:, None])
+    mask = torch.arange(5) < torch.tensor(lengths)[:, None]
+    found = torch.zeros_like(query)
+    found[mask] = reason(query[mask], memory, mask)
     cell = nn.LSTMCell(2 * WIDTH, WIDTH)
     if steps:
         cell.weight_ih.data, cell.bias_ih.data = reason.input.weight, reason.input.bias
@@ -66,8 +68,8 @@ def test_features_join_the_speakers_and_the_situation() -> None:
     party = torch.zeros(1, 4, 2 * WIDTH)
     party[:, [0, 3]], party[:, [1, 2]] = model.party(u[:, [0, 3]])[0], model.party(u[:, [1, 2]])[0]
     situation = model.situation(u)[0]
-    by_speaker = model.reasoners[0](model.query(party), party, mask)
-    by_situation = model.reasoners[1](model.query(situation), situation, mask)
-    expected = model.out(torch.cat([by_speaker, by_situation], -1)).relu()[0]
+    by_speaker = model.reasoners[0](model.query(party[0]), party, mask)
+    by_situation = model.reasoners[1](model.query(situation[0]), situation, mask)
+    expected = model.out(torch.cat([by_speaker, by_situation], -1)).relu()
     found = model.features(batch, [frozenset(["text"])])[0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
