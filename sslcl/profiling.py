@@ -19,9 +19,9 @@ from sslcl.data.types import Batch, Conversation, Split
 from sslcl.model import SSLCLModel
 from sslcl.training import Trainer
 
-TIMED = 64
+TIMED = 32
 """Most conversations whose inference is timed."""
-COUNTED = 16
+COUNTED = 8
 """Most conversations whose operations are counted."""
 WARM_UP = 3
 _MIB = 2**20
