@@ -111,6 +111,7 @@ FORMULAS = {
     "training.py": ("weight_decay=config.weight_decay", "weight_decay=0.0"),
     "metrics.py": ("2 * hits", "3 * hits"),
     "data/types.py": ("padding_value=value", "padding_value=1.0"),
+    "data/balance.py": ("math.floor(ratio", "math.ceil(ratio"),
 }
 
 
