@@ -19,7 +19,7 @@ from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
 from sslcl.data.types import PAD_LABEL, Dataset, Split, View
 from sslcl.errors import Diverged
-from sslcl.metrics import Ints, confusion_matrix, scores
+from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
 
 SCORE = "validation_weighted_f1"
@@ -37,7 +37,7 @@ class Predictions:
         utterances: utterance id of each utterance.
         labels: ``(N,)`` class indices.
         predictions: ``(N,)`` predicted class indices.
-        metrics: see :func:`sslcl.metrics.scores`.
+        metrics: see :func:`sslcl.metrics.scores_of`.
     """
 
     positions: Ints
@@ -203,13 +203,14 @@ class Trainer:
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
+        metrics = scores_of(confusion, self._label_names)
         return Predictions(
             positions=positions,
             conversations=tuple(split.names[i][0] for i in positions),
             utterances=tuple(split.names[i][1] for i in positions),
             labels=labels,
             predictions=predictions,
-            metrics=scores(confusion, self._label_names),
+            metrics={name: float(score) for name, score in metrics.items()},
         )
 
     def validation(self) -> Predictions:

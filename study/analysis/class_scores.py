@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sslcl.metrics import Floats
 from study.analysis.comparisons import PhaseReading
 from study.stats.comparison import Sample, paired
-from study.stats.metrics import Floats, Metric
+from study.stats.metrics import Metric
 
 
 def f1_by_class(sample: Sample, label_names: Sequence[str]) -> Floats:

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from study.stats.metrics import Floats
+from sslcl.metrics import Floats
 
 Term = tuple[str, ...]
 """The factors of an effect: one for a main effect, two for an interaction."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from study.stats.metrics import Floats
+from sslcl.metrics import Floats
 
 _LEVEL = 0.05
 _FEWEST = 3

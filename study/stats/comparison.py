@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.errors import InputError, unknown
-from study.stats.metrics import Floats, Metric, margins
+from sslcl.metrics import Floats, margins
+from study.stats.metrics import Metric
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sslcl.metrics import Floats
 from study.stats.aliases import Term, coded_columns
 from study.stats.comparison import (
     CONFIDENCE,
@@ -15,7 +16,7 @@ from study.stats.comparison import (
     same_conversations,
     spread_of,
 )
-from study.stats.metrics import Floats, Metric
+from study.stats.metrics import Metric
 
 
 @dataclass(frozen=True)

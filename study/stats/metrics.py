@@ -1,20 +1,18 @@
-"""Scores from counts of label and prediction, which add up over conversations."""
+"""The metric that a comparison is about: one score, chosen by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sslcl.errors import unknown
-from study.stats.names import METRICS
+from sslcl.metrics import SCORES, Floats, class_f1
 
-Floats = NDArray[np.float64]
+METRICS = tuple(SCORES)
+"""The metrics that every dataset has; besides them there is ``f1:<class>``."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A score of a confusion matrix, agreeing with scikit-learn.
+    """A score of a confusion matrix, see :mod:`sslcl.metrics` for the formulas.
 
     Args:
         name: ``weighted_f1``, ``macro_f1``, ``accuracy`` or ``f1:<class>``.
@@ -39,33 +37,7 @@ class Metric:
         return cls(name, by_class[name])
 
     def score(self, counts: Floats) -> Floats:
-        """Scores in [0, 1] of ``(..., 3, C)`` :func:`margins`; shape ``(...)``.
-
-        F1 of a class is 2 hits / (labelled + predicted), 0 where that is 0 / 0; ``weighted_f1``
-        weighs by the labelled counts; ``macro_f1`` averages the classes that are labelled or
-        predicted at all.
-        """
-        hits, labelled, predicted = (counts[..., row, :] for row in range(3))
-        if self.name == "accuracy":
-            return _ratio(hits.sum(-1), labelled.sum(-1))
-        f1 = _ratio(2.0 * hits, labelled + predicted)
+        """Scores in [0, 1] of ``(..., 3, C)`` :func:`~sslcl.metrics.margins`; shape ``(...)``."""
         if self.index is not None:
-            return f1[..., self.index]
-        if self.name == "weighted_f1":
-            return _ratio((f1 * labelled).sum(-1), labelled.sum(-1))
-        return _ratio(f1.sum(-1), (labelled + predicted > 0).sum(-1).astype(np.float64))
-
-
-def margins(confusion: NDArray[np.int64]) -> Floats:
-    """All that the metrics read of ``(..., C, C)`` counts (label × prediction).
-
-    Returns:
-        ``(..., 3, C)``: hits, labelled and predicted per class; additive like the counts.
-    """
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    stacked = np.stack([hits, confusion.sum(-1), confusion.sum(-2)], axis=-2)
-    return stacked.astype(np.float64)
-
-
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+            return class_f1(counts)[..., self.index]
+        return SCORES[self.name](counts)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.errors import unknown
+from sslcl.metrics import Floats, margins
 from study.stats.comparison import Sample, paired, same_conversations
-from study.stats.metrics import Floats, Metric, margins
+from study.stats.metrics import Metric
 
 DRAWS = 9999
 _AT_ONCE = 1000

@@ -8,8 +8,9 @@ from statistics import median
 import numpy as np
 from scipy import optimize, special
 
+from sslcl.metrics import Floats, margins
 from study.stats.comparison import Sample
-from study.stats.metrics import Floats, Metric, margins
+from study.stats.metrics import Metric
 
 POWER = 0.8
 """Probability with which a difference of the size given is shown."""

@@ -10,7 +10,7 @@ import scikit_posthocs
 from scipy import stats
 
 from sslcl.errors import InputError
-from study.stats.metrics import Floats
+from sslcl.metrics import Floats
 from study.stats.verdicts import SIGNIFICANCE
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from sslcl.errors import unknown
-from study.stats.metrics import Floats
+from sslcl.metrics import Floats
 from study.stats.names import CORRECTIONS
 
 SIGNIFICANCE = 0.05

@@ -109,7 +109,7 @@ FORMULAS = {
     "augmentation.py": ("len(view) / len(views[-1])", "1.0"),
     "model.py": ("1e-6", "1e-5"),
     "training.py": ("weight_decay=config.weight_decay", "weight_decay=0.0"),
-    "metrics.py": ("2 * hits", "3 * hits"),
+    "metrics.py": ("2.0 * hits", "3.0 * hits"),
     "data/types.py": ("padding_value=value", "padding_value=1.0"),
     "data/balance.py": ("math.floor(ratio", "math.ceil(ratio"),
 }

@@ -21,7 +21,7 @@ from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.data import Conversation, Dataset, load_dataset
 from sslcl.errors import Diverged, InputError
-from sslcl.metrics import confusion_matrix, scores
+from sslcl.metrics import confusion_matrix, scores_of
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 from sslcl.training import SCORE, Trainer
@@ -514,7 +514,7 @@ def test_predictions_name_their_utterances_in_order(data: Dataset) -> None:
     assert list(zip(found.conversations, found.utterances, strict=True)) == pairs
     np.testing.assert_array_equal(found.labels, labels)
     table = confusion_matrix(labels, found.predictions, len(data.label_names))
-    assert found.metrics == scores(table, data.label_names)
+    assert found.metrics == scores_of(table, data.label_names)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.names())
@@ -530,6 +530,6 @@ def test_it_learns(objective: str) -> None:
     trainer.restore_best()
     found = trainer.validation()
     majority = np.full_like(found.labels, np.bincount(found.labels).argmax())
-    guess = scores(confusion_matrix(found.labels, majority, 7), data.label_names)
+    guess = scores_of(confusion_matrix(found.labels, majority, 7), data.label_names)
     assert found.metrics["accuracy"] > guess["accuracy"] + 0.1
     assert found.metrics["weighted_f1"] > guess["weighted_f1"] + 0.2

@@ -11,6 +11,7 @@ from scipy import stats as scipy_stats
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from sslcl.errors import InputError
+from sslcl.metrics import margins
 from study.stats.comparison import (
     CellComparison,
     Draws,
@@ -19,7 +20,7 @@ from study.stats.comparison import (
     spread_of,
     standardised,
 )
-from study.stats.metrics import Metric, margins
+from study.stats.metrics import Metric
 
 from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, true_difference
 
