@@ -28,6 +28,7 @@ from tracking.ledger.schema import (
     UTTERANCES,
     config_columns,
 )
+from tracking.records import StudyRecord
 
 STUDY = "big"
 LABELS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
@@ -55,13 +56,15 @@ def write(home: Path, trials: int) -> None:
     """Write a database of ``trials`` trials, at least the 1,500 of the grid, to ``home``."""
     ledger = Ledger.at(Home(home))
     ledger.put_study(
-        STUDY,
-        spec=parse_study(SPEC, STUDY).canonical(),
-        dataset="synthetic",
-        data_fingerprint=DATA,
-        label_names=LABELS,
-        code_fingerprint="c" * 64,
-        environment={"synthetic": True},
+        StudyRecord(
+            STUDY,
+            spec=parse_study(SPEC, STUDY).canonical(),
+            dataset="synthetic",
+            data_fingerprint=DATA,
+            label_names=LABELS,
+            code_fingerprint="c" * 64,
+            environment={"synthetic": True},
+        )
     )
     rng = np.random.default_rng(0)
     # In the order of the keys, as a tree likes to grow.

@@ -1,9 +1,10 @@
 """What every command line of the project shares: errors in one line, exit codes, options."""
 
+import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -68,6 +69,49 @@ class OneLineGroup(_OneLine, click.Group):
     def __init__(self, *args: Any, **extra: Any) -> None:
         extra.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **extra)
+
+
+class LazyCommand(NamedTuple):
+    """A command of a :class:`LazyGroup`.
+
+    Args:
+        module: dotted name; it holds the command as ``main``.
+        help: one line for the group's own help.
+    """
+
+    module: str
+    help: str
+
+
+class LazyGroup(OneLineGroup):
+    """A group that imports a command only when it is called, so that help is quick.
+
+    Args:
+        lazy: the commands by name.
+    """
+
+    def __init__(self, *args: Any, lazy: Mapping[str, LazyCommand], **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Click's hook: the names."""
+        del ctx
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Click's hook: the command of a name."""
+        del ctx
+        if cmd_name not in self._lazy:
+            return None
+        command: click.Command = importlib.import_module(self._lazy[cmd_name].module).main
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Click's hook: the list of commands in the help, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in self._lazy.items()])
 
 
 def fail(message: str) -> NoReturn:

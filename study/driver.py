@@ -28,7 +28,7 @@ from study.reporting.report import show_report
 from study.saved_reports import save_reports
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Status
+from tracking.records import Status, StudyRecord
 
 if TYPE_CHECKING:
     from study.execution.ray_cluster import Cluster
@@ -140,13 +140,15 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
         if dict(before.spec) == now and before.data_fingerprint == dataset.fingerprint:
             return
     ledger.put_study(
-        study.name,
-        spec=json.loads(json.dumps(now)),
-        dataset=dataset.name,
-        data_fingerprint=dataset.fingerprint,
-        label_names=dataset.label_names,
-        code_fingerprint=code_fingerprint(study.base_config(seed=0)),
-        environment=environment() | {"synthetic": dataset.synthetic},
+        StudyRecord(
+            study.name,
+            spec=json.loads(json.dumps(now)),
+            dataset=dataset.name,
+            data_fingerprint=dataset.fingerprint,
+            label_names=dataset.label_names,
+            code_fingerprint=code_fingerprint(study.base_config(seed=0)),
+            environment=environment() | {"synthetic": dataset.synthetic},
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from sslcl.config import TrialConfig
 
@@ -50,6 +51,29 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "oom"
     ERROR = "error"
     NODE = "node"
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What is known of a study before its first trial.
+
+    Args:
+        name: the study's.
+        spec: the study file in canonical form.
+        dataset: name in the catalog.
+        data_fingerprint: of the dataset.
+        label_names: class names in the order of the class indices.
+        code_fingerprint: of the code that trains its base configuration.
+        environment: versions, machine and commit.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    dataset: str
+    data_fingerprint: str
+    label_names: Sequence[str]
+    code_fingerprint: str
+    environment: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

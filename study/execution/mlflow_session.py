@@ -13,7 +13,7 @@ from study.execution.winner import NothingToCompare, winner_of_confirmation
 from study.execution.workspace import Workspace
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.mirror import Mirror
+from tracking.mirror import Destination, Mirror
 from tracking.mirror.model import log_model
 from tracking.server import Server, serve
 
@@ -50,7 +50,9 @@ class TrackingSession:
             return
         self._server = serve(self._home)
         page = self._home.page(self._study_name)
-        self._mirror = Mirror(self._ledger.url, self._study_name, self._server.uri, page=page)
+        self._mirror = Mirror(
+            self._ledger.url, self._study_name, Destination(self._server.uri), page=page
+        )
         self._mirror.start()
         self._console.print(f"MLflow: {self._server.uri}")
 

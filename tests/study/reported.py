@@ -8,7 +8,7 @@ import numpy as np
 from sslcl.config import TrialConfig
 from study.analysis.comparisons import PhaseReading, Rules, score_rows
 from tracking.ledger import Ledger
-from tracking.records import Evaluation, Outcome, Phase, PlannedTrial
+from tracking.records import Evaluation, Outcome, Phase, PlannedTrial, StudyRecord
 from tracking.rows import ComparisonRow
 
 Cost = Callable[[str, int], Mapping[str, float]]
@@ -52,13 +52,15 @@ def outcome(rate: float, seed: int, cost: Mapping[str, float] | None = None) -> 
 
 def put_study(ledger: Ledger, name: str = "demo", spec: Mapping[str, Any] | None = None) -> None:
     ledger.put_study(
-        name,
-        spec=spec or {},
-        dataset="synthetic",
-        data_fingerprint="d" * 64,
-        label_names=LABELS,
-        code_fingerprint="c" * 64,
-        environment={"synthetic": True},
+        StudyRecord(
+            name,
+            spec=spec or {},
+            dataset="synthetic",
+            data_fingerprint="d" * 64,
+            label_names=LABELS,
+            code_fingerprint="c" * 64,
+            environment={"synthetic": True},
+        )
     )
 
 

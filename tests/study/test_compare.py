@@ -18,7 +18,7 @@ from study.stats.comparison import compare_cells
 from study.stats.metrics import Metric
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Phase
+from tracking.records import Phase, StudyRecord
 
 from .reported import CELLS, GOLD, LABELS, SEEDS, fill, outcome, planned, put_study
 
@@ -35,13 +35,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_study(ledger, "other", spec={"search": {"trials": 12}})
     put_other(ledger, "other")
     ledger.put_study(
-        "elsewhere",
-        spec={"search": {"trials": 10}},
-        dataset="mosi",
-        data_fingerprint="e" * 64,
-        label_names=LABELS,
-        code_fingerprint="f" * 64,
-        environment={},
+        StudyRecord(
+            "elsewhere",
+            spec={"search": {"trials": 10}},
+            dataset="mosi",
+            data_fingerprint="e" * 64,
+            label_names=LABELS,
+            code_fingerprint="f" * 64,
+            environment={},
+        )
     )
     put_other(ledger, "elsewhere")
     waiting = replace(planned("batch_size=4", 1001), id="waiting")

@@ -20,7 +20,7 @@ from study.execution.trial import train, unfinished
 from study.replay import main, replay
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, Phase, PlannedTrial
+from tracking.records import FailureKind, Phase, PlannedTrial, StudyRecord
 
 OPTIONS = {"conversations": 14}
 CONFIG = TrialConfig(
@@ -46,13 +46,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path
     home = tmp_path_factory.mktemp("recorded")
     ledger = Ledger.at(Home(home))
     ledger.put_study(
-        "small",
-        spec={},
-        dataset="synthetic",
-        data_fingerprint=dataset.fingerprint,
-        label_names=dataset.label_names,
-        code_fingerprint="",
-        environment={},
+        StudyRecord(
+            "small",
+            spec={},
+            dataset="synthetic",
+            data_fingerprint=dataset.fingerprint,
+            label_names=dataset.label_names,
+            code_fingerprint="",
+            environment={},
+        )
     )
     for cell, data in (("whole", dataset), ("sealed", dataset.sealed())):
         trial = plan(ledger, dataset, cell)

@@ -43,7 +43,7 @@ from tracking.ledger.transitions import (
     without_nan,
 )
 from tracking.ledger.writes import insert_all, known, write_outcome
-from tracking.records import FailureKind, Outcome, Phase, PlannedTrial, Status
+from tracking.records import FailureKind, Outcome, Phase, PlannedTrial, Status, StudyRecord
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 
 __all__ = ["SCHEMA_VERSION", "ComparisonRow", "EpochMetric", "Ledger", "StudyRow", "TrialRow"]
@@ -84,31 +84,22 @@ class Ledger(LedgerQueries):
         url = URL.create("sqlite", database=str(home.results.resolve()))
         return cls(url.render_as_string(hide_password=False))
 
-    def put_study(
-        self,
-        name: str,
-        *,
-        spec: Mapping[str, Any],
-        dataset: str,
-        data_fingerprint: str,
-        label_names: Sequence[str],
-        code_fingerprint: str,
-        environment: Mapping[str, Any],
-    ) -> None:
+    def put_study(self, study: StudyRecord) -> None:
         """Insert a study as RUNNING, or update what changed of it."""
         values = {
-            "spec": as_json(spec),
-            "dataset": dataset,
-            "data_fingerprint": data_fingerprint,
-            "label_names": as_json(list(label_names)),
-            "code_fingerprint": code_fingerprint,
-            "environment": as_json(environment),
+            "spec": as_json(study.spec),
+            "dataset": study.dataset,
+            "data_fingerprint": study.data_fingerprint,
+            "label_names": as_json(list(study.label_names)),
+            "code_fingerprint": study.code_fingerprint,
+            "environment": as_json(study.environment),
         }
         with self._writer.begin() as connection:
-            if connection.scalar(select(STUDIES.c.name).where(STUDIES.c.name == name)):
-                change_study(connection, name, values)
+            if connection.scalar(select(STUDIES.c.name).where(STUDIES.c.name == study.name)):
+                change_study(connection, study.name, values)
             else:
-                own = {"name": name, "status": "RUNNING", "created_at": now(), "updated_at": now()}
+                times = {"created_at": now(), "updated_at": now()}
+                own = {"name": study.name, "status": "RUNNING"} | times
                 connection.execute(insert(STUDIES).values(values | own))
 
     def set_study_status(self, name: str, status: str) -> None:

@@ -1,5 +1,5 @@
 """The ledger carried to MLflow."""
 
-from tracking.mirror.mirror import Mirror
+from tracking.mirror.mirror import Destination, Mirror
 
-__all__ = ["Mirror"]
+__all__ = ["Destination", "Mirror"]

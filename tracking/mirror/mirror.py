@@ -8,6 +8,7 @@ marked in the ledger and is delivered later, by this mirror, the next run's, or
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -20,19 +21,37 @@ FIRST_WAIT = 0.5
 FAILURES_IN_A_ROW = 3
 
 
+@dataclass(frozen=True)
+class Destination:
+    """An MLflow server.
+
+    Args:
+        address: of the server, or a function that gives it once it is known.
+        connect: makes the connection from an address.
+    """
+
+    address: str | Callable[[], str | None]
+    connect: Callable[[str], Runs] = MlflowRuns
+
+    @property
+    def uri(self) -> str | None:
+        """The address, where it is known."""
+        return self.address() if callable(self.address) else self.address
+
+
 class Mirror:
     """Delivers a study's trials to MLflow from a thread of its own, at least once, in batches.
 
     Args:
         ledger_url: database of the ledger; the mirror opens its own connection.
-        study: name of the study.
-        tracking_uri: address of the MLflow server, or a function that gives it once it is known.
+        study_name: of the study.
+        destination: where to deliver to.
         interval: seconds between looks at the ledger.
-        connect: makes the connection to a server from its address.
         page: where the study's HTML report is, once there is one.
 
     Example:
-        >>> with Mirror("sqlite:///runs/results.db", "quickstart", server.uri) as mirror:
+        >>> destination = Destination(server.uri)
+        >>> with Mirror("sqlite:///runs/results.db", "quickstart", destination) as mirror:
         ...     run_the_study()
         ...     mirror.drain(timeout=60.0)
     """
@@ -40,17 +59,15 @@ class Mirror:
     def __init__(
         self,
         ledger_url: str,
-        study: str,
-        tracking_uri: str | Callable[[], str | None],
+        study_name: str,
+        destination: Destination,
         interval: float = 2.0,
-        connect: Callable[[str], Runs] = MlflowRuns,
         page: Path | None = None,
     ) -> None:
         self._ledger = Ledger(ledger_url)
-        self._study = study
-        self._uri = tracking_uri if callable(tracking_uri) else lambda: tracking_uri
+        self._study = study_name
+        self._destination = destination
         self._interval = interval
-        self._connect = connect
         self._page = page
         self._page_delivered = ""
         self._exporter: Exporter | None = None
@@ -149,11 +166,11 @@ class Mirror:
         self._page_delivered = exporter.push_page()
 
     def _connected(self) -> Exporter | None:
-        uri = self._uri()
+        uri = self._destination.uri
         if not uri:
             return None
         if self._exporter is None or uri != self._exporter_uri:
-            runs = self._connect(uri)
+            runs = self._destination.connect(uri)
             self._exporter = Exporter(self._ledger, runs, self._study, self._page)
             self._exporter_uri = uri
         return self._exporter

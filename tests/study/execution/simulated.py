@@ -11,7 +11,7 @@ from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from study.design.data_facts import DataFacts
 from tracking.ledger import Ledger
-from tracking.records import Evaluation, Outcome
+from tracking.records import Evaluation, Outcome, StudyRecord
 
 FAILURES = {"nan": "loss is not finite", "oom": "MemoryError: no room", "error": "ValueError: no"}
 Fate = Callable[[TrialConfig, int], str | None]
@@ -52,13 +52,15 @@ DATA = SimulatedData("data", ("text", "audio", "video"))
 
 def put_study(ledger: Ledger, study: Study, fingerprint: str = "data") -> None:
     ledger.put_study(
-        study.name,
-        spec=study.canonical(),
-        dataset=study.dataset,
-        data_fingerprint=fingerprint,
-        label_names=("no", "yes"),
-        code_fingerprint="code",
-        environment={},
+        StudyRecord(
+            study.name,
+            spec=study.canonical(),
+            dataset=study.dataset,
+            data_fingerprint=fingerprint,
+            label_names=("no", "yes"),
+            code_fingerprint="code",
+            environment={},
+        )
     )
 
 

@@ -14,7 +14,7 @@ from sslcl.diagnostics import cosine_name
 from sslcl.validation import Scalar
 from study.design.tuning import search_of
 from tracking.ledger import Ledger
-from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial
+from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial, StudyRecord
 
 from ..reported import CELLS, LABELS, SEEDS, outcome, planned
 
@@ -42,13 +42,15 @@ def put(
 ) -> Study:
     study = parse_study(dict(spec or SPEC), "demo.yaml")
     ledger.put_study(
-        study.name,
-        spec=study.canonical(),
-        dataset="synthetic",
-        data_fingerprint="d" * 64,
-        label_names=labels,
-        code_fingerprint="c" * 64,
-        environment={"synthetic": True, "python": "3.11", "commit": "0123abcd"},
+        StudyRecord(
+            study.name,
+            spec=study.canonical(),
+            dataset="synthetic",
+            data_fingerprint="d" * 64,
+            label_names=labels,
+            code_fingerprint="c" * 64,
+            environment={"synthetic": True, "python": "3.11", "commit": "0123abcd"},
+        )
     )
     return study
 

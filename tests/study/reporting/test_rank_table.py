@@ -13,7 +13,7 @@ from study.report import main
 from study.reporting.report import reading_of
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Phase, PlannedTrial
+from tracking.records import Phase, PlannedTrial, StudyRecord
 
 from ..reported import LABELS, SEEDS, outcome, planned
 
@@ -35,13 +35,15 @@ def put_studies(ledger: Ledger) -> None:
     """One study a dataset, in which the levels rank alike."""
     for place, study in enumerate(STUDIES):
         ledger.put_study(
-            study,
-            spec={},
-            dataset=f"data{place}",
-            data_fingerprint=f"{place}" * 64,
-            label_names=LABELS,
-            code_fingerprint="c" * 64,
-            environment={},
+            StudyRecord(
+                study,
+                spec={},
+                dataset=f"data{place}",
+                data_fingerprint=f"{place}" * 64,
+                label_names=LABELS,
+                code_fingerprint="c" * 64,
+                environment={},
+            )
         )
         cells = {**RATES, "batch_size=8": 0.9}
         if study == "two":

@@ -5,7 +5,7 @@ from typing import Any
 
 from sslcl.config import TrialConfig
 from tracking.ledger import Ledger
-from tracking.records import Diagnostic, Evaluation, Outcome, Phase, PlannedTrial
+from tracking.records import Diagnostic, Evaluation, Outcome, Phase, PlannedTrial, StudyRecord
 from tracking.rows import ComparisonRow
 
 DATA = "d" * 64
@@ -20,7 +20,7 @@ def put_study(ledger: Ledger, name: str = "s", **changes: Any) -> None:
         "code_fingerprint": "c" * 64,
         "environment": {"python": "3.11"},
     }
-    ledger.put_study(name, **(values | changes))
+    ledger.put_study(StudyRecord(name, **(values | changes)))
 
 
 def sha(text: str) -> str:

@@ -15,7 +15,15 @@ from tracking.ledger.summaries import (
     status_counts,
     warnings_fired,
 )
-from tracking.records import Diagnostic, FailureKind, Outcome, Phase, PlannedTrial, Status
+from tracking.records import (
+    Diagnostic,
+    FailureKind,
+    Outcome,
+    Phase,
+    PlannedTrial,
+    Status,
+    StudyRecord,
+)
 
 COUNT = 25
 
@@ -30,10 +38,10 @@ def planned(number: int, phase: Phase = Phase.SEARCH) -> PlannedTrial:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """25 search trials of which each fifth failed; 4 in the ablation, one of them CACHED."""
     ledger = Ledger.at(Home(tmp_path))
-    ledger.put_study(
+    ledger.put_study(StudyRecord(
         "s", spec={}, dataset="synthetic", data_fingerprint="d", label_names=["a"],
         code_fingerprint="c", environment={},
-    )  # fmt: skip
+    ))  # fmt: skip
     searched = [planned(number) for number in range(COUNT)]
     ablated = [planned(number, Phase.ABLATE) for number in range(4)]
     ledger.plan("s", Phase.SEARCH, searched, replace=True)

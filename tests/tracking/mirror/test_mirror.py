@@ -19,12 +19,12 @@ from sklearn.metrics import classification_report as sklearn_report
 from sslcl.config import TrialConfig
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.mirror import Mirror
+from tracking.mirror import Destination, Mirror
 from tracking.mirror.client import FoundRun
 from tracking.mirror.contents import Point, factor_level, point
 from tracking.mirror.exporter import Exporter
 from tracking.mirror.figures import classification_report, confusion_figure
-from tracking.reconcile import compare, repair
+from tracking.reconciliation import compare_mirror, repair
 from tracking.records import (
     Diagnostic,
     Evaluation,
@@ -32,6 +32,7 @@ from tracking.records import (
     Outcome,
     Phase,
     PlannedTrial,
+    StudyRecord,
 )
 
 STUDY = "quick"
@@ -208,13 +209,15 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def open_ledger(home: Path) -> Iterator[Ledger]:
     ledger = Ledger.at(Home(home))
     ledger.put_study(
-        STUDY,
-        spec={"factors": {"backbone": {}, "backbone_options.layers": {}}},
-        dataset="synthetic",
-        data_fingerprint="d" * 64,
-        label_names=list(LABELS),
-        code_fingerprint="c" * 64,
-        environment={"python": "3"},
+        StudyRecord(
+            STUDY,
+            spec={"factors": {"backbone": {}, "backbone_options.layers": {}}},
+            dataset="synthetic",
+            data_fingerprint="d" * 64,
+            label_names=list(LABELS),
+            code_fingerprint="c" * 64,
+            environment={"python": "3"},
+        )
     )
     yield ledger
     ledger.close()
@@ -447,14 +450,14 @@ def test_a_server_that_is_down_costs_nothing_and_is_caught_up_with(
     runs = MemoryRuns()
     switch = Down(runs)
     url = f"sqlite:///{tmp_path / 'results.db'}"
-    with Mirror(url, STUDY, "http://there", interval=0.05, connect=lambda _: runs) as mirror:
+    with Mirror(url, STUDY, Destination("http://there", lambda _: runs), interval=0.05) as mirror:
         wait_for(lambda: mirror.last_error == "connection refused")
         assert mirror.behind() == 5
         assert not mirror.drain(0.3)
         switch.up.set()
         assert mirror.drain(20.0)
         assert (mirror.behind(), mirror.last_error) == (0, None)
-    assert compare(ledger, runs, STUDY).differences == ()
+    assert compare_mirror(ledger, runs, STUDY).differences == ()
 
 
 def test_the_mirror_waits_for_an_address(ledger: Ledger, tmp_path: Path) -> None:
@@ -462,7 +465,9 @@ def test_the_mirror_waits_for_an_address(ledger: Ledger, tmp_path: Path) -> None
     runs = MemoryRuns()
     address: list[str] = []
     url = f"sqlite:///{tmp_path / 'results.db'}"
-    mirror = Mirror(url, STUDY, lambda: next(iter(address), None), 0.05, connect=lambda _: runs)
+    mirror = Mirror(
+        url, STUDY, Destination(lambda: next(iter(address), None), lambda _: runs), 0.05
+    )
     with mirror:
         assert not mirror.drain(0.3)
         address.append("http://there")
@@ -484,7 +489,7 @@ def test_one_trial_that_cannot_be_delivered_does_not_hold_up_the_others(
 
     runs.create = picky  # type: ignore[method-assign]
     url = f"sqlite:///{tmp_path / 'results.db'}"
-    with Mirror(url, STUDY, "http://there", interval=0.05, connect=lambda _: runs) as mirror:
+    with Mirror(url, STUDY, Destination("http://there", lambda _: runs), interval=0.05) as mirror:
         wait_for(lambda: mirror.behind() == 1)
         assert mirror.last_error == "refused"
 
@@ -528,14 +533,14 @@ def test_reconcile_sees_and_mends_every_damage(ledger: Ledger, what: str) -> Non
     runs = MemoryRuns()
     push_all(ledger, runs)
     sound = runs.essence()
-    assert compare(ledger, runs, STUDY).differences == ()
+    assert compare_mirror(ledger, runs, STUDY).differences == ()
     DAMAGE[what](runs)
     written = runs.writes
-    comparison = compare(ledger, runs, STUDY)
+    comparison = compare_mirror(ledger, runs, STUDY)
     assert what in {item.what for item in comparison.differences}
     assert runs.writes == written, "comparing must write nothing"
     repair(ledger, runs, STUDY, comparison.differences)
-    assert compare(ledger, runs, STUDY).differences == ()
+    assert compare_mirror(ledger, runs, STUDY).differences == ()
     assert runs.essence() == sound
 
 
@@ -548,7 +553,7 @@ def test_reconcile_leaves_what_is_somebodys_own(ledger: Ledger) -> None:
     run["points"][mine.identity] = mine
     run["tags"]["note"] = "mine"
     runs.create(STUDY, "my own run", 0, {})
-    assert compare(ledger, runs, STUDY).differences == ()
+    assert compare_mirror(ledger, runs, STUDY).differences == ()
 
 
 def test_infinities_and_nan_are_kept_as_mlflow_keeps_them() -> None:
@@ -647,7 +652,7 @@ def test_the_report_is_delivered_at_least_once(ledger: Ledger, tmp_path: Path) -
 
 def test_drain_waits_for_the_report(ledger: Ledger, tmp_path: Path) -> None:
     page, runs = tmp_path / "report.html", MemoryRuns()
-    with Mirror(ledger.url, STUDY, "memory", 0.02, lambda uri: runs, page) as mirror:
+    with Mirror(ledger.url, STUDY, Destination("memory", lambda uri: runs), 0.02, page) as mirror:
         assert mirror.drain(10.0)
         page.write_text("<p>found</p>")
         assert mirror.drain(10.0)
@@ -658,14 +663,14 @@ def test_reconcile_brings_a_lost_report_back(ledger: Ledger, tmp_path: Path) -> 
     page, runs = tmp_path / "report.html", MemoryRuns()
     page.write_text("<p>found</p>")
     push_page(ledger, runs, page)
-    assert compare(ledger, runs, STUDY, page).differences == ()
+    assert compare_mirror(ledger, runs, STUDY, page).differences == ()
     parent_of(runs)["artifacts"].discard("report.html")
-    (lost,) = compare(ledger, runs, STUDY, page).differences
+    (lost,) = compare_mirror(ledger, runs, STUDY, page).differences
     assert (lost.what, lost.mlflow) == ("report.html", "none")
     repair(ledger, runs, STUDY, [lost], page)
-    assert compare(ledger, runs, STUDY, page).differences == ()
+    assert compare_mirror(ledger, runs, STUDY, page).differences == ()
     page.write_text("<p>newer</p>")
-    (stale,) = compare(ledger, runs, STUDY, page).differences
+    (stale,) = compare_mirror(ledger, runs, STUDY, page).differences
     assert stale.what == "tag report_sha256"
     repair(ledger, runs, STUDY, [stale], page)
-    assert compare(ledger, runs, STUDY, page).differences == ()
+    assert compare_mirror(ledger, runs, STUDY, page).differences == ()

@@ -15,11 +15,12 @@ from sslcl.command import run
 from sslcl.config import TrialConfig
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.mirror import Mirror
+from tracking.mirror import Destination, Mirror
 from tracking.mirror.client import FoundRun, MlflowRuns
 from tracking.mirror.model import log_model
-from tracking.reconcile import compare, main
-from tracking.records import Evaluation, FailureKind, Outcome, Phase, PlannedTrial
+from tracking.reconcile import main
+from tracking.reconciliation import compare_mirror
+from tracking.records import Evaluation, FailureKind, Outcome, Phase, PlannedTrial, StudyRecord
 from tracking.server import Server, answers, serve
 
 pytestmark = pytest.mark.slow
@@ -56,13 +57,15 @@ def outcome() -> Outcome:
 
 def put_study(ledger: Ledger, name: str) -> None:
     ledger.put_study(
-        name,
-        spec={"factors": {"backbone": {}}},
-        dataset="synthetic",
-        data_fingerprint="d" * 64,
-        label_names=["neutral", "joy", "anger"],
-        code_fingerprint="c" * 64,
-        environment={},
+        StudyRecord(
+            name,
+            spec={"factors": {"backbone": {}}},
+            dataset="synthetic",
+            data_fingerprint="d" * 64,
+            label_names=["neutral", "joy", "anger"],
+            code_fingerprint="c" * 64,
+            environment={},
+        )
     )
 
 
@@ -96,7 +99,7 @@ def runs_of(uri: str, study: str) -> dict[str, FoundRun]:
 
 def mirrored(home: Path, ledger: Ledger, server: Server, study: str) -> dict[str, FoundRun]:
     url = f"sqlite:///{home / 'results.db'}"
-    with Mirror(url, study, server.uri, interval=0.1) as mirror:
+    with Mirror(url, study, Destination(server.uri), interval=0.1) as mirror:
         assert mirror.drain(60.0), mirror.last_error
     return runs_of(server.uri, study)
 
@@ -105,7 +108,7 @@ def test_a_study_arrives_whole(home: Path, ledger: Ledger, server: Server) -> No
     fill(ledger, "whole")
     trial = put_trial(ledger, "whole", 6, Phase.SEARCH)
     url = f"sqlite:///{home / 'results.db'}"
-    with Mirror(url, "whole", server.uri, interval=0.1) as mirror:
+    with Mirror(url, "whole", Destination(server.uri), interval=0.1) as mirror:
         assert mirror.drain(60.0), mirror.last_error
         assert runs_of(server.uri, "whole")[trial].status == "RUNNING"
         ledger.release(trial)
@@ -116,7 +119,7 @@ def test_a_study_arrives_whole(home: Path, ledger: Ledger, server: Server) -> No
     statuses |= {"whole-4": "RUNNING", "parent": "RUNNING"}
     assert {name: runs[name].status for name in statuses} == statuses
     assert runs["whole-1"].tags["mlflow.parentRunId"] == runs["parent"].id
-    comparison = compare(ledger, MlflowRuns(server.uri), "whole")
+    comparison = compare_mirror(ledger, MlflowRuns(server.uri), "whole")
     assert comparison.differences == ()
     assert comparison.points > 5 * 9
 
@@ -129,7 +132,7 @@ def test_delivering_again_changes_nothing(home: Path, ledger: Ledger, server: Se
     ledger.set_mirror_study("again", None, None, 0)
     after = mirrored(home, ledger, server, "again")
     assert {name: run.id for name, run in after.items()} == {n: r.id for n, r in before.items()}
-    assert compare(ledger, MlflowRuns(server.uri), "again").differences == ()
+    assert compare_mirror(ledger, MlflowRuns(server.uri), "again").differences == ()
 
 
 def damage(server: Server, home: Path, runs: dict[str, FoundRun]) -> None:
@@ -208,7 +211,7 @@ def test_the_winner_loads_and_gives_identical_outputs(
     assert signature.inputs.input_types() == [np.dtype("float32")]
     assert signature.outputs is not None
     assert runs_of(server.uri, "winner")["winner-1"] == run
-    assert compare(ledger, MlflowRuns(server.uri), "winner").differences == ()
+    assert compare_mirror(ledger, MlflowRuns(server.uri), "winner").differences == ()
 
 
 def kill(server: Server) -> None:
@@ -232,7 +235,7 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
     assert first.wait_ready()
     address = [first.uri]
     url = f"sqlite:///{tmp_path / 'results.db'}"
-    with Mirror(url, "killed", lambda: address[0], interval=0.1) as mirror:
+    with Mirror(url, "killed", Destination(lambda: address[0]), interval=0.1) as mirror:
         put_trial(ledger, "killed", 1, Phase.SEARCH)
         assert mirror.drain(60.0), mirror.last_error
         kill(first)
@@ -250,6 +253,6 @@ def test_a_server_killed_in_mid_study_is_caught_up_with(
                 "RUNNING",
                 "FINISHED",
             }
-            assert compare(ledger, MlflowRuns(second.uri), "killed").differences == ()
+            assert compare_mirror(ledger, MlflowRuns(second.uri), "killed").differences == ()
     first.stop()
     ledger.close()
