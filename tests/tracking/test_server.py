@@ -14,7 +14,6 @@ import pytest
 
 from sslcl.command import run
 from sslcl.errors import InputError
-from tracking import server as server_module
 from tracking.home import Home
 from tracking.server import ServerError, answers, free_port, main, serve
 
@@ -88,7 +87,7 @@ def test_a_broken_record_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     Home(tmp_path).server_record.write_text(content)
-    monkeypatch.setattr(server_module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with serve(Home(tmp_path)) as server:
         assert server.started
 
@@ -97,7 +96,7 @@ def test_a_record_of_a_process_that_is_gone_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(tmp_path, "http://127.0.0.1:1", dead_process())
-    monkeypatch.setattr(server_module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with serve(Home(tmp_path)) as server:
         assert server.started
         assert server.uri != "http://127.0.0.1:1"
@@ -107,7 +106,7 @@ def test_a_server_that_dies_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\necho the reason it died\nexit 3\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(server_module.sys, "executable", str(broken))
+    monkeypatch.setattr(sys, "executable", str(broken))
     with serve(Home(tmp_path / "runs")) as server, pytest.raises(ServerError) as caught:
         server.wait_ready(10.0)
     assert "code 3" in str(caught.value)

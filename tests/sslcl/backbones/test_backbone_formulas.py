@@ -27,6 +27,7 @@ from sslcl.backbones.dialogue_gcn import (
 )
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
+from sslcl.validation import Scalar
 
 from .cases import built
 
@@ -69,7 +70,7 @@ def test_general2_attention_is_its_definition() -> None:
         for t in range(length):
             scores = [torch.tanh((w @ h[n, t] + b) @ h[n, i]) for i in range(length)]
             weights = softmax(scores)
-            close(found[n, t], sum(weights[i] * h[n, i] for i in range(length)))
+            close(found[n, t], torch.stack(weights) @ h[n, :length])
 
 
 def test_edge_weights_are_a_softmax_over_the_window_by_content() -> None:
@@ -168,7 +169,12 @@ def arriving(model: DialogueGCN, h: Tensor, i: int, past: int, future: int) -> d
 @pytest.mark.parametrize("edges", ["content", "position"])
 def test_dialogue_gcn_is_its_equations_node_by_node(edges: str) -> None:
     lengths, past, future = (5, 2), 2, 1
-    chosen = {"window_past": past, "window_future": future, "layers": 1, "edges": edges}
+    chosen: dict[str, Scalar] = {
+        "window_past": past,
+        "window_future": future,
+        "layers": 1,
+        "edges": edges,
+    }
     model = built(DialogueGCN, {"text": 3}, WIDTH, options=chosen).eval()
     speakers = torch.tensor([[0, 1, 0, 2, 1], [0, 0, 0, 0, 0]])
     x = torch.randn(2, 5, 3) * mask_of(lengths)[..., None]
@@ -225,13 +231,15 @@ def test_a_softmax_over_nothing_is_zero_with_a_finite_gradient() -> None:
     assert found[0, 1] == 0
     assert found[1].tolist() == [0, 0, 0]
     found.square().sum().backward()
+    assert scores.grad is not None
     assert scores.grad.isfinite().all()
 
 
 def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones() -> None:
-    fuse = ModalitySum({"text": 3, "audio": 2}, WIDTH)
+    fuse: Any = ModalitySum({"text": 3, "audio": 2}, WIDTH)
     text, audio = torch.randn(1, 2, 3), torch.randn(1, 2, 2)
-    batch = Batch({"text": text, "audio": audio}, *[torch.zeros(1, 2)] * 4)
+    rest = torch.zeros(1, 2)
+    batch = Batch({"text": text, "audio": audio}, rest, rest, rest, rest)
     t, a = fuse.project["text"], fuse.project["audio"]
     joined = torch.cat([text, audio], -1) @ torch.cat([t.weight, a.weight], 1).T
     close(fuse(batch, [frozenset(["text", "audio"])]), joined + t.bias + a.bias)

@@ -145,7 +145,7 @@ def test_an_absent_modality_is_not_a_modality_of_zeros(name: str) -> None:
 def test_the_order_in_which_modalities_are_listed_does_not_matter(name: str) -> None:
     backbone = build(name)
     batch = Batch.of(conversations([6, 2]))
-    turned = replace(batch, features=dict(reversed(batch.features.items())))
+    turned = replace(batch, features=dict(reversed(list(batch.features.items()))))
     one = one_view(backbone, batch, frozenset(["text", "audio", "video"]))
     two = one_view(backbone, turned, frozenset(["video", "audio", "text"]))
     assert torch.equal(one, two)

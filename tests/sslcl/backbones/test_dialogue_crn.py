@@ -1,5 +1,7 @@
 """DialogueCRN against loops over speakers, utterances and steps."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -20,7 +22,7 @@ def _seeded() -> None:
 @pytest.mark.parametrize("steps", [0, 1, 2, 4])
 def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps: int) -> None:
     lengths = (5, 1, 3)
-    reason = Reasoner(WIDTH, steps)
+    reason: Any = Reasoner(WIDTH, steps)
     memory, query = torch.randn(3, 5, WIDTH), torch.randn(3, 5, 2 * WIDTH)
     mask = torch.arange(5) < torch.tensor(lengths)[:, None]
     found = torch.zeros_like(query)
@@ -38,7 +40,7 @@ def test_reasoning_is_a_loop_of_lstm_steps_over_the_whole_memory(steps: int) -> 
                 state = cell(q_star, state)
                 scores = torch.stack([memory[n, i] @ state[0] for i in range(length)])
                 weights = scores.exp() / scores.exp().sum()
-                read = sum(weights[i] * memory[n, i] for i in range(length))
+                read = weights @ memory[n, :length]
                 q_star = torch.cat([state[0], read])
             torch.testing.assert_close(found[n, t], q_star, atol=1e-5, rtol=1e-5)
 

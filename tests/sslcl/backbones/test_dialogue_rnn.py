@@ -63,12 +63,13 @@ def emotion_states(model: DialogueRNN, k: int, u: Tensor, speakers: list[int]) -
     gru_l = listening_cell(cells, k)
     g, e = torch.zeros(WIDTH), torch.zeros(WIDTH)
     parties = {p: torch.zeros(WIDTH) for p in range(model.speakers)}
-    memory, emotions = [], []
+    memory: list[Tensor] = []
+    emotions: list[Tensor] = []
     for u_t, s in zip(u, speakers, strict=True):
         context = torch.zeros(WIDTH)
         if memory:
             scores = torch.stack([score(cells, k, g_i, u_t) for g_i in memory])
-            context = sum(a * g_i for a, g_i in zip(scores.softmax(0), memory, strict=True))
+            context = scores.softmax(0) @ torch.stack(memory)
         g = gru_g(torch.cat([u_t, parties[s]]), g)
         parties[s] = gru_p(torch.cat([u_t, context]), parties[s])
         for p in parties:

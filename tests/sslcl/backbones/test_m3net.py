@@ -1,6 +1,7 @@
 """M3Net's two propagations against explicit incidence and edge lists."""
 
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -99,7 +100,7 @@ def test_a_high_frequency_layer_adds_signed_neighbours(modalities: int) -> None:
 @pytest.mark.parametrize("names", [("text", "audio"), ("text",), ("audio",)])
 def test_features_join_both_graphs_over_the_nodes_of_the_view(names: tuple[str, ...]) -> None:
     widths = {"text": 3, "audio": 2}
-    model = built(M3Net, widths, WIDTH).eval()
+    model: Any = built(M3Net, widths, WIDTH).eval()
     features = {m: torch.randn(1, 4, width) for m, width in widths.items()}
     speakers = torch.tensor([[0, 1, 1, 0]])
     batch = Batch(features, speakers, speakers, mask_of((4,)), torch.tensor([4]))

@@ -55,13 +55,14 @@ def lstm_cell(gates: nn.Linear) -> nn.LSTMCell:
 def fuse(graph: DynamicFusion, x: Tensor) -> Tensor:
     """The recurrence for one conversation ``(M, T, D)``: depth is the time of one LSTM."""
     a, cell = adjacency(x), lstm_cell(graph.gates)
-    first = graph.input(x.flatten(0, 1)).relu()
+    first: Tensor = graph.input(x.flatten(0, 1)).relu()
     q, state = first, None
     for depth, learned in enumerate(graph.maps, start=1):
         state = cell(q, state)
         theta = math.log(0.5 / depth + 1)
         p = a @ state[0]
         r = 0.8 * p + 0.2 * first
+        assert isinstance(learned, nn.Linear)
         mapped = torch.cat([p, first], 1) @ learned.weight.T
         q = q + (theta * mapped + (1 - theta) * r).relu()
     return q.view(*x.shape[:2], -1)

@@ -1,6 +1,7 @@
 """MMGCN against the assembled adjacency matrix of its whole graph."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,8 @@ def test_spreading_is_a_product_with_the_normalised_adjacency() -> None:
 
 @pytest.mark.parametrize("layers", [1, 4, 64])
 def test_deep_graph_is_its_equations(layers: int) -> None:
-    graph, x = DeepGraph(WIDTH, 3, layers, 0.3).eval(), torch.randn(1, 2, 5, WIDTH)
+    graph: Any = DeepGraph(WIDTH, 3, layers, 0.3).eval()
+    x = torch.randn(1, 2, 5, WIDTH)
     found = graph(x, similarity_edges(x, torch.ones(1, 5, dtype=torch.bool), streams(x.shape[1])))
     a = adjacency(x[0])
     h = first = graph.input(x[0].flatten(0, 1)).relu()
@@ -76,6 +78,7 @@ def test_a_vector_of_zeros_is_at_a_right_angle_to_all_and_has_a_finite_gradient(
     edges = similarity_edges(x, torch.ones(1, 3, dtype=torch.bool), streams(x.shape[1]))
     assert edges.within.isfinite().all()
     (edges.within.sum() + edges.across.sum()).backward()
+    assert x.grad is not None
     assert x.grad.isfinite().all()
 
 
@@ -92,7 +95,7 @@ def test_features_are_a_sum_over_the_nodes_of_the_view(view: set[str]) -> None:
         nodes[name] = x + model.speaker(speakers)
     x = torch.stack(list(nodes.values()), dim=1)
     h = model.graph(x, similarity_edges(x, mask, streams(x.shape[1])))
-    expected = 0
+    expected = torch.zeros(())
     for m, name in enumerate(nodes):
         expected = expected + model.out.out[name](torch.cat([x[0, m], h[0, m]], -1))
     found = model.features(batch, [frozenset(view)])[0]

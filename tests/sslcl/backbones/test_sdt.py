@@ -1,6 +1,7 @@
 """SDT's masked blocks and its gates against loops, on every kind of view."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -42,7 +43,8 @@ def hear(block: GatedBlock, x: Tensor, source: Tensor) -> Tensor:
     y = x + attend(block.attention, x, source)
     o = y + block.down(gelu(block.up(block.norm(y))))
     z = 1 / (1 + (-(o @ block.gate.weight.T)).exp())
-    return block.share(z * o)
+    shared: Tensor = block.share(z * o)
+    return shared
 
 
 def test_attention_hears_the_utterances_of_the_source_and_no_padding() -> None:
@@ -68,14 +70,13 @@ def test_the_last_gate_weighs_modalities_feature_by_feature(modalities: int) -> 
     found = gate(h)
     for t in range(4):
         for d in range(WIDTH):
-            powers = [(gate.score.weight[d] @ h[m, t]).exp() for m in range(modalities)]
-            mixed = sum(powers[m] * h[m, t, d] for m in range(modalities))
-            close(found[t, d], mixed / sum(powers))
+            powers = torch.stack([gate.score.weight[d] @ h[m, t] for m in range(modalities)]).exp()
+            close(found[t, d], powers @ h[:, t, d] / powers.sum())
 
 
 @pytest.mark.parametrize("names", [("text", "audio", "video"), ("text", "video"), ("audio",)])
 def test_a_view_leaves_out_the_blocks_of_absent_modalities(names: tuple[str, ...]) -> None:
-    model = built(SDT, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
+    model: Any = built(SDT, WIDTHS, WIDTH, options={"heads": HEADS}).eval()
     talk = torch.tensor([[0, 1, 2, 0, 1], [0, 0, 0, 0, 0], [0, 1, 1, 0, 0]])
     mask = mask_of(LENGTHS)
     features = {m: torch.randn(len(LENGTHS), 5, width) for m, width in WIDTHS.items()}
@@ -86,7 +87,8 @@ def test_a_view_leaves_out_the_blocks_of_absent_modalities(names: tuple[str, ...
         angle = torch.arange(length)[:, None] / 10_000 ** (2 * k / WIDTH)
         place = torch.cat([angle.sin(), angle.cos()], 1) + model.speaker(talk[n, :length])
         x = {m: features[m][n, :length] @ model.project[m].weight.T + place for m in names}
-        h = [sum(hear(model.blocks[m][s], x[m], x[s]) for s in names) for m in names]
+        heard = [[hear(model.blocks[m][s], x[m], x[s]) for s in names] for m in names]
+        h = [torch.stack(each).sum(0) for each in heard]
         close(found[n], model.gate(torch.stack(h)))
 
 

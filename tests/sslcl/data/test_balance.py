@@ -77,6 +77,7 @@ def test_natural_is_the_split_itself(data: Dataset) -> None:
 def test_loss_and_score_are_of_the_chosen_and_features_see_all(data: Dataset) -> None:
     trainer = Trainer(TrialConfig(balance="balanced", epochs=1), data)
     trainer.fit_epoch()
+    assert data.test is not None
     found = trainer.test(data.test)
     chosen = [
         (c.id, u)
@@ -100,7 +101,7 @@ def test_a_context_only_utterance_changes_no_loss_by_its_label_but_by_its_words(
     labels = first.labels.clone()
     labels[0] = PAD_LABEL
     hidden = replace(data, train=(replace(first, labels=labels), *data.train[1:]))
-    other = first.features | {"text": first.features["text"] + 1.0}
+    other = dict(first.features) | {"text": first.features["text"] + 1.0}
     altered = replace(data, train=(replace(first, labels=labels, features=other), *data.train[1:]))
     losses = [
         Trainer(TrialConfig(epochs=1, backbone="recurrent"), d).fit_epoch()["train_loss"]

@@ -15,7 +15,7 @@ from sslcl.data import CATALOG, Dataset, load_dataset
 from sslcl.data.formats.tables.mintrec import INTENTS
 from sslcl.data.formats.tables.mintrec2 import INTENTS as INTENTS_2
 from sslcl.data.loading.checks import check_dataset
-from sslcl.data.types import PAD_LABEL, Conversation
+from sslcl.data.types import PAD_LABEL, Conversation, Split
 from sslcl.errors import InputError
 from sslcl.validation import Scalar
 
@@ -102,7 +102,7 @@ def dataset(place: Place) -> Dataset:
     return load_dataset(*place)
 
 
-def splits(dataset: Dataset) -> list[tuple[Conversation, ...]]:
+def splits(dataset: Dataset) -> list[Split]:
     assert dataset.test is not None
     return [dataset.train, dataset.validation, dataset.test]
 

@@ -27,6 +27,7 @@ def test_the_example_loads_as_it_stands(tmp_path: Path) -> None:
     trainer = Trainer(TrialConfig(dataset="path", epochs=2, hidden_size=8), dataset)
     while not trainer.finished:
         trainer.fit_epoch()
+    assert dataset.test is not None
     assert len(trainer.test(dataset.test).labels) == 3
 
 

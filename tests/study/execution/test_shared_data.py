@@ -19,14 +19,13 @@ def test_workers_read_the_object_store_and_hold_no_copy(tmp_path: Path) -> None:
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
 
-        @ray.remote
         def seen(given: Dataset) -> tuple[list[bool], float]:
             arrays = given.train.features.values()  # type: ignore[attr-defined]
             # What is in shared memory is read-only and belongs to nobody in the process.
             mapped = [not (x.flags.writeable or x.flags.owndata) for x in arrays]
             return mapped, float(given.train[0].features["text"].sum())
 
-        mapped, total = ray.get(seen.remote(ray.put(dataset)))
+        mapped, total = ray.get(ray.remote(seen).remote(ray.put(dataset)))
     finally:
         ray.shutdown()
     assert mapped == [True] * len(dataset.modalities)

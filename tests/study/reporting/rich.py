@@ -9,9 +9,9 @@ import numpy as np
 
 from search_spaces.checks import parse_study
 from search_spaces.schema import Study
-from sslcl.config import TrialConfig
 from sslcl.diagnostics import cosine_name
 from sslcl.validation import Scalar
+from study.design.data_facts import DataFacts
 from study.design.tuning import search_of
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial, StudyRecord
@@ -30,6 +30,7 @@ SPEC: dict[str, Any] = {
     "search": {"trials": 14, "sampler": "random"},
     "ablate": {"factors": ["similarity", "batch_size"], "seeds": 5},
 }
+DATA = DataFacts("d" * 64)
 COLLAPSED = "the label embeddings of anger and joy have collapsed"
 
 
@@ -80,7 +81,7 @@ def fill_rich(ledger: Ledger) -> None:
     for number in range(14):
         rate = float(10 ** rng.uniform(-4, -2))
         levels: dict[str, Scalar] = {"similarity": "dot", "batch_size": 16, "learning_rate": rate}
-        trial = search_of(study).trial(number, levels, TrialConfig.digest)
+        trial = search_of(study).trial(number, levels, DATA)
         ledger.plan("demo", Phase.SEARCH, [trial], replace=False)
         ledger.start(trial.id)
         if number == 13:

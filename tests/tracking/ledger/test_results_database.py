@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ INFERENCE = {"latency_p50_ms": 1.5, "latency_p95_ms": 2.5, "flops_per_utterance"
 COMPARED = {
     "difference": -0.01, "ci_low": -0.02, "ci_high": 0.0, "p_corrected": 0.04, "verdict": "worse",
 }  # fmt: skip
-CELLS = {"reference": {}, "similarity=dot": {"similarity": "dot"}}
+CELLS: dict[str, dict[str, Any]] = {"reference": {}, "similarity=dot": {"similarity": "dot"}}
 
 
 def documented(section: str) -> list[str]:

@@ -145,7 +145,7 @@ def test_validation_is_the_fifth_with_the_smallest_hashes() -> None:
     assert max(map(digest, chosen)) < min(digest(v) for v in videos if v not in chosen)
 
 
-def set_cell(name: str, row: int, column: int, value: str) -> Callable[[Path], None]:
+def set_cell(name: str, row: int, column: int, value: str) -> Callable[[Path], object]:
     def damage(folder: Path) -> None:
         rows = read(folder / name)
         rows[row][column] = value
@@ -154,14 +154,14 @@ def set_cell(name: str, row: int, column: int, value: str) -> Callable[[Path], N
     return damage
 
 
-def drop_rows(name: str, keep: int) -> Callable[[Path], None]:
+def drop_rows(name: str, keep: int) -> Callable[[Path], object]:
     def damage(folder: Path) -> None:
         write(folder / name, read(folder / name)[:keep])
 
     return damage
 
 
-def drop_cell(name: str, row: int) -> Callable[[Path], None]:
+def drop_cell(name: str, row: int) -> Callable[[Path], object]:
     def damage(folder: Path) -> None:
         rows = read(folder / name)
         del rows[row][5]
@@ -170,26 +170,26 @@ def drop_cell(name: str, row: int) -> Callable[[Path], None]:
     return damage
 
 
-def drop_column(name: str) -> Callable[[Path], None]:
+def drop_column(name: str) -> Callable[[Path], object]:
     return lambda folder: write(folder / name, [row[1:] for row in read(folder / name)])
 
 
-def cut(name: str, lost: int) -> Callable[[Path], None]:
+def cut(name: str, lost: int) -> Callable[[Path], object]:
     def damage(folder: Path) -> None:
         (folder / name).write_bytes((folder / name).read_bytes()[:-lost])
 
     return damage
 
 
-def remove(name: str) -> Callable[[Path], None]:
+def remove(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 
 
-def blank(name: str) -> Callable[[Path], None]:
+def blank(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(b"")
 
 
-def binary(name: str) -> Callable[[Path], None]:
+def binary(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).write_bytes(b"\xff\xfe\x00\x80" * 40)
 
 
@@ -198,7 +198,7 @@ def both_splits(folder: Path) -> None:
 
 
 AUDIO, VIDEO, TEXT = "audio/audio_train0.csv", "video/video_test0.csv", "text/text_train0.csv"
-DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
+DAMAGES: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "file missing": (remove(VIDEO), "video_test0.csv", "is missing"),
     "transcripts missing": (remove("transcripts.csv"), "transcripts.csv", "is missing"),
     "file empty": (blank(AUDIO), "audio_train0.csv", "is empty"),

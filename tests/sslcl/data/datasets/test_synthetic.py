@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from sslcl.data import Conversation, Dataset, load_dataset, measured_facts
 from sslcl.data.datasets._ceiling import posterior, posterior_without_context
@@ -98,7 +99,8 @@ def brute_force(
     others = previous_others(speakers)
     total = np.zeros((length, 7))
     for sequence in product(range(7), repeat=length):
-        chance, last = 1.0, {}
+        chance = 1.0
+        last: dict[int, int] = {}
         for emotion, speaker, other in zip(sequence, speakers, others, strict=True):
             own = float(emotion == last[speaker]) if speaker in last else prior[emotion]
             copied = prior[emotion] if other is None else float(emotion == last[other])
@@ -108,7 +110,8 @@ def brute_force(
         for styles in product(range(2), repeat=max(speakers) + 1):
             seen = np.prod([likelihood[t, sequence[t], styles[s]] for t, s in enumerate(speakers)])
             total[np.arange(length), list(sequence)] += chance * seen
-    return total / total.sum(axis=1, keepdims=True)
+    posterior: NDArray[np.float64] = total / total.sum(axis=1, keepdims=True)
+    return posterior
 
 
 @pytest.mark.parametrize("seed", [0, 1])

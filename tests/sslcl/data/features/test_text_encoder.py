@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.progress import Progress
 
 from sslcl.data.features import text_cache as _text
 from sslcl.data.features import text_encoders as _encoders
@@ -312,7 +313,7 @@ def test_a_bar_appears_only_when_it_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
-    monkeypatch.setattr(_text.Progress, "start", lambda self: started.append(self))
+    monkeypatch.setattr(Progress, "start", lambda self: started.append(self))
     assert list(_text._watched(130, "title", True)) == [
         slice(0, 64),
         slice(64, 128),

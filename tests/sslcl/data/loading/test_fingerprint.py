@@ -1,6 +1,7 @@
 """The fingerprint changes with anything that training or evaluation can read, and only then."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from hypothesis import given, settings
@@ -16,7 +17,8 @@ SPLITS = ("train", "validation", "test")
 def with_conversation(split: str, index: int, conversation: Conversation) -> Dataset:
     members = list(getattr(SMALL, split))
     members[index] = conversation
-    return replace(SMALL, **{split: tuple(members)})
+    changed: dict[str, Any] = {split: tuple(members)}
+    return replace(SMALL, **changed)
 
 
 @st.composite
@@ -62,7 +64,8 @@ def test_any_changed_value_changes_it(
 def test_the_order_of_conversations_changes_it(split: str, data: st.DataObject) -> None:
     members = getattr(SMALL, split)
     order = data.draw(st.permutations(range(len(members))))
-    moved = replace(SMALL, **{split: tuple(members[i] for i in order)})
+    changed: dict[str, Any] = {split: tuple(members[i] for i in order)}
+    moved = replace(SMALL, **changed)
     assert (fingerprint(moved) == SMALL.fingerprint) == (order == sorted(order))
 
 
@@ -84,7 +87,7 @@ def test_swapping_text_between_neighbouring_ids_changes_it() -> None:
 def test_label_names_and_modalities_count() -> None:
     assert fingerprint(replace(SMALL, label_names=SMALL.label_names[::-1])) != SMALL.fingerprint
     assert (
-        fingerprint(replace(SMALL, modalities=dict(reversed(SMALL.modalities.items()))))
+        fingerprint(replace(SMALL, modalities=dict(reversed(list(SMALL.modalities.items())))))
         != SMALL.fingerprint
     )
 

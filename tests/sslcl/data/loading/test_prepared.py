@@ -115,9 +115,11 @@ def test_arrays_are_mapped_and_travel_out_of_band(data: Dataset, file: Path) -> 
     buffers: list[pickle.PickleBuffer] = []
     _ = opened.train[0]
     body = pickle.dumps(opened, protocol=5, buffer_callback=buffers.append)
+    assert isinstance(opened.train, FlatSplit)
     size = sum(x.nbytes for x in opened.train.features.values())
     assert sum(len(b.raw()) for b in buffers) > size > 10 * len(body)
     copied = pickle.loads(body, buffers=[b.raw() for b in buffers])
+    assert isinstance(copied.train, FlatSplit)
     assert np.shares_memory(copied.train.features["text"], opened.train.features["text"])
     assert fingerprint(copied) == data.fingerprint
 

@@ -128,11 +128,11 @@ def full_meld() -> list[Dialogue]:
 class OneRow(Dialogue):
     """A dialogue whose rows are one array: small in a pickle."""
 
-    def features(self, width: int, salt: str) -> list[np.ndarray]:  # type: ignore[type-arg]
+    def features(self, width: int, salt: str) -> list[np.ndarray]:
         return [ROWS.setdefault(width, np.ones(width, np.float16))] * len(self.labels)
 
 
-ROWS: dict[int, np.ndarray] = {}  # type: ignore[type-arg]
+ROWS: dict[int, np.ndarray] = {}
 
 
 def test_the_merged_development_set_of_meld_is_recovered_and_verified(tmp_path: Path) -> None:

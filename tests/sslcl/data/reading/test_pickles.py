@@ -161,7 +161,7 @@ class WithState:
         return "done"
 
 
-class SubArray(np.ndarray):  # type: ignore[type-arg]
+class SubArray(np.ndarray):
     pass
 
 

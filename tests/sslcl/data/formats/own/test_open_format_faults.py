@@ -16,7 +16,7 @@ from sslcl.errors import InputError
 
 from ...writers import open_format as writer
 
-Damage = Callable[[Path], None]
+Damage = Callable[[Path], object]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def header(old: str, new: str) -> Damage:
 
 def card(old: str, new: str) -> Damage:
     assert old in writer.CARD
-    return lambda folder: (folder / "data.yaml").write_text(writer.CARD.replace(old, new)) and None
+    return lambda folder: (folder / "data.yaml").write_text(writer.CARD.replace(old, new))
 
 
 def array(change: Callable[[np.ndarray], np.ndarray], name: str = "audio") -> Damage:
@@ -88,7 +88,7 @@ def by_id(change: Callable[[dict[str, np.ndarray]], object]) -> Damage:
 
 
 def text_file(name: str, content: str) -> Damage:
-    return lambda folder: (folder / name).write_text(content) and None
+    return lambda folder: (folder / name).write_text(content)
 
 
 def extra_cell(folder: Path) -> None:

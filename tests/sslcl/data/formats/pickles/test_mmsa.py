@@ -86,12 +86,12 @@ def test_features_are_means_over_valid_steps(tmp_path: Path, aligned: bool) -> N
         for number, utterance in enumerate(columns["id"]):
             row = row_of(corpus, utterance)
             for column, modality in {"text": "text", "audio": "audio", "vision": "video"}.items():
-                steps = [
+                present = [
                     step.astype(float)
                     for step in columns[column][number]
                     if step.any() and not np.isnan(step).any()
                 ]
-                expected = np.mean(steps, axis=0)
+                expected = np.mean(present, axis=0)
                 np.testing.assert_allclose(corpus.features[modality][row], expected, atol=1e-6)
 
 
