@@ -5,7 +5,7 @@ from shlex import quote
 
 import click
 
-from sslcl.command import OneLineCommand
+from sslcl.command import OneLineCommand, plugin_option
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text import with_text
 from sslcl.data.formats import recognise
