@@ -1,12 +1,12 @@
 """A backbone outside the checkout: each utterance beside the one before it."""
 
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.data.types import Batch, View
+from sslcl.errors import InputError, unknown
 from sslcl.validation import NoOptions
 
 
@@ -26,6 +26,11 @@ class Previous(Backbone):
 
     def view_features(self, batch: Batch, view: View) -> Tensor:
         """``(N, H)`` features, ``H`` the hidden size."""
+        for modality in view:
+            if modality not in self.project:
+                raise unknown("modality", modality, self.modalities, "view")
+        if not view:
+            raise InputError(f"the view is empty: expected some of {', '.join(self.modalities)}")
         terms = [self.project[m](batch.features[m]) for m in self.modalities if m in view]
         x = torch.stack(terms).sum(dim=0) * batch.mask.unsqueeze(-1)  # (B, T, H)
         before = nn.functional.pad(x, (0, 0, 1, 0))[:, :-1]  # (B, T, H), zero for the first

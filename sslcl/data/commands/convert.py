@@ -14,6 +14,7 @@ from sslcl.errors import InputError
 
 
 @click.command("convert", cls=OneLineCommand)
+@plugin_option
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--encoder", metavar="NAME", help="Add features of the text by this frozen encoder.")
