@@ -1,6 +1,5 @@
 """A backbone outside the checkout: each utterance beside the one before it."""
 
-
 import torch
 from torch import Tensor, nn
 
