@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from sslcl.errors import InputError
+from sslcl.plugins import load
 
 BAD_INPUT = 2
 """Exit code of a command that a person has to call differently."""
@@ -23,6 +24,24 @@ data_dir_option = click.option(
     envvar=DATA_DIR_VARIABLE,
     help=f"Folder that holds the datasets' folders [env: {DATA_DIR_VARIABLE}].",
 )
+
+
+def _load_plugins(context: click.Context, option: click.Parameter, paths: Sequence[Path]) -> None:
+    del context, option
+    load(paths)
+
+
+plugin_option = click.option(
+    "--plugin",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_load_plugins,
+    metavar="FILE.py",
+    help="Components in a file of your own; may be repeated [env: SSLCL_PLUGINS].",
+)
+"""Loads plugin files before anything else is read; the command's function does not see it."""
 
 
 class _OneLine(click.Command):

@@ -26,7 +26,8 @@ def code_fingerprint(config: TrialConfig) -> str:
     """SHA-256 of the code that trains ``config``.
 
     Covers the modules of this package that the trainer imports, and those of the chosen backbone,
-    similarity and objective, without comments, docstrings and layout: a new component, or a
+    similarity and objective, a component from outside with what it imports of its own top-level
+    package, without comments, docstrings and layout: a new component, or a
     reworded comment, does not make old results stale; a changed formula does. The loading of data
     is not covered, because the data has a fingerprint of its own.
     """
@@ -37,4 +38,5 @@ def code_fingerprint(config: TrialConfig) -> str:
     }
     if "similarity" in config.canonical():
         modules.add(SIMILARITIES.get(config.similarity).__module__)
-    return code_digest(frozenset(modules), frozenset({"sslcl"}), frozenset({"sslcl", _LOADING}))
+    packages = {"sslcl", *(module.partition(".")[0] for module in modules)}
+    return code_digest(frozenset(modules), frozenset(packages), frozenset({"sslcl", _LOADING}))

@@ -1,18 +1,22 @@
-"""Finding components by name: one file in the component's package is all it takes to add one."""
+"""Finding components by name: in the files of their package, and in plugins."""
 
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from functools import cached_property
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sslcl.errors import unknown
+from sslcl.errors import InputError, unknown
+from sslcl.plugins import outside_components, remembered
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
     """The named subclasses of one base class in the modules of a package and its subpackages.
+
+    Plugin files and the entry points of installed packages add to them: the group of entry points
+    is ``sslcl.`` and the last part of the package's name.
 
     A class takes part when it defines its own ``name``; modules whose name begins with an
     underscore, and classes without a name, are helpers.
@@ -27,9 +31,27 @@ class Registry(Generic[T]):
         self.kind = kind
         self.package = package
         self.base = base
+        self._collected: dict[tuple[Path, ...], dict[str, type[T]]] = {}
 
-    @cached_property
+    @property
     def _classes(self) -> dict[str, type[T]]:
+        files = remembered()
+        if files not in self._collected:
+            self._collected[files] = self._with_plugins(self._shipped())
+        return self._collected[files]
+
+    def _with_plugins(self, shipped: dict[str, type[T]]) -> dict[str, type[T]]:
+        classes: dict[str, type[Any]] = dict(shipped)
+        for cls in outside_components(f"sslcl.{self.package.rpartition('.')[2]}"):
+            other = classes.setdefault(cls.name, cls)
+            if other is not cls:
+                raise InputError(
+                    f"{self.kind} '{cls.name}' of {cls.__module__}: the name is taken by "
+                    f"{other.__module__}.{other.__qualname__}"
+                )
+        return dict(sorted(classes.items()))
+
+    def _shipped(self) -> dict[str, type[T]]:
         path = importlib.import_module(self.package).__path__
         found: dict[str, type[T]] = {}
         prefix = f"{self.package}."
@@ -44,7 +66,7 @@ class Registry(Generic[T]):
                 if name in found and found[name] is not cls:
                     raise TypeError(f"two {self.kind} classes are named '{name}'")
                 found[name] = cls
-        return dict(sorted(found.items()))
+        return found
 
     def names(self) -> tuple[str, ...]:
         """All names, sorted."""

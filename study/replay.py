@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sslcl.command import OneLineCommand, data_dir_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option
 from sslcl.errors import InputError
 from study.cli.results import opened
 from tracking.home import Home, home_option
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.argument("trial")
 @home_option
 @data_dir_option
+@plugin_option
 def main(trial: str, home: Home, data_dir: Path | None) -> int:
     """Train TRIAL again, an id in the results database or its first digits, and compare.
 

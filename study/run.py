@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sslcl.command import OneLineCommand, data_dir_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option
 from sslcl.errors import InputError
 from tracking.home import Home, home_option
 
@@ -56,6 +56,7 @@ class ResourceOptions:
     help="Run on this dataset, or on the files at this path, instead of the study's own.",
 )
 @data_dir_option
+@plugin_option
 @click.option(
     "--set",
     "overrides",

@@ -17,6 +17,7 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
 
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
+from sslcl.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import PhaseRun  # noqa: E402
 from study.execution.ray_searcher import StopWhen, TrialStream  # noqa: E402
@@ -31,6 +32,8 @@ RETRIES = 2
 
 class Cluster:
     """A Ray cluster, joined or started, and stopped if it was started here.
+
+    Plugin files must be readable under the same paths on all nodes of the cluster.
 
     Args:
         resources: what trials may use, and which cluster to join.
@@ -48,6 +51,7 @@ class Cluster:
             ignore_reinit_error=True,
             include_dashboard=False,
             log_to_driver=False,
+            runtime_env=_environment(),
             logging_level=logging.ERROR,
         )
 
@@ -108,6 +112,14 @@ class Cluster:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tuner.fit()
+
+
+def _environment() -> dict[str, Any] | None:
+    """Ray's runtime environment: workers on other nodes load the same plugin files."""
+    files = remembered()
+    if not files:
+        return None
+    return {"env_vars": {PLUGINS_VARIABLE: os.pathsep.join(map(str, files))}}
 
 
 class ByGroup(FIFOScheduler):  # type: ignore[misc]

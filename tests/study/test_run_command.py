@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -128,6 +130,54 @@ class TestStudies:
         path.write_text("study: [small\nfactors: {")
         assert "not valid YAML" in refused(run(home, str(path)))
         assert not home.exists()
+
+
+class TestPlugins:
+    @pytest.fixture
+    def plugin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("SSLCL_PLUGINS", "")
+        path = tmp_path / "mine.py"
+        path.write_text(
+            "from sslcl.backbones.utterance import Utterance\n"
+            "class Mine(Utterance):\n    name = 'mine'\n"
+        )
+        return path
+
+    def test_a_plugins_backbone_is_a_level_like_any_other(
+        self, home: Path, file: Callable[..., str], plugin: Path
+    ) -> None:
+        study = file(factors={"backbone": ["recurrent", "mine"]})
+        assert "unknown backbone 'mine'" in refused(run(home, study))
+        result = run(home, study, "--plugin", str(plugin), "--dry-run")
+        assert result.exit_code == 0, result.output
+
+    def test_a_broken_plugin_is_refused(
+        self, home: Path, file: Callable[..., str], plugin: Path
+    ) -> None:
+        plugin.write_text("import nothing_like_this\n")
+        said = refused(run(home, file(), "--plugin", str(plugin)))
+        assert f"plugin {plugin}:1: ModuleNotFoundError" in said
+        assert not home.exists()
+
+    @pytest.mark.slow
+    def test_a_plugins_backbone_is_trained_by_ray_and_replayed(
+        self, home: Path, file: Callable[..., str], plugin: Path
+    ) -> None:
+        study = file(base={**STUDY["base"], "backbone": "mine"}, factors={"batch_size": [4, 8]})
+        # In processes of their own: Ray's workers inherit nothing but what the command gives them.
+        words = ["--plugin", str(plugin), "--home", str(home)]
+        ran = self.command("study.run", study, "--workers", "1", *words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        with closing(Ledger.at(Home(home))) as ledger:
+            rows = ledger.trials("small")
+        assert {(row.config.backbone, row.status.value) for row in rows} == {("mine", "COMPLETE")}
+        again = self.command("study.replay", rows[0].id, *words)
+        assert again.returncode == 0, again.stdout + again.stderr
+
+    def command(self, module: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *words], capture_output=True, text=True, check=False
+        )
 
 
 class TestCommandLine:

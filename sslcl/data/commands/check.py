@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sslcl.command import OneLineCommand
+from sslcl.command import OneLineCommand, plugin_option
 from sslcl.data.corpus import SPLITS, with_validation
 from sslcl.data.formats import format_of, read_noted
 from sslcl.data.inspection.inspection import Inspection, inspect, require_usable
@@ -20,6 +20,7 @@ from sslcl.errors import InputError
 
 @click.command("check", cls=OneLineCommand)
 @click.argument("path", type=click.Path(path_type=Path))
+@plugin_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

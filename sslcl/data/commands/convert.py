@@ -5,7 +5,7 @@ from shlex import quote
 
 import click
 
-from sslcl.command import OneLineCommand
+from sslcl.command import OneLineCommand, plugin_option
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text import with_text
 from sslcl.data.formats import recognise
@@ -14,6 +14,7 @@ from sslcl.errors import InputError
 
 
 @click.command("convert", cls=OneLineCommand)
+@plugin_option
 @click.argument("source", type=click.Path(path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--encoder", metavar="NAME", help="Add features of the text by this frozen encoder.")

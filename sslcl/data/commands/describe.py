@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sslcl.command import OneLineCommand, data_dir_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option
 from sslcl.data.commands.settings import parse_settings
 from sslcl.data.datasets import load_dataset, measured_facts
 from sslcl.data.loading.checks import splits_of
@@ -19,6 +19,7 @@ from sslcl.data.types import PAD_LABEL, Dataset
 @click.command("describe", cls=OneLineCommand)
 @click.argument("name")
 @data_dir_option
+@plugin_option
 @click.option(
     "--set",
     "settings",

@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sslcl.command import OneLineCommand, data_dir_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option
 from sslcl.data.datasets import CATALOG, DatasetSource
 from sslcl.data.published.corpora import RECORDS
 
 
 @click.command("list", cls=OneLineCommand)
 @data_dir_option
+@plugin_option
 def main(data_dir: Path | None) -> None:
     """List the datasets: what each is, how to get it, and whether DATA_DIR holds it."""
     table = Table()

@@ -17,6 +17,7 @@ from sslcl.data.loading.checks import splits_of
 from sslcl.data.loading.flat import FlatSplit
 from sslcl.data.reading.tools import audio_tools
 from sslcl.data.types import Dataset
+from sslcl.plugins import outside_content
 
 _META = "dataset.json"
 _FIELDS = ("name", "label_names", "speakers", "fingerprint", "synthetic", "description", "notes")
@@ -50,7 +51,8 @@ def prepared(
 def _key(name: str, options: BaseModel, files: Sequence[Path]) -> str:
     stats = [(str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files)]
     said = options.model_dump(mode="json")
-    text = json.dumps([name, said, stats, _code_digest(), audio_tools()])
+    outside = outside_content(("sslcl.datasets", "sslcl.formats"))
+    text = json.dumps([name, said, stats, _code_digest(), outside, audio_tools()])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
