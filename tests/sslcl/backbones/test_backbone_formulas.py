@@ -27,9 +27,8 @@ from sslcl.backbones.dialogue_gcn import (
 )
 from sslcl.backbones.transformer import EncoderBlock, sinusoidal_positions
 from sslcl.data.types import Batch
+from sslcl.testing.backbone_cases import built
 from sslcl.validation import Scalar
-
-from .cases import built
 
 WIDTH = 4
 LENGTHS = (6, 1, 4)

@@ -6,8 +6,7 @@ import torch
 from sslcl.backbones._parts import window_edges
 from sslcl.backbones.cogmen import Cogmen, TransformerConv
 from sslcl.data.types import Batch
-
-from .cases import built
+from sslcl.testing.backbone_cases import built
 
 WIDTH = 4
 

@@ -8,8 +8,7 @@ from torch import nn
 
 from sslcl.backbones.dialogue_crn import DialogueCRN, Reasoner, run_by_speaker
 from sslcl.data.types import Batch
-
-from .cases import built
+from sslcl.testing.backbone_cases import built
 
 WIDTH = 4
 

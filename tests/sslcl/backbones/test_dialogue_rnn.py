@@ -15,9 +15,8 @@ from sslcl.backbones.dialogue_rnn import (
     both_orders,
 )
 from sslcl.data.types import Batch
+from sslcl.testing.backbone_cases import built
 from sslcl.validation import Scalar
-
-from .cases import built
 
 WIDTH = 4
 

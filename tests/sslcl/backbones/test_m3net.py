@@ -11,8 +11,7 @@ from torch.nn.functional import leaky_relu
 from sslcl.backbones._graphs import Streams
 from sslcl.backbones.m3net import HighFrequencyConv, Hypergraph, M3Net
 from sslcl.data.types import Batch
-
-from .cases import built
+from sslcl.testing.backbone_cases import built
 
 WIDTH = 4
 LENGTHS = (5, 1, 3)

@@ -10,8 +10,7 @@ from sslcl.backbones._graphs import Streams
 from sslcl.backbones.mm_dfn import MMDFN, DynamicFusion
 from sslcl.backbones.mmgcn import similarity_edges
 from sslcl.data.types import Batch
-
-from .cases import built
+from sslcl.testing.backbone_cases import built
 
 WIDTH = 4
 WIDTHS = {"text": 3, "audio": 2}

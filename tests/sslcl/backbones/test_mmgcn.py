@@ -10,8 +10,7 @@ from torch import Tensor
 from sslcl.backbones._graphs import Streams
 from sslcl.backbones.mmgcn import MMGCN, DeepGraph, similarity_edges
 from sslcl.data.types import Batch
-
-from .cases import built
+from sslcl.testing.backbone_cases import built
 
 WIDTH = 4
 MODALITIES = 3

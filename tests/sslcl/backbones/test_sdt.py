@@ -12,9 +12,9 @@ from sslcl.backbones.sdt import SDT, GatedBlock, ModalityGate
 from sslcl.config import TrialConfig
 from sslcl.data.types import Batch
 from sslcl.errors import InputError
+from sslcl.testing.backbone_cases import built
 
 from .attention_loop import attend
-from .cases import built
 
 WIDTH, HEADS = 6, 2
 LENGTHS = (5, 1, 3)

@@ -7,8 +7,7 @@ import torch
 
 from sslcl.config import TrialConfig
 from sslcl.objectives import OBJECTIVE_FIELDS, OBJECTIVES, SSLCL_FIELDS, Shape
-
-from .objective_cases import MODALITIES, WIDTH, batch
+from sslcl.testing.objective_cases import MODALITIES, WIDTH, batch
 
 CONFIGS = (
     TrialConfig(cross_entropy_weight=0.5),

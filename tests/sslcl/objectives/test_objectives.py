@@ -11,9 +11,9 @@ from sslcl.objectives import OBJECTIVES, SSLCL_FIELDS
 from sslcl.objectives._focus import focused_positive, log_one_minus_softmax
 from sslcl.objectives.sslcl import SSLCL, utterance_weights
 from sslcl.similarities import SIMILARITIES, one_hot
+from sslcl.testing.objective_cases import MODALITIES, WIDTH, batch, build, configure
 
 from . import reference_loss as reference
-from .objective_cases import MODALITIES, WIDTH, batch, build, configure
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,7 @@ from sslcl.augmentation import view_weights
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES, Shape
 from sslcl.objectives.sslcl_calibrated import HORIZON, SSLCLCalibrated
-
-from . import reference_loss as reference
-from .objective_cases import (
+from sslcl.testing.objective_cases import (
     MODALITIES,
     WIDTH,
     assert_same_value_and_gradient,
@@ -18,6 +16,8 @@ from .objective_cases import (
     build,
     configure,
 )
+
+from . import reference_loss as reference
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,7 @@ from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES, Shape
 from sslcl.objectives._contrastive import without_diagonal
 from sslcl.objectives._focus import focused_positive, focused_positive_wide
-
-from .objective_cases import (
+from sslcl.testing.objective_cases import (
     MODALITIES,
     WIDTH,
     assert_same_value_and_gradient,

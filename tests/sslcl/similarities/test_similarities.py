@@ -3,92 +3,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.nn import functional as F
 
-from sslcl.similarities import SIMILARITIES, Similarity, TrainStatistics, negative_table
+from sslcl.similarities import SIMILARITIES, negative_table
+from sslcl.testing.similarities import WIDTH, SimilarityContract, make, rows_of, vectors
 
 from ..objectives import reference_loss as reference
 
-WIDTH = 12
+for _name in SIMILARITIES.names():
+    globals()[f"Test_{_name}"] = type(f"Test_{_name}", (SimilarityContract,), {"name": _name})
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-
-
-@pytest.fixture(params=SIMILARITIES.names())
-def similarity(request: pytest.FixtureRequest) -> Similarity:
-    """Every similarity there is: one that is added is tested here without further ado."""
-    return make(request.param)
-
-
-def make(name: str) -> Similarity:
-    return SIMILARITIES.get(name)(WIDTH).double()
-
-
-def vectors(*shape: int) -> Tensor:
-    rows = F.normalize(torch.randn(*shape, WIDTH, dtype=torch.double), dim=-1)
-    return rows.requires_grad_()
-
-
-def rows_of(classes: int) -> Tensor:
-    return torch.cat([torch.arange(classes).unsqueeze(0), negative_table(classes)])
-
-
-@pytest.mark.parametrize("labels", [[2], [1, 1, 1, 1], [0, 1], [0, 3, 3, 1, 0, 2, 3]])
-def test_shapes_and_finite_gradients(similarity: Similarity, labels: list[int]) -> None:
-    features, embeddings = vectors(3, len(labels)), vectors(4)
-    found = similarity.candidates(features, torch.tensor(labels), embeddings, rows_of(4))
-    assert found.shape == (3, 4, len(labels))
-    assert found.isfinite().all()
-    found.square().sum().backward()
-    for leaf in (features, embeddings):
-        assert leaf.grad is not None
-        assert leaf.grad.isfinite().all()
-
-
-def test_gradient_reaches_features_and_embeddings(similarity: Similarity) -> None:
-    features, embeddings = vectors(2, 9), vectors(3)
-    labels = torch.arange(9) % 3
-    similarity.candidates(features, labels, embeddings, rows_of(3))[:, 0].sum().backward()
-    assert features.grad is not None
-    assert embeddings.grad is not None
-    assert features.grad.any(dim=-1).all()
-    assert embeddings.grad.any(dim=-1).all()
-
-
-def test_views_do_not_mix(similarity: Similarity) -> None:
-    features, embeddings, labels = vectors(3, 8), vectors(4), torch.arange(8) % 4
-    together = similarity.candidates(features, labels, embeddings, rows_of(4))
-    alone = similarity.candidates(features[1:2], labels, embeddings, rows_of(4))
-    torch.testing.assert_close(together[1:2], alone)
-
-
-def test_order_of_utterances_does_not_matter(similarity: Similarity) -> None:
-    features, embeddings, labels = vectors(2, 8), vectors(4), torch.arange(8) % 3
-    order = torch.randperm(8)
-    found = similarity.candidates(features, labels, embeddings, rows_of(4))
-    shuffled = similarity.candidates(features[:, order], labels[order], embeddings, rows_of(4))
-    torch.testing.assert_close(shuffled, found[:, :, order])
-
-
-def test_scores_of_one_utterance_do_not_depend_on_others(similarity: Similarity) -> None:
-    features, embeddings = vectors(6), vectors(4)
-    prior = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.double)
-    statistics = TrainStatistics(vectors(20).mean(dim=0), prior)
-    together = similarity.scores(features, embeddings, statistics)
-    assert together.shape == (6, 4)
-    alone = [similarity.scores(row.unsqueeze(0), embeddings, statistics) for row in features]
-    torch.testing.assert_close(torch.cat(alone), together)
-
-
-def test_scores_find_the_class_of_features_at_their_embedding(similarity: Similarity) -> None:
-    embeddings = torch.eye(5, WIDTH, dtype=torch.double)
-    prior = torch.tensor([0.5, 0.3, 0.1, 0.05, 0.05], dtype=torch.double)
-    statistics = TrainStatistics(prior @ embeddings, prior)
-    found = similarity.scores(embeddings, embeddings, statistics).argmax(dim=-1)
-    assert found.tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", reference.SIMILARITIES)

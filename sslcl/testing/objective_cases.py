@@ -19,6 +19,7 @@ def configure(**changes: Any) -> TrialConfig:
 
 
 def build(classes: int = 4, **changes: Any) -> Objective:
+    """An objective on :data:`WIDTH` features whose classes are unequally frequent."""
     config = configure(**changes)
     prior = torch.arange(classes, 0, -1).float()
     shape = Shape(WIDTH, prior / prior.sum(), MODALITIES)
@@ -26,6 +27,7 @@ def build(classes: int = 4, **changes: Any) -> Objective:
 
 
 def batch(objective: Objective, size: int, classes: int = 4) -> tuple[Tensor, Tensor]:
+    """Random features of every view, with gradient, and labels."""
     dtype = next(objective.parameters()).dtype
     features = torch.randn(len(objective.views), size, WIDTH, dtype=dtype)
     return features.requires_grad_(), torch.randint(classes, (size,))

@@ -1,9 +1,8 @@
-"""The backbones, options and conversations that the tests of every backbone run over."""
+"""Backbones and conversations for tests of any backbone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeVar, get_args, get_origin
 
-import pytest
 import torch
 from pydantic.fields import FieldInfo
 from torch import Tensor
@@ -38,15 +37,6 @@ def option_levels(name: str) -> Iterator[tuple[str, dict[str, Scalar]]]:
         yield from ((name, {option: x}) for x in levels(field) if x != field.default)
 
 
-CASES = [
-    pytest.param(name, options, id="-".join([name, *(f"{k}={v}" for k, v in options.items())]))
-    for backbone in BACKBONES.names()
-    for name, options in option_levels(backbone)
-]
-every_case = pytest.mark.parametrize(("name", "options"), CASES)
-every_backbone = pytest.mark.parametrize("name", BACKBONES.names())
-
-
 def build(
     name: str,
     options: Mapping[str, Scalar] | None = None,
@@ -56,6 +46,7 @@ def build(
     dropout: float = 0.0,
     seed: int = 0,
 ) -> Backbone:
+    """A seeded backbone in evaluation mode."""
     torch.manual_seed(seed)
     cls = BACKBONES.get(name)
     shape = BackboneShape(widths, speakers, hidden, dropout, cls.check_options(options or {}))
@@ -68,6 +59,7 @@ def conversations(
     speakers: int = SPEAKERS,
     seed: int = 0,
 ) -> list[Conversation]:
+    """Conversations of these lengths with random features, speakers and labels."""
     draw = torch.Generator().manual_seed(seed)
     return [
         Conversation(
@@ -82,6 +74,7 @@ def conversations(
 
 
 def by_conversation(backbone: Backbone, chosen: Sequence[Conversation]) -> list[Tensor]:
+    """Full-view features of each conversation of one batch."""
     with torch.no_grad():
         features = one_view(backbone, Batch.of(chosen), frozenset(chosen[0].features))
     return list(features.split([len(c) for c in chosen]))
