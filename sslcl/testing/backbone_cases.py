@@ -37,7 +37,7 @@ def option_levels(name: str) -> Iterator[tuple[str, dict[str, Scalar]]]:
         yield from ((name, {option: x}) for x in levels(field) if x != field.default)
 
 
-def build(
+def build_backbone(
     name: str,
     options: Mapping[str, Scalar] | None = None,
     widths: Mapping[str, int] = WIDTHS,

@@ -16,7 +16,7 @@ from sslcl.errors import InputError
 from sslcl.testing.backbone_cases import (
     FULL,
     VIEWS,
-    build,
+    build_backbone,
     by_conversation,
     conversations,
     one_view,
@@ -47,7 +47,7 @@ class BackboneContract:
     def test_every_view_gives_one_finite_row_of_the_same_width_per_utterance(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([4, 1, 7]))
         for view in VIEWS:
             features = one_view(backbone, batch, view)
@@ -56,7 +56,7 @@ class BackboneContract:
 
     @pytest.mark.parametrize("lengths", [[1], [1] * 32, [110], [110, 1, 2, 57] * 8], ids=str)
     def test_batches_of_any_shape_give_finite_features(self, lengths: Any) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         with torch.no_grad():
             features = one_view(backbone, Batch.of(conversations(lengths)))
         assert features.shape == (sum(lengths), backbone.output_width)
@@ -65,7 +65,7 @@ class BackboneContract:
     def test_a_conversation_alone_has_the_features_it_has_in_any_batch(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         chosen = conversations([3, 25, 1, 8])
         for alone, within in zip(chosen, by_conversation(backbone, chosen), strict=True):
             torch.testing.assert_close(
@@ -83,7 +83,7 @@ class BackboneContract:
     def test_the_order_of_conversations_moves_features_but_does_not_change_them(
         self, lengths: list[int], data: st.DataObject, seed: int
     ) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         chosen = conversations(lengths, seed=seed % 1000)
         order = data.draw(st.permutations(range(len(chosen))))
         plain = by_conversation(backbone, chosen)
@@ -92,7 +92,7 @@ class BackboneContract:
             torch.testing.assert_close(features, plain[n], atol=1e-5, rtol=1e-5)
 
     def test_what_lies_in_the_padding_is_never_read(self, options: dict[str, Scalar]) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([3, 9]))
         padding = ~batch.mask
         noisy = replace(
@@ -107,7 +107,7 @@ class BackboneContract:
     def test_every_parameter_receives_gradient_from_the_full_view(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         features = one_view(backbone, Batch.of(conversations([12, 5, 12])))
         (features * torch.randn(features.shape)).sum().backward()
         for parameter, value in backbone.named_parameters():
@@ -118,7 +118,7 @@ class BackboneContract:
     def test_a_view_does_not_read_the_modalities_outside_it(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([6, 2]))
         for view in VIEWS:
             poisoned = {m: x if m in view else x * torch.nan for m, x in batch.features.items()}
@@ -130,7 +130,7 @@ class BackboneContract:
             assert torch.equal(one_view(backbone, replace(batch, features=there), view), expected)
 
     def test_views_differ_and_each_of_their_modalities_is_read(self) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         batch = Batch.of(conversations([6, 4]))
         seen = [one_view(backbone, batch, view) for view in VIEWS]
         for n, one in enumerate(seen):
@@ -142,14 +142,14 @@ class BackboneContract:
                 assert not torch.allclose(changed, expected)
 
     def test_an_absent_modality_is_not_a_modality_of_zeros(self) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         batch = Batch.of(conversations([6, 4]))
         zeros = {**batch.features, "audio": torch.zeros_like(batch.features["audio"])}
         silent = one_view(backbone, replace(batch, features=zeros))
         assert not torch.allclose(silent, one_view(backbone, batch, FULL - {"audio"}))
 
     def test_the_order_in_which_modalities_are_listed_does_not_matter(self) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         batch = Batch.of(conversations([6, 2]))
         turned = replace(batch, features=dict(reversed(list(batch.features.items()))))
         one = one_view(backbone, batch, frozenset(["text", "audio", "video"]))
@@ -157,7 +157,7 @@ class BackboneContract:
         assert torch.equal(one, two)
 
     def test_views_that_make_no_sense_are_refused_in_one_line(self) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         batch = Batch.of(conversations([2]))
         with pytest.raises(InputError, match="empty: expected some of text, audio, video"):
             one_view(backbone, batch, frozenset())
@@ -165,7 +165,7 @@ class BackboneContract:
             one_view(backbone, batch, frozenset(["text", "vidoe"]))
 
     def test_speakers_matter_as_declared(self, options: dict[str, Scalar]) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([9, 6]))
         plain = one_view(backbone, batch)
         one_voice = one_view(backbone, respeak(batch, [0, 0, 0]))
@@ -177,7 +177,7 @@ class BackboneContract:
     def test_other_utterances_and_their_order_matter_as_declared(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([6], speakers=1))
         turned = {m: x[:, [0, 1, 3, 2, 4, 5]] for m, x in batch.features.items()}
         features = one_view(backbone, batch)
@@ -189,7 +189,7 @@ class BackboneContract:
 
     @pytest.mark.parametrize("speakers", [1, 9])
     def test_any_number_of_participants_up_to_the_most_is_taken(self, speakers: int) -> None:
-        backbone = build(self.name, speakers=speakers)
+        backbone = build_backbone(self.name, speakers=speakers)
         chosen = conversations([20, 2], speakers=speakers)
         assert one_view(backbone, Batch.of(chosen)).isfinite().all()
 
@@ -197,7 +197,7 @@ class BackboneContract:
         "widths", [{"text": 6}, {"audio": 1}, {"text": 1, "audio": 1, "video": 1}]
     )
     def test_datasets_of_one_modality_and_widths_of_one_work(self, widths: dict[str, Any]) -> None:
-        backbone = build(self.name, widths=widths)
+        backbone = build_backbone(self.name, widths=widths)
         batch = Batch.of(conversations([4, 2], widths))
         features = one_view(backbone, batch, frozenset(widths))
         assert features.shape == (6, backbone.output_width)
@@ -206,7 +206,7 @@ class BackboneContract:
     def test_bfloat16_stays_near_float32_forward_and_backward(
         self, options: dict[str, Scalar]
     ) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([5, 9]))
         plain = one_view(backbone, batch).detach()
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -219,7 +219,10 @@ class BackboneContract:
     def test_saved_weights_give_the_same_features_bit_for_bit(
         self, options: dict[str, Scalar]
     ) -> None:
-        first, second = build(self.name, options, seed=0), build(self.name, options, seed=1)
+        first, second = (
+            build_backbone(self.name, options, seed=0),
+            build_backbone(self.name, options, seed=1),
+        )
         batch = Batch.of(conversations([5, 2]))
         assert not torch.equal(one_view(first, batch), one_view(second, batch))
         second.load_state_dict(first.state_dict())
@@ -227,9 +230,12 @@ class BackboneContract:
 
     def test_a_seed_decides_weights_and_dropout(self) -> None:
         batch = Batch.of(conversations([5, 2]))
-        runs = [one_view(build(self.name, dropout=0.5, seed=3).train(), batch) for _ in range(2)]
+        runs = [
+            one_view(build_backbone(self.name, dropout=0.5, seed=3).train(), batch)
+            for _ in range(2)
+        ]
         assert torch.equal(runs[0], runs[1])
-        backbone = build(self.name, dropout=0.5, seed=3)
+        backbone = build_backbone(self.name, dropout=0.5, seed=3)
         assert torch.equal(one_view(backbone, batch), one_view(backbone, batch))
         backbone.train()
         assert not torch.equal(one_view(backbone, batch), one_view(backbone, batch))
@@ -238,12 +244,12 @@ class BackboneContract:
         batch = Batch.of(conversations([5, 2]))
         before = {m: x.clone() for m, x in batch.features.items()}
         speakers = batch.speakers.clone()
-        one_view(build(self.name).train(), batch).sum().backward()
+        one_view(build_backbone(self.name).train(), batch).sum().backward()
         assert all(torch.equal(x, before[m]) for m, x in batch.features.items())
         assert torch.equal(batch.speakers, speakers)
 
     def test_eight_conversations_can_be_learned_by_heart(self) -> None:
-        backbone = build(self.name, hidden=32)
+        backbone = build_backbone(self.name, hidden=32)
         head = nn.Linear(backbone.output_width, 3)
         batch = Batch.of(conversations([3, 6, 5, 4, 6, 2, 5, 4]))
         optimiser = torch.optim.Adam([*backbone.parameters(), *head.parameters()], lr=0.01)
@@ -260,11 +266,11 @@ class BackboneContract:
         fields = BACKBONES.get(self.name).Options.model_fields
         wrong = next(iter(fields), "layer") + "z"
         with pytest.raises(InputError, match=f"unknown key '{wrong}'") as refused:
-            build(self.name, {wrong: 1})
+            build_backbone(self.name, {wrong: 1})
         assert "\n" not in str(refused.value)
 
     def test_the_forward_pass_is_one_graph_unless_a_recurrent_network_forbids_it(self) -> None:
-        backbone = build(self.name)
+        backbone = build_backbone(self.name)
         batch = Batch.of(conversations([3, 5]))
         torch.compiler.reset()
         settings = {"capture_dynamic_output_shape_ops": True, "capture_scalar_outputs": True}
@@ -281,7 +287,7 @@ class BackboneContract:
                 )
 
     def test_stacked_views_are_the_views_one_by_one(self, options: dict[str, Scalar]) -> None:
-        backbone = build(self.name, options)
+        backbone = build_backbone(self.name, options)
         batch = Batch.of(conversations([4, 1, 7]))
         for views in (VIEWS, VIEWS[::-1], VIEWS[2:3], (FULL, VIEWS[1], FULL)):
             stacked = backbone.features(batch, views)
@@ -294,7 +300,7 @@ class BackboneContract:
         given = {**options, **self.without_dropout}
         batch, ways = Batch.of(conversations([4, 1, 7])), []
         for stacked in (True, False):
-            backbone = build(self.name, given).train()
+            backbone = build_backbone(self.name, given).train()
             features = (
                 backbone.features(batch, VIEWS)
                 if stacked
@@ -307,14 +313,14 @@ class BackboneContract:
             torch.testing.assert_close(gradient, ways[1][key], atol=1e-4, rtol=1e-4, msg=key)
 
     def test_a_conversation_alone_has_the_stacked_views_it_has_in_any_batch(self) -> None:
-        backbone, chosen = build(self.name), conversations([3, 25, 1, 8])
+        backbone, chosen = build_backbone(self.name), conversations([3, 25, 1, 8])
         together = backbone.features(Batch.of(chosen), VIEWS).split([len(c) for c in chosen], dim=1)
         for conversation, within in zip(chosen, together, strict=True):
             alone = backbone.features(Batch.of([conversation]), VIEWS)
             torch.testing.assert_close(alone, within, atol=1e-5, rtol=1e-5)
 
     def test_a_stacked_view_does_not_depend_on_modalities_outside_it(self) -> None:
-        backbone, batch = build(self.name), Batch.of(conversations([6, 2]))
+        backbone, batch = build_backbone(self.name), Batch.of(conversations([6, 2]))
         changed = replace(batch, features={**batch.features, "audio": batch.features["audio"] + 1})
         before, after = backbone.features(batch, VIEWS), backbone.features(changed, VIEWS)
         for v, view in enumerate(VIEWS):

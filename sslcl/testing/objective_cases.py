@@ -18,7 +18,7 @@ def configure(**changes: Any) -> TrialConfig:
     return TrialConfig.model_construct(**{**defaults, **changes})
 
 
-def build(classes: int = 4, **changes: Any) -> Objective:
+def build_objective(classes: int = 4, **changes: Any) -> Objective:
     """An objective on :data:`WIDTH` features whose classes are unequally frequent."""
     config = configure(**changes)
     prior = torch.arange(classes, 0, -1).float()

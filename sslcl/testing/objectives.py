@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES, Objective
-from sslcl.testing.objective_cases import WIDTH, batch, build, configure
+from sslcl.testing.objective_cases import WIDTH, batch, build_objective, configure
 
 ALTERNATIVES: dict[str, Any] = {
     "similarity": "dot",
@@ -46,7 +46,9 @@ class ObjectiveContract:
     @pytest.mark.parametrize("labels", [[1], [3], [2, 2, 2], [0, 1], [3, 0, 0, 1, 2]])
     def test_trains_on_the_smallest_batches(self, mode: str, labels: list[int]) -> None:
         # Cosine, because under Soft-HGR one utterance alone teaches sslcl nothing, as documented.
-        objective = build(**valid(self.name, logit_scale=mode, scale=3.0, similarity="cosine"))
+        objective = build_objective(
+            **valid(self.name, logit_scale=mode, scale=3.0, similarity="cosine")
+        )
         features, targets = of_labels(objective, labels)
         loss = objective(features, targets)
         assert loss.total.ndim == 0
@@ -63,7 +65,7 @@ class ObjectiveContract:
             assert term.isfinite()
 
     def test_first_steps_with_one_utterance_each_stay_finite(self) -> None:
-        objective = build(**valid(self.name))
+        objective = build_objective(**valid(self.name))
         optimiser = torch.optim.Adam(objective.parameters(), lr=1e-2)
         for step in range(8):
             features, labels = of_labels(objective, [step % 3])
@@ -76,7 +78,7 @@ class ObjectiveContract:
 
     @pytest.mark.parametrize("training", [True, False])
     def test_scores_have_one_row_an_utterance_which_no_other_changes(self, training: bool) -> None:
-        objective = build(**valid(self.name, label_embedding_dropout=0.5))
+        objective = build_objective(**valid(self.name, label_embedding_dropout=0.5))
         for _ in range(3):
             objective(*batch(objective, 9))
         probe = torch.randn(6, WIDTH)
@@ -89,7 +91,7 @@ class ObjectiveContract:
 
     def test_state_round_trip_scores_and_goes_on_alike(self) -> None:
         settings = valid(self.name)
-        first, second = build(**settings), build(**settings)
+        first, second = build_objective(**settings), build_objective(**settings)
         for _ in range(3):
             first(*batch(first, 9))
         second.load_state_dict(first.state_dict())
@@ -100,14 +102,14 @@ class ObjectiveContract:
         assert torch.equal(first_loss.total, second_loss.total)
 
     def test_evaluation_leaves_no_trace(self) -> None:
-        objective = build(**valid(self.name)).eval()
+        objective = build_objective(**valid(self.name)).eval()
         kept = {key: value.clone() for key, value in objective.state_dict().items()}
         objective(*batch(objective, 9))
         objective.scores(torch.randn(5, WIDTH))
         assert all(torch.equal(kept[key], value) for key, value in objective.state_dict().items())
 
     def test_order_of_utterances_does_not_matter(self) -> None:
-        objective = build(**valid(self.name)).double().eval()
+        objective = build_objective(**valid(self.name)).double().eval()
         features, labels = batch(objective, 11)
         order = torch.randperm(11)
         value = objective(features, labels).total
@@ -119,7 +121,7 @@ class ObjectiveContract:
         losses = []
         for weight in (0.25, 1.25):
             torch.manual_seed(1)
-            objective = build(objective=self.name, cross_entropy_weight=weight)
+            objective = build_objective(objective=self.name, cross_entropy_weight=weight)
             losses.append(objective(*batch(objective, 9)))
         added = losses[0].terms["cross_entropy"]
         torch.testing.assert_close(losses[1].terms["cross_entropy"], added)
@@ -130,7 +132,7 @@ class ObjectiveContract:
     def test_unread_fields_change_no_bit_and_read_fields_do(self, mode: str, depth: int) -> None:
         def run(**changes: Any) -> list[Tensor]:
             torch.manual_seed(1)
-            objective = build(**{**base, **changes})
+            objective = build_objective(**{**base, **changes})
             features, labels = batch(objective, 9)
             loss = objective(features, labels)
             (gradient,) = torch.autograd.grad(loss.total, features)
@@ -150,7 +152,7 @@ class ObjectiveContract:
             assert same == (field in unread), field
 
     def test_full_precision_under_autocast(self) -> None:
-        objective = build(**valid(self.name)).eval()
+        objective = build_objective(**valid(self.name)).eval()
         features, labels = batch(objective, 9)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             reduced = objective(features.bfloat16(), labels).total
@@ -159,7 +161,7 @@ class ObjectiveContract:
         torch.testing.assert_close(reduced, objective(features.bfloat16().float(), labels).total)
 
     def test_learns_separable_classes_and_predicts_them(self) -> None:
-        objective = build(**valid(self.name, augmentation="text"))
+        objective = build_objective(**valid(self.name, augmentation="text"))
         encoder = torch.nn.Linear(WIDTH, WIDTH)
         labels = torch.randint(4, (64,))
         inputs = 3 * torch.eye(4, WIDTH)[labels] + 0.3 * torch.randn(64, WIDTH)

@@ -35,7 +35,7 @@ class SimilarityContract:
     @pytest.mark.parametrize("labels", [[2], [1, 1, 1, 1], [0, 1], [0, 3, 3, 1, 0, 2, 3]])
     def test_shapes_and_finite_gradients(self, similarity: Similarity, labels: list[int]) -> None:
         features, embeddings = vectors(3, len(labels)), vectors(4)
-        found = similarity.candidates(features, torch.tensor(labels), embeddings, rows_of(4))
+        found = similarity.candidates(features, torch.tensor(labels), embeddings, candidate_rows(4))
         assert found.shape == (3, 4, len(labels))
         assert found.isfinite().all()
         found.square().sum().backward()
@@ -46,7 +46,9 @@ class SimilarityContract:
     def test_gradient_reaches_features_and_embeddings(self, similarity: Similarity) -> None:
         features, embeddings = vectors(2, 9), vectors(3)
         labels = torch.arange(9) % 3
-        similarity.candidates(features, labels, embeddings, rows_of(3))[:, 0].sum().backward()
+        similarity.candidates(features, labels, embeddings, candidate_rows(3))[
+            :, 0
+        ].sum().backward()
         assert features.grad is not None
         assert embeddings.grad is not None
         assert features.grad.any(dim=-1).all()
@@ -54,15 +56,17 @@ class SimilarityContract:
 
     def test_views_do_not_mix(self, similarity: Similarity) -> None:
         features, embeddings, labels = vectors(3, 8), vectors(4), torch.arange(8) % 4
-        together = similarity.candidates(features, labels, embeddings, rows_of(4))
-        alone = similarity.candidates(features[1:2], labels, embeddings, rows_of(4))
+        together = similarity.candidates(features, labels, embeddings, candidate_rows(4))
+        alone = similarity.candidates(features[1:2], labels, embeddings, candidate_rows(4))
         torch.testing.assert_close(together[1:2], alone)
 
     def test_order_of_utterances_does_not_matter(self, similarity: Similarity) -> None:
         features, embeddings, labels = vectors(2, 8), vectors(4), torch.arange(8) % 3
         order = torch.randperm(8)
-        found = similarity.candidates(features, labels, embeddings, rows_of(4))
-        shuffled = similarity.candidates(features[:, order], labels[order], embeddings, rows_of(4))
+        found = similarity.candidates(features, labels, embeddings, candidate_rows(4))
+        shuffled = similarity.candidates(
+            features[:, order], labels[order], embeddings, candidate_rows(4)
+        )
         torch.testing.assert_close(shuffled, found[:, :, order])
 
     def test_scores_of_one_utterance_do_not_depend_on_others(self, similarity: Similarity) -> None:
@@ -95,6 +99,6 @@ def vectors(*shape: int) -> Tensor:
     return rows.requires_grad_()
 
 
-def rows_of(classes: int) -> Tensor:
+def candidate_rows(classes: int) -> Tensor:
     """The positive candidate row and the released negative ones."""
     return torch.cat([torch.arange(classes).unsqueeze(0), negative_table(classes)])

@@ -5,7 +5,7 @@ import pytest
 from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from sslcl.testing.backbone_cases import build
+from sslcl.testing.backbone_cases import build_backbone
 from sslcl.testing.backbones import BackboneContract
 
 WITHOUT_DROPOUT = {"dialogue_rnn": {"recurrent_dropout": 0.0}}
@@ -22,4 +22,4 @@ def test_a_hidden_size_that_the_heads_do_not_divide_is_refused_at_once() -> None
     with pytest.raises(InputError, match=r"hidden_size 30 .* heads 4 .* such as 28 or 32"):
         TrialConfig.parse({"backbone": "transformer", "hidden_size": 30})
     with pytest.raises(InputError, match="such as 4"):
-        build("transformer", hidden=2)
+        build_backbone("transformer", hidden=2)

@@ -26,7 +26,7 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
-def build(**options: Scalar) -> DialogueRNN:
+def build_backbone(**options: Scalar) -> DialogueRNN:
     torch.manual_seed(0)
     return built(DialogueRNN, {"text": 3}, WIDTH, options=options)
 
@@ -86,7 +86,9 @@ def test_dialogue_rnn_is_its_recurrence_in_both_directions(
     memory_attention: str, active_listener: bool
 ) -> None:
     lengths, talk = (6, 1, 3), [[0, 1, 0, 2, 1, 0], [0], [0, 1, 1]]
-    model = build(memory_attention=memory_attention, active_listener=active_listener).eval()
+    model = build_backbone(
+        memory_attention=memory_attention, active_listener=active_listener
+    ).eval()
     assert model.cells.query.shape == (2, 1 if memory_attention == "simple" else WIDTH, WIDTH)
     assert (model.cells.listener is not None) == active_listener
     x = torch.randn(3, 6, 3)
@@ -107,7 +109,7 @@ def test_dialogue_rnn_is_its_recurrence_in_both_directions(
 def test_an_option_has_its_own_weights_and_leaves_all_others_as_drawn(
     option: dict[str, Any],
 ) -> None:
-    plain, changed = build().state_dict(), build(**option).state_dict()
+    plain, changed = build_backbone().state_dict(), build_backbone(**option).state_dict()
     own = {key for key in changed if "listener" in key or key == "cells.query"}
     assert all("listener" not in key for key in plain)
     assert changed.keys() - own == plain.keys() - own
@@ -127,7 +129,7 @@ def test_simple_attention_weighs_the_past_alike_whatever_is_said() -> None:
 
 
 def test_a_participant_who_only_listened_starts_from_what_was_heard() -> None:
-    model = build(active_listener=True).eval()
+    model = build_backbone(active_listener=True).eval()
     x, mask = torch.randn(1, 3, 3), torch.ones(1, 3, dtype=torch.bool)
     speakers = torch.tensor([[0, 0, 1]])
     batch = Batch({"text": x}, speakers, speakers, mask, torch.tensor([3]))

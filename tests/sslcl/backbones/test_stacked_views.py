@@ -6,7 +6,15 @@ from torch import Tensor
 
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.data.types import Batch, View
-from sslcl.testing.backbone_cases import FULL, HIDDEN, SPEAKERS, VIEWS, WIDTHS, build, conversations
+from sslcl.testing.backbone_cases import (
+    FULL,
+    HIDDEN,
+    SPEAKERS,
+    VIEWS,
+    WIDTHS,
+    build_backbone,
+    conversations,
+)
 from sslcl.validation import NoOptions
 
 
@@ -25,4 +33,4 @@ def test_a_backbone_that_cannot_stack_views_takes_them_one_by_one() -> None:
 
 def test_asking_for_one_view_of_a_backbone_that_stacks_them_is_a_mistake() -> None:
     with pytest.raises(NotImplementedError, match="stacked"):
-        build("utterance").view_features(Batch.of(conversations([2])), FULL)
+        build_backbone("utterance").view_features(Batch.of(conversations([2])), FULL)

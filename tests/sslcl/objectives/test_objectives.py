@@ -11,7 +11,7 @@ from sslcl.objectives import OBJECTIVES, SSLCL_FIELDS
 from sslcl.objectives._focus import focused_positive, log_one_minus_softmax
 from sslcl.objectives.sslcl import SSLCL, utterance_weights
 from sslcl.similarities import SIMILARITIES, one_hot
-from sslcl.testing.objective_cases import MODALITIES, WIDTH, batch, build, configure
+from sslcl.testing.objective_cases import MODALITIES, WIDTH, batch, build_objective, configure
 
 from . import reference_loss as reference
 
@@ -61,7 +61,7 @@ CASES += [(50, 2), (50, 6), (200, 3), (200, 7), (1024, 4), (1024, 7)]
 @pytest.mark.parametrize("augmentation", ["none", "text_plus_one"])
 @pytest.mark.parametrize(("size", "classes"), CASES)
 def test_sslcl_equals_the_literal_loss(size: int, classes: int, augmentation: str) -> None:
-    objective = build(
+    objective = build_objective(
         classes, similarity="soft_hgr", logit_scale="released", augmentation=augmentation
     ).double()
     assert isinstance(objective, SSLCL)
@@ -77,7 +77,7 @@ def test_sslcl_equals_the_literal_loss(size: int, classes: int, augmentation: st
 def test_every_similarity_and_exponent_equals_the_literal_loss(
     similarity: str, focus: tuple[float, float], alpha: float
 ) -> None:
-    objective = build(
+    objective = build_objective(
         5,
         similarity=similarity,
         logit_scale="released",
@@ -94,7 +94,7 @@ def test_every_similarity_and_exponent_equals_the_literal_loss(
 
 def test_a_batch_of_twenty_thousand_utterances_needs_no_square_matrix() -> None:
     # One float32 matrix of 20,000 x 20,000 would take 1.6 GB, and each candidate needs several.
-    objective = build(7, similarity="soft_hgr", logit_scale="released")
+    objective = build_objective(7, similarity="soft_hgr", logit_scale="released")
     features, labels = batch(objective, 20_000, 7)
     largest = 0
 
@@ -136,7 +136,7 @@ def test_weights_are_one_for_the_most_frequent_class() -> None:
 def test_every_similarity_is_finite_and_trains_on_the_smallest_batches(
     similarity: str, mode: str
 ) -> None:
-    objective = build(similarity=similarity, logit_scale=mode, scale=3.0)
+    objective = build_objective(similarity=similarity, logit_scale=mode, scale=3.0)
     objective.train()
     for labels in ([1], [2, 2, 2], [0, 1], [3, 0, 0, 1, 2]):
         features = torch.randn(len(objective.views), len(labels), WIDTH, requires_grad=True)
@@ -156,7 +156,7 @@ def test_every_similarity_is_finite_and_trains_on_the_smallest_batches(
 
 
 def test_terms_add_up_and_name_what_is_in_the_loss() -> None:
-    objective = build(cross_entropy_weight=0.3, label_label_weight=0.2)
+    objective = build_objective(cross_entropy_weight=0.3, label_label_weight=0.2)
     assert isinstance(objective, SSLCL)
     features, labels = batch(objective, 12)
     loss = objective(features, labels)
@@ -173,29 +173,29 @@ def test_terms_add_up_and_name_what_is_in_the_loss() -> None:
         "logit_max",
         "penalty_share",
     }
-    plain = build(similarity="cosine")
+    plain = build_objective(similarity="cosine")
     assert not {"penalty_share", "cross_entropy"} & set(plain(*batch(plain, 5)).terms)
 
 
 def test_views_follow_the_augmentation() -> None:
-    assert len(build(augmentation="text_plus_one").views) == 4
-    assert build(augmentation="none").views == (frozenset(MODALITIES),)
-    assert build(objective="cross_entropy").views == (frozenset(MODALITIES),)
+    assert len(build_objective(augmentation="text_plus_one").views) == 4
+    assert build_objective(augmentation="none").views == (frozenset(MODALITIES),)
+    assert build_objective(objective="cross_entropy").views == (frozenset(MODALITIES),)
 
 
 def test_label_vectors_are_unit_and_without_dropout_even_in_training() -> None:
-    objective = build(label_embedding_dropout=0.5).train()
+    objective = build_objective(label_embedding_dropout=0.5).train()
     vectors = objective.label_vectors()
     assert vectors is not None
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(4))
     again = objective.label_vectors()
     assert again is not None
     assert torch.equal(vectors, again)
-    assert build(objective="cross_entropy").label_vectors() is None
+    assert build_objective(objective="cross_entropy").label_vectors() is None
 
 
 def test_feature_mean_follows_training_and_rests_in_evaluation() -> None:
-    objective = build()
+    objective = build_objective()
     assert isinstance(objective, SSLCL)
     batches = [batch(objective, 7) for _ in range(4)]
     for features, labels in batches:
@@ -209,7 +209,7 @@ def test_feature_mean_follows_training_and_rests_in_evaluation() -> None:
 
 
 def test_cross_entropy_is_the_scaled_classifiers() -> None:
-    objective = build(objective="cross_entropy", logit_scale="fixed", scale=2.5)
+    objective = build_objective(objective="cross_entropy", logit_scale="fixed", scale=2.5)
     features, labels = batch(objective, 8)
     scores = objective.scores(features[-1])
     expected = F.cross_entropy(scores, labels)
@@ -219,7 +219,7 @@ def test_cross_entropy_is_the_scaled_classifiers() -> None:
 
 @pytest.mark.parametrize("similarity", SIMILARITIES.names())
 def test_sslcl_learns_separable_classes_and_predicts_them(similarity: str) -> None:
-    objective = build(similarity=similarity, augmentation="none", label_label_weight=1.0)
+    objective = build_objective(similarity=similarity, augmentation="none", label_label_weight=1.0)
     encoder = torch.nn.Linear(WIDTH, WIDTH)
     labels = torch.randint(4, (64,))
     inputs = 3 * torch.eye(4, WIDTH)[labels] + 0.3 * torch.randn(64, WIDTH)
@@ -235,7 +235,7 @@ def test_sslcl_learns_separable_classes_and_predicts_them(similarity: str) -> No
 
 def test_fewer_than_two_classes_are_refused() -> None:
     with pytest.raises(InputError, match="expected at least 2"):
-        build(1)
+        build_objective(1)
 
 
 def test_one_modality_leaves_augmentation_unread() -> None:

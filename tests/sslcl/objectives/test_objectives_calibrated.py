@@ -13,7 +13,7 @@ from sslcl.testing.objective_cases import (
     WIDTH,
     assert_same_value_and_gradient,
     batch,
-    build,
+    build_objective,
     configure,
 )
 
@@ -26,7 +26,7 @@ def _seed() -> None:
 
 
 def calibrated(classes: int = 4, **changes: object) -> SSLCLCalibrated:
-    objective = build(classes, objective="sslcl_calibrated", **changes).double()
+    objective = build_objective(classes, objective="sslcl_calibrated", **changes).double()
     assert isinstance(objective, SSLCLCalibrated)
     return objective
 
@@ -209,7 +209,7 @@ def test_a_class_without_training_utterances_is_never_predicted() -> None:
 
 def test_fewer_than_two_classes_are_refused() -> None:
     with pytest.raises(InputError, match="sslcl_calibrated: 1 class, expected at least 2"):
-        build(1, objective="sslcl_calibrated")
+        build_objective(1, objective="sslcl_calibrated")
 
 
 def test_fields_that_only_matter_with_others() -> None:

@@ -18,7 +18,7 @@ from sslcl.testing.objective_cases import (
     WIDTH,
     assert_same_value_and_gradient,
     batch,
-    build,
+    build_objective,
     configure,
 )
 
@@ -76,7 +76,7 @@ def test_contrastive_losses_equal_the_literal_sums(
     name: str, size: int, classes: int, exponents: tuple[float, float]
 ) -> None:
     gamma, alpha = exponents
-    objective = build(
+    objective = build_objective(
         classes,
         objective=name,
         logit_scale="fixed",
@@ -110,7 +110,7 @@ def test_focal_equals_the_literal_loss(
     size: int, classes: int, exponents: tuple[float, float], added: float
 ) -> None:
     gamma, alpha = exponents
-    objective = build(
+    objective = build_objective(
         classes,
         objective="focal",
         logit_scale="fixed",
@@ -136,7 +136,7 @@ def test_focal_equals_the_literal_loss(
 
 
 def test_focal_without_focus_and_weights_is_cross_entropy() -> None:
-    objective = build(objective="focal", focus_positive=0.0, class_weight_exponent=0.0)
+    objective = build_objective(objective="focal", focus_positive=0.0, class_weight_exponent=0.0)
     features, labels = batch(objective, 20)
     value = objective(features, labels).total
     torch.testing.assert_close(value, F.cross_entropy(objective.scores(features[-1]), labels))
@@ -144,7 +144,7 @@ def test_focal_without_focus_and_weights_is_cross_entropy() -> None:
 
 def test_focal_never_raises_the_wrong_classes() -> None:
     # The released ERC variant averages over all entries of onehot * log p, and does.
-    objective = build(objective="focal", logit_scale="released").double()
+    objective = build_objective(objective="focal", logit_scale="released").double()
     logits = torch.randn(30, 4, dtype=torch.double, requires_grad=True)
     labels = torch.randint(4, (30,))
     total, _ = objective.loss(logits, labels)  # type: ignore[operator]
@@ -188,7 +188,7 @@ def test_without_diagonal_keeps_every_other_entry() -> None:
 
 @pytest.mark.parametrize("name", ["supcon", "swfc"])
 def test_one_utterance_trains_by_cross_entropy_and_says_so(name: str) -> None:
-    objective = build(objective=name, cross_entropy_weight=0.5)
+    objective = build_objective(objective=name, cross_entropy_weight=0.5)
     features, labels = batch(objective, 1)
     loss = objective(features, labels)
     assert loss.terms["anchors_without_positive"] == 1
@@ -200,7 +200,7 @@ def test_one_utterance_trains_by_cross_entropy_and_says_so(name: str) -> None:
 
 
 def test_one_utterance_in_several_views_is_its_own_positive() -> None:
-    objective = build(objective="supcon_multiview", cross_entropy_weight=0.5)
+    objective = build_objective(objective="supcon_multiview", cross_entropy_weight=0.5)
     loss = objective(*batch(objective, 1))
     assert loss.terms["anchors_without_positive"] == 0
     # Three other views, all positive: at best each has a third of the probability.
@@ -208,7 +208,7 @@ def test_one_utterance_in_several_views_is_its_own_positive() -> None:
 
 
 def test_anchors_without_positive_is_their_share() -> None:
-    objective = build(objective="supcon", cross_entropy_weight=1.0)
+    objective = build_objective(objective="supcon", cross_entropy_weight=1.0)
     features, _ = batch(objective, 5)
     loss = objective(features, torch.tensor([0, 0, 1, 2, 3]))
     assert loss.terms["anchors_without_positive"].item() == pytest.approx(3 / 5)
@@ -216,7 +216,7 @@ def test_anchors_without_positive_is_their_share() -> None:
 
 @pytest.mark.parametrize("name", PAIRED)
 def test_classifier_predicts_whatever_the_logit_scale(name: str) -> None:
-    objective = build(objective=name, cross_entropy_weight=1.0, scale=5.0)
+    objective = build_objective(objective=name, cross_entropy_weight=1.0, scale=5.0)
     features, labels = batch(objective, 7)
     scores = objective.scores(features[-1])
     loss = objective(features, labels)
@@ -253,7 +253,9 @@ def test_a_class_without_training_utterances_weighs_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["supcon", "swfc"])
 def test_features_of_one_class_draw_together(name: str) -> None:
-    objective = build(objective=name, cross_entropy_weight=1e-6, logit_scale="fixed", scale=5.0)
+    objective = build_objective(
+        objective=name, cross_entropy_weight=1e-6, logit_scale="fixed", scale=5.0
+    )
     labels = torch.arange(24) % 4
     features = torch.randn(1, 24, WIDTH).requires_grad_()
     optimiser = torch.optim.Adam([features], lr=0.1)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sslcl.similarities import SIMILARITIES, negative_table
-from sslcl.testing.similarities import WIDTH, SimilarityContract, make, rows_of, vectors
+from sslcl.testing.similarities import WIDTH, SimilarityContract, candidate_rows, make, vectors
 
 from ..objectives import reference_loss as reference
 
@@ -50,7 +50,7 @@ def test_each_wrong_class_is_met_exactly_once(classes: int, data: st.DataObject)
 def test_released_rows_sum_to_zero_over_the_candidates(classes: int, data: st.DataObject) -> None:
     labels = torch.tensor(data.draw(st.lists(st.integers(0, classes - 1), min_size=2, max_size=9)))
     features, embeddings = vectors(1, len(labels)), vectors(classes)
-    alignment, _ = make("soft_hgr").terms(features, labels, embeddings, rows_of(classes))  # type: ignore[operator]
+    alignment, _ = make("soft_hgr").terms(features, labels, embeddings, candidate_rows(classes))  # type: ignore[operator]
     torch.testing.assert_close(alignment.sum(dim=1), torch.zeros_like(alignment[:, 0]))
 
 
@@ -74,7 +74,7 @@ class TestSoftHGR:
 
     def test_one_utterance_has_similarity_zero(self, name: str) -> None:
         features = vectors(2, 1)
-        found = make(name).candidates(features, torch.tensor([1]), vectors(3), rows_of(3))
+        found = make(name).candidates(features, torch.tensor([1]), vectors(3), candidate_rows(3))
         assert (found == 0).all()
         found.sum().backward()
         assert features.grad is not None
@@ -82,7 +82,7 @@ class TestSoftHGR:
 
     def test_one_class_has_positive_similarity_zero(self, name: str) -> None:
         labels = torch.full((7,), 2)
-        found = make(name).candidates(vectors(1, 7), labels, vectors(3), rows_of(3))
+        found = make(name).candidates(vectors(1, 7), labels, vectors(3), candidate_rows(3))
         assert (found[:, 0] == 0).all()
 
     def test_penalty_share_is_that_of_the_positive_row(self, name: str) -> None:
@@ -101,7 +101,7 @@ def perfect(name: str, repeats: int) -> Tensor:
     """Similarities of balanced features that lie at their labels' embeddings, ``(C, N)``."""
     embeddings = torch.eye(6, WIDTH, dtype=torch.double)
     labels = torch.arange(6).repeat(repeats)
-    return make(name).candidates(embeddings[labels][None], labels, embeddings, rows_of(6))[0]
+    return make(name).candidates(embeddings[labels][None], labels, embeddings, candidate_rows(6))[0]
 
 
 def perfect_alignment(repeats: int) -> Tensor:
@@ -109,7 +109,7 @@ def perfect_alignment(repeats: int) -> Tensor:
     embeddings = torch.eye(6, WIDTH, dtype=torch.double)
     labels = torch.arange(6).repeat(repeats)
     alignment, _ = make("soft_hgr").terms(  # type: ignore[operator]
-        embeddings[labels][None], labels, embeddings, rows_of(6)
+        embeddings[labels][None], labels, embeddings, candidate_rows(6)
     )
     return torch.as_tensor(alignment[0, :, :6])
 

@@ -24,7 +24,7 @@ from sslcl.errors import InputError
 _TUPLES = (*iemocap_tuple.LAYOUTS, meld_tuple.TEN)
 
 
-class M3Net(Format):
+class M3NetFormat(Format):
     """A feature tuple with audio and video, and COSMIC's RoBERTa features of the same dialogues."""
 
     name = "m3net"
