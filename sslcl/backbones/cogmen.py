@@ -18,6 +18,7 @@ from sslcl.backbones._parts import (
 )
 from sslcl.backbones.transformer import EncoderBlock, check_heads
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 class CogmenOptions(BaseModel):
@@ -123,7 +124,7 @@ class Cogmen(Backbone):
         self.relational = RelationalConv(hidden_size, hidden_size, relations=4)
         self.graph = TransformerConv(hidden_size)
         self.norm = nn.LayerNorm(hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: CogmenOptions) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import ModalitySum, by_view, repeated
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 from sslcl.errors import InputError
 
 
@@ -72,7 +73,7 @@ class EncoderBlock(nn.Module):
         self.feed_norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """``(B, T, D)`` from ``(B, T, D)``; ``mask`` ``(B, T)`` is true at utterances."""
@@ -120,7 +121,7 @@ class Transformer(Backbone):
             for _ in range(shape.options.layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: TransformerOptions) -> None:
