@@ -11,8 +11,8 @@ from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    Utterances,
     by_view,
-    repeated,
     speaker_relations,
     window_edges,
 )
@@ -133,13 +133,14 @@ class Cogmen(Backbone):
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
-        batch = repeated(batch, len(views))
+        x = self.drop(self.fuse.rows(batch, views))  # (VN, H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
+        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (B, 4, T, T)
+        edges, weights = edges.repeat(len(views), 1, 1), weights.repeat(len(views), 1, 1, 1)
+        utterances = Utterances.of(batch.mask.repeat(len(views), 1))
         for block in self.blocks:
-            x = block(x, batch.mask)  # (VB, T, H)
-        h = self.context(x)  # (VB, T, H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
-        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (VB, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (VN, H)
+            x = block(x, utterances)  # (VN, H)
+        h = utterances.padded(self.context(x))  # (VB, T, H)
+        z = utterances.rows(self.graph(self.relational(h, weights), edges))  # (VN, H)
         features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (VN, H)
         return by_view(features, views)

@@ -34,7 +34,7 @@ class Utterance(Backbone):
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, views)[batch.mask.repeat(len(views), 1)]  # (VN, H)
+        x = self.fuse.rows(batch, views)  # (VN, H)
         x = self.drop(x.relu())  # (VN, H)
         features: Tensor = self.drop(self.hidden(x).relu())  # (VN, H)
         return by_view(features, views)
