@@ -20,7 +20,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, probability: float) ->
         q: ``(..., S, E)``.
         k: ``(..., T, E)``.
         v: ``(..., T, E)``.
-        mask: bool, broadcasts to ``(..., S, T)``, true where i is heard; true somewhere in each row.
+        mask: bool, broadcasts to ``(..., S, T)``, true where t hears i; each t hears some i.
         probability: of dropping a weight; 0 in evaluation.
 
     Returns:
