@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sslcl.backbones import BACKBONES, BackboneShape
 from sslcl.config import TrialConfig
 from sslcl.data.types import PAD_LABEL, Batch, Conversation, Dataset, View
+from sslcl.dropout import Dropout
 from sslcl.errors import unknown
 from sslcl.objectives import OBJECTIVES, Loss, Shape
 
@@ -73,7 +74,7 @@ class SSLCLModel(nn.Module):
         self.class_prior = counts / counts.sum()
         shape = Shape(self.backbone.output_width, self.class_prior, self.modalities)
         self.objective = OBJECTIVES.get(config.objective)(config, shape)
-        self.input_dropout = nn.Dropout(config.input_dropout)
+        self.input_dropout = Dropout(config.input_dropout)
         self.full_view: View = frozenset(self.modalities)
         self.test_view: View = frozenset(config.test_modalities or self.modalities)
 

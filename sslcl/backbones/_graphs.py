@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sslcl.backbones._parts import present, total
 from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class ModalityNodes(nn.Module):
         self.anchor = "text" if "text" in widths else next(iter(widths))
         self.project = nn.ModuleDict({name: nn.Linear(n, width) for name, n in widths.items()})
         self.context = context
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.drops_all = drops_all
 
     def forward(self, batch: Batch, names: tuple[str, ...]) -> tuple[Tensor, Tensor]:

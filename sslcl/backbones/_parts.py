@@ -5,7 +5,7 @@ relations. Stacked views are ``V B`` conversations, view by view.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,36 @@ def repeated(batch: Batch, views: int) -> Batch:
     )
 
 
+@dataclass(frozen=True)
+class Utterances:
+    """Where the ``N`` utterances of padded conversations lie.
+
+    What acts on each utterance by itself is cheaper on their rows, ``(N, ...)``, than on padded
+    conversations.
+
+    Args:
+        mask: ``(B, T)`` bool, true at utterances.
+        places: ``(N,)`` int64, their places in ``(B T)``, conversation by conversation.
+    """
+
+    mask: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor) -> "Utterances":
+        """The utterances of a mask ``(B, T)``."""
+        return cls(mask, mask.flatten().nonzero()[:, 0])
+
+    def rows(self, padded: Tensor) -> Tensor:
+        """``(N, ...)`` of ``(B, T, ...)``."""
+        return padded.flatten(0, 1).index_select(0, self.places)
+
+    def padded(self, rows: Tensor) -> Tensor:
+        """``(B, T, ...)`` of ``(N, ...)``, zero at padding."""
+        empty = rows.new_zeros(self.mask.numel(), *rows.shape[1:])
+        return empty.index_copy(0, self.places, rows).unflatten(0, self.mask.shape)
+
+
 def by_view(rows: Tensor, views: Sequence[View]) -> Tensor:
     """``(V, N, D)`` from the rows of stacked views, ``(V N, D)``."""
     return rows.view(len(views), -1, rows.shape[-1])
@@ -91,8 +121,17 @@ class ModalitySum(nn.Module):
 
     def forward(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V B, T, D)``; padded positions hold the biases, so they must be masked later."""
+        return self._summed(batch.features, views)
+
+    def rows(self, batch: Batch, views: Sequence[View]) -> Tensor:
+        """``(V N, D)``, of the utterances alone."""
+        utterances = Utterances.of(batch.mask)
+        names = union([present(view, tuple(self.project)) for view in views])
+        return self._summed({m: utterances.rows(batch.features[m]) for m in names}, views)
+
+    def _summed(self, features: Mapping[str, Tensor], views: Sequence[View]) -> Tensor:
         chosen = [present(view, tuple(self.project)) for view in views]
-        terms = {m: self.project[m](batch.features[m]) for m in union(chosen)}  # (B, T, D) each
+        terms = {m: self.project[m](features[m]) for m in union(chosen)}  # (..., D) each
         return torch.cat([total([terms[m] for m in names]) for names in chosen])
 
 

@@ -18,6 +18,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from sslcl.dropout import dropout
+
 Weights = tuple[list[Tensor], list[Tensor]]
 """Of one layer, forwards and backwards: the maps of input and state, then their biases."""
 
@@ -48,7 +50,7 @@ def run_recurrent(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
         total, rows = x.shape[1], x[:, : packing.steps]  # (B, T, D), without needless padding
         for layer, weights in enumerate(zip(*[iter(rnn.all_weights)] * 2, strict=True)):
             if layer:
-                rows = F.dropout(rows, rnn.dropout, rnn.training)
+                rows = dropout(rows, rnn.dropout, rnn.training)
             rows = run_layer(rows, weights, packing)  # (B, T, 2H)
         return F.pad(rows, (0, 0, 0, total - packing.steps))
 

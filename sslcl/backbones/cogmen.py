@@ -11,13 +11,14 @@ from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import (
     ModalitySum,
     RelationalConv,
+    Utterances,
     by_view,
-    repeated,
     speaker_relations,
     window_edges,
 )
 from sslcl.backbones.transformer import EncoderBlock, check_heads
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 class CogmenOptions(BaseModel):
@@ -123,7 +124,7 @@ class Cogmen(Backbone):
         self.relational = RelationalConv(hidden_size, hidden_size, relations=4)
         self.graph = TransformerConv(hidden_size)
         self.norm = nn.LayerNorm(hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: CogmenOptions) -> None:
@@ -132,13 +133,14 @@ class Cogmen(Backbone):
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""
-        x = self.drop(self.fuse(batch, views))  # (VB, T, H)
-        batch = repeated(batch, len(views))
+        x = self.drop(self.fuse.rows(batch, views))  # (VN, H)
+        edges = window_edges(batch.mask, self.past, self.future)  # (B, T, T)
+        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (B, 4, T, T)
+        edges, weights = edges.repeat(len(views), 1, 1), weights.repeat(len(views), 1, 1, 1)
+        utterances = Utterances.of(batch.mask.repeat(len(views), 1))
         for block in self.blocks:
-            x = block(x, batch.mask)  # (VB, T, H)
-        h = self.context(x)  # (VB, T, H)
-        edges = window_edges(batch.mask, self.past, self.future)  # (VB, T, T)
-        weights = mean_by_relation(speaker_relations(batch.speakers), edges)  # (VB, 4, T, T)
-        z = self.graph(self.relational(h, weights), edges)[batch.mask]  # (VN, H)
+            x = block(x, utterances)  # (VN, H)
+        h = utterances.padded(self.context(x))  # (VB, T, H)
+        z = utterances.rows(self.graph(self.relational(h, weights), edges))  # (VN, H)
         features: Tensor = self.drop(F.leaky_relu(self.norm(z)))  # (VN, H)
         return by_view(features, views)

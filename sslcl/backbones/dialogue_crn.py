@@ -17,6 +17,7 @@ from sslcl.backbones._parts import (
 )
 from sslcl.backbones._recurrence import LSTMGates, run_recurrent
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 class DialogueCRNOptions(BaseModel):
@@ -142,7 +143,7 @@ class DialogueCRN(Backbone):
         steps = (shape.options.speaker_steps, shape.options.situation_steps)
         self.reasoners = nn.ModuleList(Reasoner(2 * hidden_size, k) for k in steps)
         self.out = nn.Linear(8 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""

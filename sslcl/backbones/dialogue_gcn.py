@@ -20,6 +20,7 @@ from sslcl.backbones._parts import (
 )
 from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 POSITIONS = 110
 """Positions of an utterance that :class:`PositionAttention` tells apart."""
@@ -150,7 +151,7 @@ class DialogueGCN(Backbone):
         self.relational = RelationalConv(2 * hidden_size, hidden_size, relations=4)
         self.graph = GraphConv(hidden_size)
         self.out = nn.Linear(3 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         if shape.options.edges == "position":  # last, so that all other weights are drawn alike
             self.edge_attention = PositionAttention(2 * hidden_size)
 

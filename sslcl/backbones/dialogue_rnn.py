@@ -14,6 +14,7 @@ from sslcl.backbones._dialogue_states import DialogueStates, Turns
 from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
 from sslcl.backbones._recurrence import GRUStates, Steps
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 DIRECTIONS = 2
 
@@ -151,7 +152,7 @@ class DialogueCells(nn.Module):
         if not self.asks:  # w is a row of W: whatever is drawn next is the same with either
             self.query = nn.Parameter(self.query[:, :1].detach().clone())  # (K, 1, H)
         self.listener = None
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, u: Tensor, speaks: Tensor) -> Tensor:
         """Emotion states ``(K, B, T, H)``.
@@ -323,7 +324,7 @@ class DialogueRNN(Backbone):
         attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         if shape.options.active_listener:  # last, so that all other weights are drawn as without it
             self.cells.listener = Listener(DIRECTIONS, hidden_size)
 

@@ -11,6 +11,7 @@ from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum, beside
 from sslcl.backbones._parts import bidirectional, masked_softmax
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 class M3NetOptions(BaseModel):
@@ -173,7 +174,7 @@ class M3Net(Backbone):
             HighFrequencyConv(hidden_size) for _ in range(shape.options.frequency_layers)
         )
         self.out = StreamSum(self.modalities, 2 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""

@@ -15,6 +15,7 @@ from sslcl.backbones._recurrence import LSTMGates
 from sslcl.backbones.dialogue_crn import run_by_speaker
 from sslcl.backbones.mmgcn import Edges, layer_map, similarity_edges
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 ALPHA = 0.2
 """Share of the first layer's state in every layer."""
@@ -56,7 +57,7 @@ class DynamicFusion(nn.Module):
         self.input = nn.Linear(width, output)
         self.gates = nn.Linear(2 * output, 4 * output)
         self.maps = nn.ModuleList(nn.Linear(2 * output, output, bias=False) for _ in range(layers))
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``(B, P, T, E)`` for the streams of the edges, from nodes ``(B, M, T, D)``."""
@@ -121,7 +122,7 @@ class MMDFN(Backbone):
         self.party_weight = nn.Parameter(torch.ones(len(widths)))
         self.graph = DynamicFusion(node, hidden_size, shape.options.layers, dropout)
         self.out = StreamSum(self.modalities, 3 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""

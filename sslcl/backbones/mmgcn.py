@@ -13,6 +13,7 @@ from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._graphs import ModalityNodes, Streams, StreamSum, beside
 from sslcl.backbones._parts import bidirectional
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 ALPHA = 0.1
 """Share of the first layer's state in every layer."""
@@ -127,7 +128,7 @@ class DeepGraph(nn.Module):
         super().__init__()
         self.input = nn.Linear(width, output)
         self.maps = nn.ModuleList(nn.Linear(2 * output, output, bias=False) for _ in range(layers))
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
         """``(B, P, T, E)`` for the streams of the edges, from nodes ``(B, M, T, D)``."""
@@ -181,7 +182,7 @@ class MMGCN(Backbone):
         self.speaker = nn.Embedding(shape.speakers, node)
         self.graph = DeepGraph(node, hidden_size, shape.options.layers, dropout)
         self.out = StreamSum(self.modalities, 3 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""

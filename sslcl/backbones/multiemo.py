@@ -14,6 +14,7 @@ from sslcl.backbones._parts import present, total, union
 from sslcl.backbones.dialogue_rnn import DIRECTIONS, DialogueCells, both_orders, reorder
 from sslcl.backbones.transformer import check_heads
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 BRANCH_SCALE = 0.1
 """Factor on the first weights of what is added to a modality. Without it the norms after each sum
@@ -57,7 +58,7 @@ class MultiAttnLayer(nn.Module):
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
         self.feed_norm = nn.LayerNorm(width)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         for branch in (self.down, *(attention.merge for attention in attentions)):
             nn.init.zeros_(branch.bias)
             with torch.no_grad():
@@ -154,7 +155,7 @@ class MultiEMO(Backbone):
             {m: nn.Linear(hidden_size, hidden_size, bias=False) for m in widths}
         )
         self.out_bias = nn.Parameter(torch.zeros(hidden_size))
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: MultiEMOOptions) -> None:

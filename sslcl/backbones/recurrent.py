@@ -16,6 +16,7 @@ from sslcl.backbones._parts import (
 )
 from sslcl.backbones._recurrence import run_recurrent
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -67,7 +68,7 @@ class Recurrent(Backbone):
         attends = shape.options.attention == "general2"
         self.attention = General2Attention(2 * hidden_size) if attends else None
         self.out = nn.Linear(2 * hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""

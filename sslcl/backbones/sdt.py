@@ -12,6 +12,7 @@ from sslcl.backbones._attention import CrossAttention
 from sslcl.backbones._parts import present, total, union
 from sslcl.backbones.transformer import check_heads, sinusoidal_positions
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 
 
 class SDTOptions(BaseModel):
@@ -49,7 +50,7 @@ class GatedBlock(nn.Module):
         self.down = nn.Linear(width, width)
         self.gate = nn.Linear(width, width, bias=False)
         self.share = nn.Linear(width, width, bias=bias)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def forward(self, x: Tensor, source: Tensor, mask: Tensor) -> Tensor:
         """``(B, T, D)`` from ``(B, T, D)`` both; ``mask`` ``(B, T)`` is true at utterances."""
@@ -138,7 +139,7 @@ class SDT(Backbone):
             }
         )
         self.gate = ModalityGate(hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: SDTOptions) -> None:

@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from sslcl.backbones import Backbone, BackboneShape
-from sslcl.backbones._parts import ModalitySum, by_view, repeated
+from sslcl.backbones._attention import attend
+from sslcl.backbones._parts import ModalitySum, Utterances, by_view, repeated
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 from sslcl.errors import InputError
 
 
@@ -72,19 +74,19 @@ class EncoderBlock(nn.Module):
         self.feed_norm = nn.LayerNorm(width)
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """``(B, T, D)`` from ``(B, T, D)``; ``mask`` ``(B, T)`` is true at utterances."""
-        parts = self.query_key_value(self.attention_norm(x))  # (B, T, 3D)
+    def forward(self, x: Tensor, utterances: Utterances) -> Tensor:
+        """``(N, D)`` from the rows ``(N, D)`` of ``utterances``, of ``B`` conversations."""
+        parts = utterances.padded(self.query_key_value(self.attention_norm(x)))  # (B, T, 3D)
         q, k, v = parts.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, h, T, D/h)
-        dropout = self.drop.p if self.training else 0.0
-        heard = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask[:, None, None, :], dropout_p=dropout
-        )  # (B, h, T, D/h)
-        x = x + self.drop(self.merge(heard.transpose(1, 2).flatten(2)))  # (B, T, D)
-        inner = self.drop(F.gelu(self.up(self.feed_norm(x))))  # (B, T, 4D)
-        out: Tensor = x + self.drop(self.down(inner))  # (B, T, D)
+        probability = self.drop.p if self.training else 0.0
+        mask = utterances.mask[:, None, None, :]  # (B, 1, 1, T)
+        heard = attend(q, k, v, mask, probability)  # (B, h, T, D/h)
+        rows = utterances.rows(heard.transpose(1, 2)).flatten(1)  # (N, D)
+        x = x + self.drop(self.merge(rows))  # (N, D)
+        inner = self.drop(F.gelu(self.up(self.feed_norm(x))))  # (N, 4D)
+        out: Tensor = x + self.drop(self.down(inner))  # (N, D)
         return out
 
 
@@ -120,7 +122,7 @@ class Transformer(Backbone):
             for _ in range(shape.options.layers)
         )
         self.norm = nn.LayerNorm(hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     @classmethod
     def check_size(cls, hidden_size: int, options: TransformerOptions) -> None:
@@ -129,11 +131,15 @@ class Transformer(Backbone):
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, views)  # (VB, T, H)
+        x = self.fuse.rows(batch, views)  # (VN, H)
         batch = repeated(batch, len(views))
-        position = sinusoidal_positions(x.shape[1], x.shape[2], x.device)  # (T, H)
-        x = self.drop(x + position + self.speaker(batch.speakers))  # (VB, T, H)
+        utterances = Utterances.of(batch.mask)
+        steps = batch.mask.shape[1]
+        position = sinusoidal_positions(steps, x.shape[1], x.device)  # (T, H)
+        position = position.index_select(0, utterances.places % steps)  # (VN, H)
+        speaker = self.speaker(utterances.rows(batch.speakers))  # (VN, H)
+        x = self.drop(x + position + speaker)  # (VN, H)
         for block in self.blocks:
-            x = block(x, batch.mask)  # (VB, T, H)
-        features: Tensor = self.norm(x[batch.mask])  # (VN, H)
+            x = block(x, utterances)  # (VN, H)
+        features: Tensor = self.norm(x)  # (VN, H)
         return by_view(features, views)

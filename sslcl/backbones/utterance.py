@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._parts import ModalitySum, by_view
 from sslcl.data.types import Batch, View
+from sslcl.dropout import Dropout
 from sslcl.validation import NoOptions
 
 
@@ -29,11 +30,11 @@ class Utterance(Backbone):
         self.output_width = hidden_size
         self.fuse = ModalitySum(widths, hidden_size)
         self.hidden = nn.Linear(hidden_size, hidden_size)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def features(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V, N, H)`` features, ``H`` the hidden size."""
-        x = self.fuse(batch, views)[batch.mask.repeat(len(views), 1)]  # (VN, H)
+        x = self.fuse.rows(batch, views)  # (VN, H)
         x = self.drop(x.relu())  # (VN, H)
         features: Tensor = self.drop(self.hidden(x).relu())  # (VN, H)
         return by_view(features, views)

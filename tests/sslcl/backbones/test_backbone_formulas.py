@@ -1,6 +1,7 @@
 """The formula-bearing parts of backbones against loops written from their equations."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from sslcl.backbones._attention import attend
 from sslcl.backbones._parts import (
     General2Attention,
     ModalitySum,
     RelationalConv,
+    Utterances,
     masked_softmax,
     speaker_relations,
     window_edges,
@@ -242,6 +245,8 @@ def test_the_sum_of_modalities_is_one_linear_layer_over_the_present_ones() -> No
     t, a = fuse.project["text"], fuse.project["audio"]
     joined = torch.cat([text, audio], -1) @ torch.cat([t.weight, a.weight], 1).T
     close(fuse(batch, [frozenset(["text", "audio"])]), joined + t.bias + a.bias)
+    rows = fuse.rows(replace(batch, mask=torch.tensor([[True, False]])), [frozenset(["audio"])])
+    close(rows, fuse(batch, [frozenset(["audio"])])[0, :1])
     close(fuse(batch, [frozenset(["audio"])]), audio @ a.weight.T + a.bias)
 
 
@@ -257,7 +262,8 @@ def test_a_packed_network_runs_over_each_conversation_alone(cell: Any) -> None:
 def test_an_encoder_block_is_its_equations() -> None:
     heads, width = 2, 6
     block, x = EncoderBlock(width, heads, 0.0), states(width=width)
-    found = block(x, mask_of())
+    utterances = Utterances.of(mask_of())
+    found = utterances.padded(block(utterances.rows(x), utterances))
     for n, length in enumerate(LENGTHS):
         parts = block.query_key_value(block.attention_norm(x[n, :length]))
         q, k, v = parts.split(width, dim=-1)
@@ -281,3 +287,21 @@ def test_positions_are_sines_then_cosines(width: int) -> None:
         angles = [t / 10_000 ** (2 * k / width) for k in range(half)]
         expected = [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
         close(found[t], torch.tensor(expected[:width]))
+
+
+def test_attention_that_drops_weights_has_the_mean_and_gradient_of_the_kernel_without() -> None:
+    q, k, v = (torch.randn(3, 2, 6, 4, requires_grad=True) for _ in range(3))
+    mask = mask_of()[:, None, None, : k.shape[2]]
+    exact = attend(q, k, v, mask, 0.0)
+    drawn = torch.stack([attend(q, k, v, mask, 0.2).detach() for _ in range(800)])
+    error = drawn.std(dim=0) / len(drawn) ** 0.5
+    assert ((drawn.mean(dim=0) - exact).abs() < 5 * error).all()
+    # So little is dropped that nothing is, but for a weight in sixty thousand.
+    few = attend(q, k, v, mask, 2**-16)
+    weights = torch.randn_like(exact)
+    for ours, theirs in zip(
+        torch.autograd.grad((few * weights).sum(), (q, k, v)),
+        torch.autograd.grad((exact * weights).sum(), (q, k, v)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sslcl.backbones._parts import window_edges
+from sslcl.backbones._parts import Utterances, window_edges
 from sslcl.backbones.cogmen import Cogmen, TransformerConv
 from sslcl.data.types import Batch
 from sslcl.testing.backbone_cases import built
@@ -47,8 +47,8 @@ def test_cogmen_averages_its_neighbours_by_relation() -> None:
     found = model.features(batch, [frozenset(["text"])])[0].split(lengths)
     for n, length in enumerate(lengths):
         alone = torch.ones(1, length, dtype=torch.bool)
-        u = model.blocks[0](model.fuse.project["text"](x[n : n + 1, :length]), alone)
-        h = model.context(u)[0]
+        u = model.blocks[0](model.fuse.project["text"](x[n, :length]), Utterances.of(alone))
+        h = model.context(u)
         rows = []
         for i in range(length):
             y = model.relational.root(h[i])
