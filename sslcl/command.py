@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import click
 
 from sslcl.errors import InputError
-from sslcl.plugins import load
+from sslcl.registry.plugins import load
 
 BAD_INPUT = 2
 """Exit code of a command that a person has to call differently."""

@@ -17,7 +17,7 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
 
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
-from sslcl.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
+from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import PhaseRun  # noqa: E402
 from study.execution.ray_searcher import StopWhen, TrialStream  # noqa: E402

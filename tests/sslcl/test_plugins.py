@@ -16,7 +16,7 @@ from sslcl.config import TrialConfig
 from sslcl.data.commands.listing import main as list_datasets
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
-from sslcl.plugins import PLUGINS_VARIABLE, load, module_name, outside_content
+from sslcl.registry.plugins import PLUGINS_VARIABLE, load, module_name, outside_content
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "plugin"

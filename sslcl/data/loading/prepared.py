@@ -17,7 +17,7 @@ from sslcl.data.loading.checks import splits_of
 from sslcl.data.loading.flat import FlatSplit
 from sslcl.data.reading.tools import audio_tools
 from sslcl.data.types import Dataset
-from sslcl.plugins import outside_content
+from sslcl.registry.plugins import outside_content
 
 _META = "dataset.json"
 _FIELDS = ("name", "label_names", "speakers", "fingerprint", "synthetic", "description", "notes")

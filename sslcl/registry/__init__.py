@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from sslcl.errors import InputError, unknown
-from sslcl.plugins import outside_components, remembered
+from sslcl.registry.plugins import outside_components, remembered
 
 T = TypeVar("T")
 
