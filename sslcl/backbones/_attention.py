@@ -14,7 +14,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, probability: float) ->
     """o_t = sum over i of drop(softmax_i(q_t . k_i / sqrt(E))) v_i.
 
     Without dropout, and on accelerators, PyTorch has one kernel for it. On the CPU it has none with
-    dropout, and what it does in its place takes twice the time of this.
+    dropout; written out here, the weights are dropped by :func:`sslcl.dropout.dropout`.
 
     Args:
         q: ``(..., S, E)``.

@@ -80,7 +80,8 @@ class Utterances:
     def padded(self, rows: Tensor) -> Tensor:
         """``(B, T, ...)`` of ``(N, ...)``, zero at padding."""
         empty = rows.new_zeros(self.mask.numel(), *rows.shape[1:])
-        return empty.index_copy(0, self.places, rows).unflatten(0, self.mask.shape)
+        whole = empty.index_copy(0, self.places, rows)
+        return whole.view(*self.mask.shape, *rows.shape[1:])
 
 
 def by_view(rows: Tensor, views: Sequence[View]) -> Tensor:

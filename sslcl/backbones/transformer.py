@@ -79,7 +79,9 @@ class EncoderBlock(nn.Module):
     def forward(self, x: Tensor, utterances: Utterances) -> Tensor:
         """``(N, D)`` from the rows ``(N, D)`` of ``utterances``, of ``B`` conversations."""
         parts = utterances.padded(self.query_key_value(self.attention_norm(x)))  # (B, T, 3D)
-        q, k, v = parts.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, h, T, D/h)
+        q, k, v = parts.view(*parts.shape[:2], 3, self.heads, -1).permute(
+            2, 0, 3, 1, 4
+        )  # (B, h, T, D/h)
         probability = self.drop.p if self.training else 0.0
         mask = utterances.mask[:, None, None, :]  # (B, 1, 1, T)
         heard = attend(q, k, v, mask, probability)  # (B, h, T, D/h)
