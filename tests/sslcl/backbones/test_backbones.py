@@ -8,6 +8,7 @@ from sslcl.errors import InputError
 from sslcl.testing.backbone_cases import build_backbone
 from sslcl.testing.backbones import BackboneContract
 
+pytestmark = pytest.mark.medium
 WITHOUT_DROPOUT = {"dialogue_rnn": {"recurrent_dropout": 0.0}}
 
 for _name in BACKBONES.names():

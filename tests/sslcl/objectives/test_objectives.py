@@ -217,6 +217,7 @@ def test_cross_entropy_is_the_scaled_classifiers() -> None:
     torch.testing.assert_close(scores, 2.5 * objective.classifier(features[-1]))  # type: ignore[operator]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("similarity", SIMILARITIES.names())
 def test_sslcl_learns_separable_classes_and_predicts_them(similarity: str) -> None:
     objective = build_objective(similarity=similarity, augmentation="none", label_label_weight=1.0)

@@ -19,6 +19,8 @@ from sslcl.similarities import SIMILARITIES
 from sslcl.training import Trainer
 from sslcl.validation import LogitScaleMode
 
+pytestmark = pytest.mark.medium
+
 LEVELS: dict[str, tuple[object, ...]] = {
     "backbone": BACKBONES.names(),
     "objective": OBJECTIVES.names(),
