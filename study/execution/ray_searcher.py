@@ -116,7 +116,6 @@ class TrialStream(Searcher):  # type: ignore[misc]
             return
         epoch = int(result["epoch"])
         self._ledger.record_epoch(planned.id, epoch, dict(result["metrics"]))
-        self._source.epoch(planned, epoch, float(result["score"]))
         self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
