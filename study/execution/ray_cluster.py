@@ -19,7 +19,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import PhaseRun  # noqa: E402
-from study.execution.ray_searcher import StopWhen, TrialStream  # noqa: E402
+from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -102,12 +102,15 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[],
+                callbacks=[FlushLate(stream)],
             ),
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tuner.fit()
+            try:
+                tuner.fit()
+            finally:
+                stream.flush()
 
 
 class ByGroup(FIFOScheduler):  # type: ignore[misc]

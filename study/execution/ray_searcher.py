@@ -7,6 +7,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
+from study.execution.epochs import EpochBuffer
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
@@ -44,6 +45,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._callbacks = callbacks
         self._live: dict[str, PlannedTrial] = {}
         self._last: dict[str, dict[str, Any]] = {}
+        self._epochs = EpochBuffer(ledger)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
@@ -55,6 +57,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if planned is None:
             return str(Searcher.FINISHED)
         self._live[trial_id] = planned
+        self._epochs.flush()
         self._ledger.start(planned.id)
         return {TRIAL_KEY: planned}
 
@@ -66,6 +69,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
             original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
             if original is None:
                 return planned
+            self._epochs.flush()
             self._ledger.cache(planned.id, original.id)
             self._tell(planned)
         return None
@@ -83,12 +87,20 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._last.pop(trial_id, None)
         if not error:
             self._record_epoch(planned, result)
+        self._epochs.flush()
         if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
             self._ledger.release(planned.id)
             return
         self._finish(planned, result, error)
         self._home.checkpoint(planned.identity).unlink(missing_ok=True)
         self._tell(planned)
+
+    def flush(self, *, late_only: bool = False) -> None:
+        """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
+        if late_only:
+            self._epochs.flush_late()
+        else:
+            self._epochs.flush()
 
     def _tell(self, planned: PlannedTrial) -> None:
         row = self._ledger.trial(planned.id)
@@ -115,7 +127,10 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if "metrics" not in result:
             return
         epoch = int(result["epoch"])
-        self._ledger.record_epoch(planned.id, epoch, dict(result["metrics"]))
+        self._epochs.add(planned.id, epoch, dict(result["metrics"]))
+        if result.get("saved"):
+            # The next driver goes on after this epoch and will not measure it again.
+            self._epochs.flush()
         self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -127,6 +142,25 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Ray's hook: nothing to restore."""
+
+
+class FlushLate(tune.Callback):  # type: ignore[misc]
+    """Writes epochs that have waited long, each time Ray Tune goes round its loop.
+
+    Args:
+        stream: holds them.
+    """
+
+    def __init__(self, stream: TrialStream) -> None:
+        self._stream = stream
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as for the stream."""
+        return {}
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ray's hook, at least ten times a second."""
+        self._stream.flush(late_only=True)
 
 
 class StopWhen(tune.Stopper):  # type: ignore[misc]

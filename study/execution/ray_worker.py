@@ -47,6 +47,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._trial = trial
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
+        self._save_next = False
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
@@ -60,6 +61,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _step(self) -> dict[str, Any]:
         trainer = self._trainer or self._prepare()
+        if self._save_next:
+            # Ray asks for an epoch after the driver has taken the one before: what is saved here
+            # is in the ledger already.
+            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
+            self._save_next = False
+            self._saved_at = time.monotonic()
         metrics = trainer.fit_epoch()
         result: dict[str, Any] = {
             "epoch": trainer.epoch,
@@ -75,8 +82,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 save_state(trainer.model.state_dict(), self._home.model(self._trial.identity))
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
-            self._saved_at = time.monotonic()
+            self._save_next = True
+        result["saved"] = self._save_next
         return result
 
     def _prepare(self) -> Trainer:
