@@ -1,6 +1,6 @@
 """The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ray import tune
@@ -22,7 +22,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
     is told, so that a crash between the two leaves the ledger ahead, never behind.
 
     Args:
-        source: gives out trials.
+        sources: of trials, one after the other. The next is asked for when the one before has
+            no more and none of its trials is running.
         ledger: the results database; this is its only writer while a campaign runs.
         home: where checkpoints are.
         workers: trials in flight at most.
@@ -31,14 +32,15 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def __init__(
         self,
-        source: TrialSource,
+        sources: Iterator[TrialSource],
         ledger: Ledger,
         home: Home,
         workers: int,
         callbacks: Callbacks,
     ) -> None:
         super().__init__(metric="score", mode="max")
-        self._source = source
+        self._sources = sources
+        self._source = next(sources, None)
         self._ledger = ledger
         self._home = home
         self._workers = workers
@@ -46,6 +48,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._live: dict[str, PlannedTrial] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
+        self.error: Exception | None = None
+        """Why there was no next source."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
@@ -55,15 +59,33 @@ class TrialStream(Searcher):  # type: ignore[misc]
             return None
         planned = self._next()
         if planned is None:
-            return str(Searcher.FINISHED)
+            # What runs now decides what the next source has.
+            return None if self._source is not None else str(Searcher.FINISHED)
         self._live[trial_id] = planned
         self._epochs.flush()
         self._ledger.start(planned.id)
         return {TRIAL_KEY: planned}
 
     def _next(self) -> PlannedTrial | None:
-        """The next trial that has never been trained; the others are taken from the ledger."""
-        while planned := self._source.next():
+        """The next trial to train, of this source or of a later one if none is running."""
+        while self._source is not None:
+            planned = self._untrained(self._source)
+            if planned is not None or self._live:
+                return planned
+            self._source = self._next_source()
+        return None
+
+    def _next_source(self) -> TrialSource | None:
+        try:
+            return next(self._sources, None)
+        except Exception as error:
+            # Ray would wrap it; the campaign raises it when the workers have stopped.
+            self.error = error
+            return None
+
+    def _untrained(self, source: TrialSource) -> PlannedTrial | None:
+        """The source's next trial never trained; the others are taken from the ledger."""
+        while planned := source.next():
             # A search never sees the test split; all other phases are judged by it.
             needs_test = not planned.phase.searches
             original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
@@ -104,7 +126,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _tell(self, planned: PlannedTrial) -> None:
         row = self._ledger.trial(planned.id)
-        self._source.ended(row)
+        if self._source is not None:
+            self._source.ended(row)
         self._callbacks.on_end(row)
 
     def _finish(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:

@@ -34,7 +34,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
         """Ray's hook for a new actor."""
-        self._dataset = dataset
+        self._all_data = dataset
         self._home = home
         self._begin(config[TRIAL_KEY])
 
@@ -45,6 +45,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, trial: PlannedTrial) -> None:
         self._trial = trial
+        # A search must not see the test split.
+        self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
         self._save_next = False

@@ -29,6 +29,10 @@ _TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 class TrialSource(Protocol):
     """Gives out trials and is told how they went."""
 
+    @property
+    def remaining(self) -> int:
+        """Trials still to train, or to take from the ledger."""
+
     def next(self) -> PlannedTrial | None:
         """The next trial to train, or ``None`` when there are no more."""
 
@@ -45,6 +49,11 @@ class ListSource:
 
     def __init__(self, trials: Sequence[PlannedTrial]) -> None:
         self._waiting = deque(trials)
+
+    @property
+    def remaining(self) -> int:
+        """Trials not yet given out."""
+        return len(self._waiting)
 
     def next(self) -> PlannedTrial | None:
         """The first trial not yet given out."""
