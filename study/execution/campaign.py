@@ -1,8 +1,9 @@
 """Bringing a study to its end, from wherever it stands."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from search_spaces.schema import Ablate, Study
@@ -27,27 +28,27 @@ RETRIED = (FailureKind.NODE, FailureKind.OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True)
-class PhaseRun:
-    """What one phase still has to train.
+class CampaignRun:
+    """What a campaign still has to train.
 
     Args:
         study: the study file.
-        phase: which of its phases.
-        source: gives out the trials.
-        dataset: without its test split where the phase searches.
+        dataset: with its test split; a worker gives it to a trial without, where its phase
+            searches.
+        sources: of trials, phase after phase. The next one is asked for when all trials of the
+            one before have ended, since it starts from their results.
     """
 
     study: Study
-    phase: Phase
-    source: TrialSource
     dataset: Dataset
+    sources: Iterator[TrialSource]
 
 
 class TrainingCluster(Protocol):
     """Workers that train trials."""
 
-    def fit(self, phase_run: PhaseRun, ledger: Ledger, callbacks: Callbacks) -> None:
-        """Train everything that the phase's source gives out, writing results to the ledger."""
+    def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
+        """Train everything that the sources give out, writing results to the ledger."""
 
 
 StartCluster = Callable[[], AbstractContextManager[TrainingCluster]]
@@ -85,7 +86,7 @@ class Campaign:
         self._start_cluster = start_cluster
         self._halt = halt
         self._tuned: Sequence[TunedCell] = ()
-        self._cluster: TrainingCluster | None = None
+        self._progress: PhaseProgress | None = None
         self.trained = 0
         """Trials that were given to workers and ended."""
 
@@ -97,49 +98,64 @@ class Campaign:
         """
         self._ledger.release_running(self._study.name)
         try:
-            with ExitStack() as stack:
-                for phase in (self._search, self._confirm, self._tune, self._ablate):
-                    if not self._halt():
-                        phase(stack)
+            with closing(self._sources()) as sources:
+                self._fit(sources)
         finally:
             # Ray drops the trials in progress without a word when it is told to stop.
             self._ledger.release_running(self._study.name)
 
-    def _search(self, stack: ExitStack) -> None:
+    def _sources(self) -> Generator[TrialSource, None, None]:
+        """The source of each phase that has something to train.
+
+        A phase is planned when its source is asked for; asking for the next one ends it.
+        """
+        phases = {
+            Phase.SEARCH: self._search,
+            Phase.CONFIRM: self._confirm,
+            Phase.TUNE: self._tune,
+            Phase.ABLATE: self._ablate,
+        }
+        for phase, prepare in phases.items():
+            source = None if self._halt() else prepare()
+            if source is None or source.remaining == 0:
+                continue
+            with PhaseProgress(self._console, phase.value, source.remaining) as progress:
+                self._progress = progress
+                yield source
+
+    def _search(self) -> TrialSource | None:
         if self._study.search is None:
-            return
-        self._draw(stack, Phase.SEARCH, [search_of(self._study)])
+            return None
+        return self._draw([search_of(self._study)])
 
-    def _draw(self, stack: ExitStack, phase: Phase, tunings: Sequence[Tuning]) -> None:
+    def _draw(self, tunings: Sequence[Tuning]) -> TrialSource:
         storage = f"sqlite:///{self._home.optuna.resolve()}"
-        source = OptunaSource(tunings, self._ledger, storage, self._data)
-        phase_run = PhaseRun(self._study, phase, source, self._dataset.sealed())
-        self._fit(stack, phase_run, source.remaining)
+        return OptunaSource(tunings, self._ledger, storage, self._data)
 
-    def _confirm(self, stack: ExitStack) -> None:
+    def _confirm(self) -> TrialSource | None:
         confirm = self._study.confirm
         if confirm is None:
-            return
+            return None
         best = best_of_search(self._ledger, self._study, confirm.top)
         trials = confirm_trials(self._study, confirm, best, self._data)
-        self._train(stack, Phase.CONFIRM, trials)
+        return self._train(Phase.CONFIRM, trials)
 
-    def _tune(self, stack: ExitStack) -> None:
+    def _tune(self) -> TrialSource | None:
         ablate = self._study.ablate
         if ablate is None or ablate.design != "tuned":
-            return
+            return None
         self._tuned, notes = tuned_cells(self._study, ablate, self._reference(ablate), self._data)
         for note in notes:
             self._console.print(f"{Phase.TUNE.value}: {note}")
-        self._draw(stack, Phase.TUNE, [cell.tuning for cell in self._tuned])
+        return self._draw([cell.tuning for cell in self._tuned])
 
-    def _ablate(self, stack: ExitStack) -> None:
+    def _ablate(self) -> TrialSource | None:
         ablate = self._study.ablate
         if ablate is None:
-            return
+            return None
         reference, cells = self._tuned_winners() if self._tuned else self._cells(ablate)
         self._ledger.set_reference(self._study.name, dict(reference))
-        self._train(stack, Phase.ABLATE, ablation_trials(self._study, ablate, cells, self._data))
+        return self._train(Phase.ABLATE, ablation_trials(self._study, ablate, cells, self._data))
 
     def _tuned_winners(self) -> tuple[Mapping[str, Any], Sequence[Cell]]:
         """The reference's own winner, and the winners of all cells' searches."""
@@ -163,7 +179,7 @@ class Campaign:
             return winner_of_confirmation(self._ledger, self._study).assignment
         return best_of_search(self._ledger, self._study, 1)[0]
 
-    def _train(self, stack: ExitStack, phase: Phase, trials: Sequence[PlannedTrial]) -> None:
+    def _train(self, phase: Phase, trials: Sequence[PlannedTrial]) -> TrialSource:
         name = self._study.name
         self._ledger.plan(name, phase, trials, replace=True)
         for row in self._ledger.trials(name, phase=phase, status=Status.FAILED):
@@ -179,19 +195,22 @@ class Campaign:
                 waiting.append(trial)
             else:
                 self._ledger.cache(trial.id, original.id)
-        phase_run = PhaseRun(self._study, phase, ListSource(waiting), self._dataset)
-        self._fit(stack, phase_run, len(waiting))
+        return ListSource(waiting)
 
-    def _fit(self, stack: ExitStack, phase_run: PhaseRun, total: int) -> None:
-        if total == 0:
+    def _fit(self, sources: Iterator[TrialSource]) -> None:
+        first = next(sources, None)
+        if first is None:
             return
-        if self._cluster is None:
-            self._cluster = stack.enter_context(self._start_cluster())
-        with PhaseProgress(self._console, phase_run.phase.value, total) as progress:
 
-            def ended(row: TrialRow) -> None:
-                self.trained += row.status is not Status.CACHED
-                progress.ended(row)
+        def epoch() -> None:
+            if self._progress is not None:
+                self._progress.epoch()
 
-            callbacks = Callbacks(self._halt, progress.epoch, ended)
-            self._cluster.fit(phase_run, self._ledger, callbacks)
+        def ended(row: TrialRow) -> None:
+            self.trained += row.status is not Status.CACHED
+            if self._progress is not None:
+                self._progress.ended(row)
+
+        run = CampaignRun(self._study, self._dataset, chain([first], sources))
+        with self._start_cluster() as cluster:
+            cluster.fit(run, self._ledger, Callbacks(self._halt, epoch, ended))

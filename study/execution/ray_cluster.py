@@ -1,4 +1,4 @@
-"""Ray: a cluster of workers, and one Tune run per phase on it."""
+"""Ray: a cluster of workers, and one Tune run per campaign on it."""
 
 import gc
 import logging
@@ -19,8 +19,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
-from study.execution.campaign import PhaseRun  # noqa: E402
-from study.execution.ray_searcher import StopWhen, TrialStream  # noqa: E402
+from study.execution.campaign import CampaignRun  # noqa: E402
+from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -80,24 +80,23 @@ class Cluster:
             fit = min(fit, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
         return max(int(fit), 1)
 
-    def fit(self, phase_run: PhaseRun, ledger: Ledger, callbacks: Callbacks) -> None:
-        """Train everything that the phase's source gives out, writing results to the ledger."""
-        study, phase = phase_run.study, phase_run.phase
-        stream = TrialStream(phase_run.source, ledger, self._home, self.workers, callbacks)
+    def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
+        """Train everything that the sources give out, writing results to the ledger."""
+        stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=phase_run.dataset, home=self._home),
+            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=stream,
-                scheduler=ByGroup(study) if phase.searches else FIFOScheduler(),
+                scheduler=ByGroup(run.study, self.workers),
                 num_samples=-1,
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
-                name=f"{study.name}-{phase.value}",
+                name=run.study.name,
                 storage_path=str(self._home.ray),
                 stop=StopWhen(callbacks.halted),
                 # A trial's state is kept under its identity; Ray's own copies are not needed.
@@ -106,12 +105,17 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[],
+                callbacks=[FlushLate(stream)],
             ),
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tuner.fit()
+            try:
+                tuner.fit()
+            finally:
+                stream.flush()
+        if stream.error is not None:
+            raise stream.error
 
 
 def _environment() -> dict[str, Any] | None:
@@ -125,23 +129,34 @@ def _environment() -> dict[str, Any] | None:
 class ByGroup(FIFOScheduler):  # type: ignore[misc]
     """The study's scheduler once for every group of trials: cells do not compete for epochs.
 
+    Trials of phases that do not search are never pruned.
+
     Args:
         study: says how trials are pruned.
+        workers: kept from one phase to the next.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, workers: int) -> None:
         super().__init__()
         self._study = study
-        self._groups: dict[str, TrialScheduler] = {}
+        self._workers = workers
+        self._workers_kept = False
+        self._groups: dict[tuple[Phase, str], TrialScheduler] = {}
 
     def _of(self, trial: Trial) -> TrialScheduler:
-        group = _group(trial.config[TRIAL_KEY])
+        planned: PlannedTrial = trial.config[TRIAL_KEY]
+        group = (planned.phase, planned.cell if planned.phase is Phase.TUNE else "")
         if group not in self._groups:
-            self._groups[group] = _scheduler(self._study)
+            searches = planned.phase.searches
+            self._groups[group] = _scheduler(self._study) if searches else FIFOScheduler()
         return self._groups[group]
 
     def on_trial_add(self, controller: Any, trial: Trial) -> None:
         """Ray's hook, passed on like those below."""
+        if not self._workers_kept:
+            # Ray stops all idle workers but one when no trial waits, as at the end of a phase.
+            controller._actor_cache.increase_max(trial.placement_group_factory, self._workers)
+            self._workers_kept = True
         self._of(trial).on_trial_add(controller, trial)
 
     def on_trial_error(self, controller: Any, trial: Trial) -> None:
@@ -159,11 +174,6 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
     def on_trial_remove(self, controller: Any, trial: Trial) -> None:
         """Ray's hook for a trial that was stopped before it ended."""
         self._of(trial).on_trial_remove(controller, trial)
-
-
-def _group(planned: PlannedTrial) -> str:
-    """Trials of one group are compared with one another: those of a cell, where cells search."""
-    return planned.cell if planned.phase is Phase.TUNE else ""
 
 
 def _scheduler(study: Study) -> TrialScheduler:

@@ -1,12 +1,13 @@
 """The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ray import tune
 from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
+from study.execution.epochs import EpochBuffer
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
@@ -21,7 +22,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
     is told, so that a crash between the two leaves the ledger ahead, never behind.
 
     Args:
-        source: gives out trials.
+        sources: of trials, one after the other. The next is asked for when the one before has
+            no more and none of its trials is running.
         ledger: the results database; this is its only writer while a campaign runs.
         home: where checkpoints are.
         workers: trials in flight at most.
@@ -30,20 +32,24 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def __init__(
         self,
-        source: TrialSource,
+        sources: Iterator[TrialSource],
         ledger: Ledger,
         home: Home,
         workers: int,
         callbacks: Callbacks,
     ) -> None:
         super().__init__(metric="score", mode="max")
-        self._source = source
+        self._sources = sources
+        self._source = next(sources, None)
         self._ledger = ledger
         self._home = home
         self._workers = workers
         self._callbacks = callbacks
         self._live: dict[str, PlannedTrial] = {}
         self._last: dict[str, dict[str, Any]] = {}
+        self._epochs = EpochBuffer(ledger)
+        self.error: Exception | None = None
+        """Why there was no next source."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
@@ -53,19 +59,39 @@ class TrialStream(Searcher):  # type: ignore[misc]
             return None
         planned = self._next()
         if planned is None:
-            return str(Searcher.FINISHED)
+            # What runs now decides what the next source has.
+            return None if self._source is not None else str(Searcher.FINISHED)
         self._live[trial_id] = planned
+        self._epochs.flush()
         self._ledger.start(planned.id)
         return {TRIAL_KEY: planned}
 
     def _next(self) -> PlannedTrial | None:
-        """The next trial that has never been trained; the others are taken from the ledger."""
-        while planned := self._source.next():
+        """The next trial to train, of this source or of a later one if none is running."""
+        while self._source is not None:
+            planned = self._untrained(self._source)
+            if planned is not None or self._live:
+                return planned
+            self._source = self._next_source()
+        return None
+
+    def _next_source(self) -> TrialSource | None:
+        try:
+            return next(self._sources, None)
+        except Exception as error:
+            # Ray would wrap it; the campaign raises it when the workers have stopped.
+            self.error = error
+            return None
+
+    def _untrained(self, source: TrialSource) -> PlannedTrial | None:
+        """The source's next trial never trained; the others are taken from the ledger."""
+        while planned := source.next():
             # A search never sees the test split; all other phases are judged by it.
             needs_test = not planned.phase.searches
             original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
             if original is None:
                 return planned
+            self._epochs.flush()
             self._ledger.cache(planned.id, original.id)
             self._tell(planned)
         return None
@@ -83,6 +109,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._last.pop(trial_id, None)
         if not error:
             self._record_epoch(planned, result)
+        self._epochs.flush()
         if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
             self._ledger.release(planned.id)
             return
@@ -90,9 +117,17 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._home.checkpoint(planned.identity).unlink(missing_ok=True)
         self._tell(planned)
 
+    def flush(self, *, late_only: bool = False) -> None:
+        """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
+        if late_only:
+            self._epochs.flush_late()
+        else:
+            self._epochs.flush()
+
     def _tell(self, planned: PlannedTrial) -> None:
         row = self._ledger.trial(planned.id)
-        self._source.ended(row)
+        if self._source is not None:
+            self._source.ended(row)
         self._callbacks.on_end(row)
 
     def _finish(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:
@@ -115,8 +150,10 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if "metrics" not in result:
             return
         epoch = int(result["epoch"])
-        self._ledger.record_epoch(planned.id, epoch, dict(result["metrics"]))
-        self._source.epoch(planned, epoch, float(result["score"]))
+        self._epochs.add(planned.id, epoch, dict(result["metrics"]))
+        if result.get("saved"):
+            # The next driver goes on after this epoch and will not measure it again.
+            self._epochs.flush()
         self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -128,6 +165,25 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Ray's hook: nothing to restore."""
+
+
+class FlushLate(tune.Callback):  # type: ignore[misc]
+    """Writes epochs that have waited long, each time Ray Tune goes round its loop.
+
+    Args:
+        stream: holds them.
+    """
+
+    def __init__(self, stream: TrialStream) -> None:
+        self._stream = stream
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as for the stream."""
+        return {}
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ray's hook, at least ten times a second."""
+        self._stream.flush(late_only=True)
 
 
 class StopWhen(tune.Stopper):  # type: ignore[misc]

@@ -34,7 +34,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
         """Ray's hook for a new actor."""
-        self._dataset = dataset
+        self._all_data = dataset
         self._home = home
         self._begin(config[TRIAL_KEY])
 
@@ -45,8 +45,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, trial: PlannedTrial) -> None:
         self._trial = trial
+        # A search must not see the test split.
+        self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
+        self._save_next = False
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
@@ -60,6 +63,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _step(self) -> dict[str, Any]:
         trainer = self._trainer or self._prepare()
+        if self._save_next:
+            # Ray asks for an epoch after the driver has taken the one before: what is saved here
+            # is in the ledger already.
+            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
+            self._save_next = False
+            self._saved_at = time.monotonic()
         metrics = trainer.fit_epoch()
         result: dict[str, Any] = {
             "epoch": trainer.epoch,
@@ -75,8 +84,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 save_state(trainer.model.state_dict(), self._home.model(self._trial.identity))
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
-            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
-            self._saved_at = time.monotonic()
+            self._save_next = True
+        result["saved"] = self._save_next
         return result
 
     def _prepare(self) -> Trainer:

@@ -1,14 +1,20 @@
 """Where the next trial comes from: a fixed list, or Optuna. Neither knows Ray."""
 
+import sqlite3
 import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from itertools import chain
+from pathlib import Path
 from typing import Protocol
 
 import optuna
 from optuna.trial import TrialState
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
 
+from sslcl.training import SCORE
 from study.design.data_facts import DataFacts
 from study.design.space import suggest
 from study.design.tuning import Tuning
@@ -23,11 +29,12 @@ _TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 class TrialSource(Protocol):
     """Gives out trials and is told how they went."""
 
+    @property
+    def remaining(self) -> int:
+        """Trials still to train, or to take from the ledger."""
+
     def next(self) -> PlannedTrial | None:
         """The next trial to train, or ``None`` when there are no more."""
-
-    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Take note of an epoch of a running trial."""
 
     def ended(self, row: TrialRow) -> None:
         """Take note of a trial that has ended; its row in the ledger is final."""
@@ -43,12 +50,14 @@ class ListSource:
     def __init__(self, trials: Sequence[PlannedTrial]) -> None:
         self._waiting = deque(trials)
 
+    @property
+    def remaining(self) -> int:
+        """Trials not yet given out."""
+        return len(self._waiting)
+
     def next(self) -> PlannedTrial | None:
         """The first trial not yet given out."""
         return self._waiting.popleft() if self._waiting else None
-
-    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Nothing to do: a fixed list does not learn."""
 
     def ended(self, row: TrialRow) -> None:
         """Nothing to do: a fixed list does not learn."""
@@ -100,11 +109,6 @@ class OptunaSource:
                 return trial
         return None
 
-    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Pass it on to the search that the trial is of."""
-        for search in self._searches:
-            search.epoch(trial, epoch, score)
-
     def ended(self, row: TrialRow) -> None:
         """Pass it on to the search that the trial is of."""
         for search in self._searches:
@@ -128,7 +132,8 @@ class OptunaSearch:
     anything                  no such trial           given back: Optuna's file was lost
     ========================  ======================  ==================================
 
-    Epochs and ends of trials that belong to other searches are ignored.
+    Of the epochs Optuna is told one: the last of a pruned trial, by which its sampler ranks it.
+    The ledger has them all. Ends of trials that belong to other searches are ignored.
 
     Args:
         tuning: space and budget.
@@ -167,13 +172,6 @@ class OptunaSearch:
             return self._waiting.popleft()
         return self._ask() if self._planned < self._tuning.settings.trials else None
 
-    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        """Report an intermediate score, once an epoch: a resumed trial may repeat some."""
-        live = self._live.get(trial.id)
-        if live is not None and epoch > self._reported.get(trial.id, 0):
-            live.report(score, epoch)
-            self._reported[trial.id] = epoch
-
     def ended(self, row: TrialRow) -> None:
         """Tell Optuna what the ledger says, unless it knows already."""
         trial = self._live.pop(row.id, None)
@@ -184,7 +182,16 @@ class OptunaSearch:
         trial.set_user_attr("ledger_trial", row.id)
         if row.failure is not None:
             trial.set_user_attr("failure", row.failure)
+        if state is TrialState.PRUNED:
+            self._report_last(trial, row)
         self._optuna.tell(trial.number, row.score if state is TrialState.COMPLETE else None, state)
+
+    def _report_last(self, trial: optuna.trial.Trial, row: TrialRow) -> None:
+        points = self._ledger.epoch_metrics(row.id)
+        scores = {point.epoch: point.value for point in points if point.metric == SCORE}
+        # A driver that died here may have reported it already.
+        if scores and max(scores) > self._reported.get(row.id, 0):
+            trial.report(scores[max(scores)], max(scores))
 
     def _ask(self) -> PlannedTrial:
         trial = self._optuna.ask()
@@ -257,7 +264,28 @@ def _make_current(
 def _storage(url: str) -> optuna.storages.BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    _use_write_ahead_log(url)
+    storage = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    engine = getattr(storage, "engine", None)
+    if engine is not None:
+        event.listen(engine, "connect", _sync_seldom)
+        # Connections from before the listener are opened anew.
+        engine.dispose()
+    return storage
+
+
+def _use_write_ahead_log(url: str) -> None:
+    """A commit then appends to one file; the file itself remembers that it is so."""
+    path = make_url(url).database
+    if path is None or not Path(path).parent.is_dir():
+        return
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _sync_seldom(connection: sqlite3.Connection, _record: object) -> None:
+    # A power cut may take the last commits, which the ledger then gives back.
+    connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def open_optuna(tuning: Tuning, storage: optuna.storages.BaseStorage) -> optuna.Study:

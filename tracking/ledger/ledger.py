@@ -20,7 +20,6 @@ from tracking.ledger.queries import LedgerQueries
 from tracking.ledger.reads import comparison_rows, known_study, unknown_trial
 from tracking.ledger.schema import (
     COMPARISONS,
-    EPOCH_METRICS,
     MIRROR_RUNS,
     MIRROR_STUDIES,
     SCHEMA_VERSION,
@@ -28,6 +27,7 @@ from tracking.ledger.schema import (
     TRIALS,
 )
 from tracking.ledger.transitions import (
+    Epoch,
     as_json,
     bump,
     bump_study,
@@ -41,8 +41,9 @@ from tracking.ledger.transitions import (
     put_row,
     status_of,
     without_nan,
+    write_epoch,
 )
-from tracking.ledger.writes import insert_all, known, write_outcome
+from tracking.ledger.writes import insert_all, write_outcome
 from tracking.records import FailureKind, Outcome, Phase, PlannedTrial, Status, StudyRecord
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 
@@ -204,36 +205,17 @@ class Ledger(LedgerQueries):
         return ids
 
     def record_epoch(self, trial_id: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Store what was measured in an epoch of a RUNNING trial.
+        """Store what was measured in an epoch of a RUNNING trial; see :meth:`record_epochs`."""
+        self.record_epochs([Epoch(trial_id, epoch, metrics, now())])
+
+    def record_epochs(self, epochs: Sequence[Epoch]) -> None:
+        """Store what was measured in epochs of RUNNING trials, in one transaction.
 
         What is recorded already stays: a resumed trial repeats its last epochs bit for bit.
-
-        Args:
-            trial_id: the trial.
-            epoch: 1-based.
-            metrics: name to value.
         """
-        columns = EPOCH_METRICS.c
         with self._writer.begin() as connection:
-            status = status_of(connection, trial_id)
-            if status is not Status.RUNNING:
-                raise RuntimeError(
-                    f"trial {trial_id[:12]} is {status.value}: epochs are recorded while RUNNING"
-                )
-            present = set(
-                connection.scalars(
-                    select(columns.metric).where(columns.trial == trial_id, columns.epoch == epoch)
-                )
-            )
-            own = {"trial": trial_id, "epoch": epoch, "logged_at": now()}
-            rows = [
-                own | {"metric": name, "value": known(value)}
-                for name, value in metrics.items()
-                if name not in present
-            ]
-            if rows:
-                insert_all(connection, EPOCH_METRICS, rows)
-                bump(connection, trial_id)
+            for epoch in epochs:
+                write_epoch(connection, epoch)
 
     def complete(self, trial_id: str, outcome: Outcome) -> None:
         """RUNNING to COMPLETE, with everything that the trial leaves."""

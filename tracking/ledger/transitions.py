@@ -4,13 +4,14 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
 
 from tracking.ledger.reads import known_study, unknown_trial
-from tracking.ledger.schema import STUDIES, TRIALS, config_columns
+from tracking.ledger.schema import EPOCH_METRICS, STUDIES, TRIALS, config_columns
+from tracking.ledger.writes import insert_all, known
 from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import ComparisonRow
 
@@ -25,6 +26,23 @@ _BEFORE = {
 """The only status from which a trial can come to each status."""
 
 _CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What was measured in one epoch of a trial.
+
+    Args:
+        trial: its id.
+        number: 1-based.
+        metrics: name to value.
+        measured_at: UNIX milliseconds.
+    """
+
+    trial: str
+    number: int
+    metrics: Mapping[str, float]
+    measured_at: int
 
 
 def now() -> int:
@@ -91,6 +109,34 @@ def move(connection: Connection, trial_id: str, to: Status, **values: Any) -> No
             f"only a {_BEFORE[to].value} one can"
         )
     bump(connection, trial_id, status=to.value, **values)
+
+
+def write_epoch(connection: Connection, epoch: Epoch) -> None:
+    """Store an epoch of a RUNNING trial; metrics that are recorded already stay.
+
+    Raises:
+        InputError: for an unknown trial.
+        RuntimeError: when the trial is not RUNNING.
+    """
+    columns = EPOCH_METRICS.c
+    status = status_of(connection, epoch.trial)
+    if status is not Status.RUNNING:
+        raise RuntimeError(
+            f"trial {epoch.trial[:12]} is {status.value}: epochs are recorded while RUNNING"
+        )
+    query = select(columns.metric).where(
+        columns.trial == epoch.trial, columns.epoch == epoch.number
+    )
+    present = set(connection.scalars(query))
+    own = {"trial": epoch.trial, "epoch": epoch.number, "logged_at": epoch.measured_at}
+    rows = [
+        own | {"metric": name, "value": known(value)}
+        for name, value in epoch.metrics.items()
+        if name not in present
+    ]
+    if rows:
+        insert_all(connection, EPOCH_METRICS, rows)
+        bump(connection, epoch.trial)
 
 
 def fingerprint_of(connection: Connection, trial_id: str) -> str:

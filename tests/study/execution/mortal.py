@@ -51,7 +51,7 @@ _LEDGER_WRITES = (
     "release",
     "retry",
     "release_running",
-    "record_epoch",
+    "record_epochs",
     "complete",
     "prune",
     "fail",

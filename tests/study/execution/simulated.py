@@ -114,6 +114,7 @@ def result(
         "metrics": (("validation_weighted_f1", score), ("train_loss", 1.0 / epoch)),
         "partial": outcome(config, epoch),
         "done": done,
+        "saved": not done,
         "training_iteration": epoch,
         "trial_id": "ray",
     }

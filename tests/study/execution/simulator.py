@@ -21,7 +21,7 @@ from sslcl.data.types import Dataset
 from study.design.data_facts import DataFacts
 from study.design.tuning import Tuning, search_of
 from study.execution.callbacks import Callbacks
-from study.execution.campaign import Campaign, PhaseRun
+from study.execution.campaign import Campaign, CampaignRun
 from study.execution.ray_searcher import TrialStream
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import OptunaSource, TrialSource
@@ -55,6 +55,7 @@ class FakeRay:
         workers: slots; one more trial is asked for than fits, as Ray does.
         fate: what befalls trials.
         test: whether the workers have the test split.
+        sealed: whether they keep it from trials that search, which alone are pruned then.
         reduction: prune as ASHA does, keeping one in so many at each rung.
         halt: whether to drop everything, as Ray does when a stopper says so.
         seed: of the epochs' lengths.
@@ -65,6 +66,7 @@ class FakeRay:
     workers: int = 2
     fate: Fate = unharmed
     test: bool = False
+    sealed: bool = False
     reduction: int | None = None
     halt: Callable[[], bool] = lambda: False
     seed: int = 0
@@ -118,7 +120,11 @@ class FakeRay:
         if fate is not None:
             self._end(ray_id, {"failure": fate, "message": FAILURES[fate], "done": True})
             return
-        found = result(config, trial.epoch, test=self.test)
+        found = result(
+            config,
+            trial.epoch,
+            test=self.test and not (self.sealed and trial.planned.phase.searches),
+        )
         if found["done"] or self._stopped(trial, found["score"]):
             self._end(ray_id, found)
             return
@@ -142,9 +148,9 @@ class FakeRay:
             self._wait(ray_id)
 
     def _stopped(self, trial: _Running, score: float) -> bool:
-        if self.reduction is None:
-            return False
         planned = trial.planned
+        if self.reduction is None or (self.sealed and not planned.phase.searches):
+            return False
         group = planned.cell if planned.phase is Phase.TUNE else ""
         rung = self._rungs[group, trial.epoch]
         rung.append(score)
@@ -235,7 +241,7 @@ class World:
             return True, fuse.written
 
     def stream(self, source: TrialSource, callbacks: Callbacks = SILENT) -> TrialStream:
-        return TrialStream(source, self.ledger, self.home, self.workers, callbacks)
+        return TrialStream(iter([source]), self.ledger, self.home, self.workers, callbacks)
 
     def ray(
         self, source: TrialSource, callbacks: Callbacks = SILENT, *, test: bool = False
@@ -290,11 +296,22 @@ class FakeCluster:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def fit(self, phase_run: PhaseRun, ledger: Ledger, callbacks: Callbacks) -> None:
-        assert ledger is self._world.ledger
-        test = phase_run.dataset.test is not None
-        ray = self._world.ray(phase_run.source, callbacks, test=test)
-        ray.halt = callbacks.halted
-        if not phase_run.phase.searches:
-            ray.reduction = None
+    def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
+        world = self._world
+        assert ledger is world.ledger
+        stream = TrialStream(run.sources, ledger, world.home, world.workers, callbacks)
+        ray = FakeRay(
+            stream,
+            world.home,
+            workers=world.workers,
+            fate=world.fate,
+            test=run.dataset.test is not None,
+            sealed=True,
+            reduction=world.reduction,
+            halt=callbacks.halted,
+            seed=world.seed,
+        )
         ray.run()
+        stream.flush()
+        if stream.error is not None:
+            raise stream.error

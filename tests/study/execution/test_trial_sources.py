@@ -1,7 +1,9 @@
 """Optuna as a source of trials: what is suggested, what is told, and what survives."""
 
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ class TestAskingAndTelling:
             given_out = [source.next() for _ in range(6)]
         assert [planned and planned.number for planned in given_out] == [0, 1, 2, 3, None, None]
 
-    def test_epochs_and_ends_are_told_to_the_optuna_trial_of_that_number(
+    def test_ends_and_the_last_epoch_of_pruned_trials_are_told_to_optuna(
         self, world: World
     ) -> None:
         world.fate = fates(1, 0.4)
@@ -73,24 +75,30 @@ class TestAskingAndTelling:
             trial = world.told()[row.number or 0]
             points = world.ledger.epoch_metrics(row.id)
             scores = {p.epoch: p.value for p in points if p.metric == "validation_weighted_f1"}
-            assert trial.intermediate_values == scores
+            last = {max(scores): scores[max(scores)]} if row.status is Status.PRUNED else {}
+            assert trial.intermediate_values == last
             assert trial.user_attrs["ledger_trial"] == row.id
             assert trial.user_attrs.get("failure") == row.failure
             assert world.study.assignment(row.config) == trial.params
 
-    def test_an_epoch_that_is_repeated_is_reported_once(self, world: World) -> None:
-        """By another worker, after its first has died, or by another driver."""
+    def test_a_last_epoch_that_a_dead_driver_reported_is_not_reported_again(
+        self, world: World
+    ) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            for epochs in ((1, 2, 1, 2), (1, 2, 3)):
-                with world.driver() as (ledger, _):
-                    source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
-                    trial = source.next()
-                    assert trial is not None
-                    assert trial.number == 0
-                    for epoch in epochs:
-                        source.epoch(trial, epoch, epoch / 10)
-        assert world.told()[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+            with world.driver() as (ledger, _):
+                source = OptunaSource([search_of(world.study)], ledger, world.url, DATA)
+                trial = source.next()
+                assert trial is not None
+                ledger.start(trial.id)
+                for epoch in (1, 2):
+                    ledger.record_epoch(trial.id, epoch, {"validation_weighted_f1": epoch / 10})
+                ledger.prune(trial.id, outcome(trial.config, 2))
+                source._searches[0]._live[trial.id].report(0.2, 2)
+            with world.driver() as (ledger, _):
+                OptunaSource([search_of(world.study)], ledger, world.url, DATA)
+        told = world.told()[0]
+        assert (told.state, told.intermediate_values) == (TrialState.PRUNED, {2: 0.2})
 
     def test_a_list_gives_out_its_trials_in_order(self) -> None:
         trials = [object(), object()]
@@ -297,3 +305,5 @@ def test_optunas_file_is_one_that_its_dashboard_opens(tmp_path: Path, ledger: Le
     world.check()
     names = optuna.get_all_study_names(world.url)
     assert names == [f"sim/{study.space_digest()}"]
+    with closing(sqlite3.connect(world.home.optuna)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
