@@ -242,14 +242,11 @@ class Listening(ListSource):
         self.epochs: list[int] = []
         self.ends: list[Status] = []
 
-    def epoch(self, trial: PlannedTrial, epoch: int, score: float) -> None:
-        points = self._ledger.epoch_metrics(trial.id)
-        assert (epoch, score) in [
-            (p.epoch, p.value) for p in points if p.metric == "validation_weighted_f1"
-        ]
-        self.epochs.append(epoch)
-
     def ended(self, row: TrialRow) -> None:
+        epochs = {point.epoch for point in self._ledger.epoch_metrics(row.id)}
+        self.epochs += sorted(epochs)
+        if row.epochs_run is not None:
+            assert epochs == set(range(1, row.epochs_run + 1))
         assert self._ledger.trial(row.id) == row
         assert row.status.final
         self.ends.append(row.status)
@@ -264,7 +261,8 @@ class TestResults:
         world.ray(source, Callbacks(on_epoch=lambda: counted.append(1))).run()
         assert set(source.ends) == {Status.COMPLETE, Status.PRUNED, Status.FAILED}
         assert len(source.ends) == 12
-        assert len(counted) == len(source.epochs) > 12
+        # An epoch that was repeated after a worker's death counts twice.
+        assert len(counted) >= len(source.epochs) > 12
 
     def test_the_last_result_of_a_trial_is_what_the_ledger_keeps(self, world: World) -> None:
         (trial,) = planned(world, 1)
