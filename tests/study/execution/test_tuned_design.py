@@ -210,7 +210,7 @@ def test_a_scheduler_compares_trials_of_one_cell() -> None:
     def run(groups: tuple[str, str]) -> list[str]:
         search = {"trials": 4, "grace_epochs": 1, "reduction": 2}
         base = {"epochs": 9}
-        scheduler = ByGroup(make_study(search=search, base=base))
+        scheduler = ByGroup(make_study(search=search, base=base), workers=1)
         answers = []
         for name, group, score in zip("ab", groups, (0.9, 0.1), strict=True):
             config = {TRIAL_KEY: SimpleNamespace(cell=group, phase=Phase.TUNE)}
