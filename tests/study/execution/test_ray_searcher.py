@@ -17,7 +17,7 @@ from sslcl.data.types import Dataset
 from study.design.ablation import ablation_cells
 from study.design.plan import ablation_trials
 from study.execution.callbacks import Callbacks
-from study.execution.ray_searcher import StopWhen, TrialStream
+from study.execution.ray_searcher import StopWhen
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import ListSource
 from tracking.ledger import Ledger
@@ -26,7 +26,7 @@ from tracking.rows import TrialRow
 
 from .mortal import open_ledger
 from .simulated import FAILURES, SimulatedData, curve, fates, make_study, put_study, result
-from .simulator import FakeRay, World
+from .simulator import World
 
 FEW_LEVELS: dict[str, Any] = {
     "objective": ["sslcl", "cross_entropy"],
@@ -393,33 +393,3 @@ class TestInterruption:
         asked.append(True)
         assert stopper.stop_all()
         assert not stopper("ray0", {})
-
-
-def test_the_next_source_is_asked_for_when_all_trials_of_the_one_before_have_ended(
-    world: World,
-) -> None:
-    first, second, third = planned(world, 3)
-    asked: list[Status] = []
-
-    def sources() -> Iterator[ListSource]:
-        yield ListSource([first, second])
-        asked.extend(world.ledger.trial(trial.id).status for trial in (first, second))
-        yield ListSource([third])
-
-    stream = TrialStream(sources(), world.ledger, world.home, 2, Callbacks())
-    ray = FakeRay(stream, world.home, workers=2, test=True)
-    ray.run()
-    assert asked == [Status.COMPLETE, Status.COMPLETE]
-    assert ray.trained == [first.id, second.id, third.id]
-
-
-def test_an_error_between_two_sources_is_kept_for_the_campaign(world: World) -> None:
-    (trial,) = planned(world, 1)
-
-    def sources() -> Iterator[ListSource]:
-        yield ListSource([trial])
-        raise RuntimeError("nothing to compare")
-
-    stream = TrialStream(sources(), world.ledger, world.home, 2, Callbacks())
-    FakeRay(stream, world.home, workers=2, test=True).run()
-    assert str(stream.error) == "nothing to compare"
