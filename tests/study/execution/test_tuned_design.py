@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -207,20 +208,22 @@ class TestTurns:
 def test_a_scheduler_compares_trials_of_one_cell() -> None:
     """With ASHA the second of two trials at a rung is stopped if it is the worse one."""
 
-    def run(groups: tuple[str, str]) -> list[str]:
+    def run(groups: tuple[str, str], phase: Phase = Phase.TUNE) -> list[str]:
         search = {"trials": 4, "grace_epochs": 1, "reduction": 2}
         base = {"epochs": 9}
         scheduler = ByGroup(make_study(search=search, base=base), workers=1)
         answers = []
         for name, group, score in zip("ab", groups, (0.9, 0.1), strict=True):
-            config = {TRIAL_KEY: SimpleNamespace(cell=group, phase=Phase.TUNE)}
-            trial: Any = SimpleNamespace(trial_id=name, config=config)
-            scheduler.on_trial_add(None, trial)
+            config = {TRIAL_KEY: SimpleNamespace(cell=group, phase=phase)}
+            trial: Any = SimpleNamespace(trial_id=name, config=config, placement_group_factory=None)
+            scheduler.on_trial_add(mock.MagicMock(), trial)
             answers.append(scheduler.on_trial_result(None, trial, {"epoch": 1, "score": score}))
         return answers
 
     assert run(("sslcl", "sslcl")) == ["CONTINUE", "STOP"]
     assert run(("sslcl", "cross_entropy")) == ["CONTINUE", "CONTINUE"]
+    assert run(("a", "b"), Phase.SEARCH) == ["CONTINUE", "STOP"]
+    assert run(("sslcl", "sslcl"), Phase.CONFIRM) == ["CONTINUE", "CONTINUE"]
 
 
 def test_runs_in_mlflow_are_named_by_cell_and_number() -> None:
