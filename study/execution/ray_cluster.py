@@ -155,7 +155,10 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         """Ray's hook, passed on like those below."""
         if not self._workers_kept:
             # Ray stops all idle workers but one when no trial waits, as at the end of a phase.
-            controller._actor_cache.increase_max(trial.placement_group_factory, self._workers)
+            # Where another Ray has no such cache, workers are only started more often.
+            cache = getattr(controller, "_actor_cache", None)
+            if cache is not None:
+                cache.increase_max(trial.placement_group_factory, self._workers)
             self._workers_kept = True
         self._of(trial).on_trial_add(controller, trial)
 
