@@ -1,5 +1,6 @@
 """The label network: one vector per class."""
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -39,12 +40,12 @@ class LabelEmbedding(nn.Module):
         self.network = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
 
-    def vectors(self) -> Tensor:
+    def vectors(self) -> Float[Tensor, "C D"]:
         """``(C, D)`` without dropout, in training mode too."""
         embeddings: Tensor = self.network(self.table.weight)
         return embeddings
 
-    def forward(self) -> Tensor:
+    def forward(self) -> Float[Tensor, "C D"]:
         """``(C, D)``, with dropout in training mode."""
         embeddings: Tensor = self.dropout(self.vectors())
         return embeddings

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sslcl.validation import LogitScaleMode
@@ -11,7 +12,7 @@ SMALLEST_SPREAD = 1e-7
 """A spread up to here is rounding error of a batch whose candidates all look alike."""
 
 
-def spread(logits: Tensor) -> Tensor:
+def spread(logits: Float[Tensor, "N K"]) -> Float[Tensor, ""]:
     """Root mean square distance of logits from their utterance's mean, a scalar.
 
     It is the spread that the softmax sees: adding one number to all logits of an utterance
@@ -62,7 +63,7 @@ class LogitScale(nn.Module):
             return self.scale * self.inverse_spread
         return self.scale
 
-    def forward(self, logits: Tensor) -> Tensor:
+    def forward(self, logits: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
         """Scaled ``(N, K)`` logits; in training mode ``matched`` calibrates itself first."""
         if self.mode == "matched" and self.training and not self._settled:
             self._calibrate(logits.detach())

@@ -6,6 +6,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Shapes that the code states are checked wherever a test runs it.
+install_import_hook(
+    ("sslcl.similarities", "sslcl.objectives", "sslcl.label_embedding", "sslcl.logit_scale"),
+    "beartype.beartype",
+)
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from sslcl.registry import Registry
 from sslcl.validation import LogitScaleMode
 
 
+@runtime_checkable
 class ObjectiveConfig(Protocol):
     """The fields of a :class:`~sslcl.config.TrialConfig` that objectives may read.
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd import Function
 
@@ -15,8 +16,11 @@ class Focus(NamedTuple):
 
 
 def focused_contrast(
-    logits: Tensor, view_weights: Tensor, utterance_weights: Tensor, focus: Focus
-) -> Tensor:
+    logits: Float[Tensor, "N K"],
+    view_weights: Float[Tensor, " V"],
+    utterance_weights: Float[Tensor, " N"],
+    focus: Focus,
+) -> Float[Tensor, ""]:
     """L_SL of SSLCL, a scalar.
 
     With ``p`` the softmax of an utterance's logits, of which ``V`` are positives and ``R``
@@ -75,7 +79,7 @@ class _FocusedContrast(Function):
         return to_logits.mul_(scale), None, None, None
 
 
-def label_discrimination(embeddings: Tensor, exponent: float) -> Tensor:
+def label_discrimination(embeddings: Float[Tensor, "C D"], exponent: float) -> Float[Tensor, ""]:
     """How alike the label embeddings are, a scalar to minimise; L_LL of SSLCL.
 
     ``-1/C sum_k 1/(C-1) sum_{j != k} q_kj^exponent log(1 - q_kj)`` with ``q_k`` the softmax of 0,
@@ -133,7 +137,9 @@ def _to_logits(
     return direct.addcmul_(of_largest, among_others).addcmul_(p, common, value=-1)
 
 
-def log_softmaxes(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def log_softmaxes(
+    logits: Float[Tensor, "N K"],
+) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N K"], Bool[Tensor, "N K"]]:
     """``log p`` and ``log(1 - p)`` of ``p = softmax(logits)``, and where ``p`` is largest.
 
     ``1 - p`` of the largest, which may round to 0, is the sum of the others; that of the others,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,8 +36,8 @@ class Contrast:
         penalty_share: see :meth:`Similarity.penalty_share`.
     """
 
-    positives: Tensor
-    negatives: Tensor
+    positives: Float[Tensor, "V N"]
+    negatives: Float[Tensor, "C_1 N"]
     penalty_share: Tensor | None = None
 
 
@@ -77,11 +78,16 @@ class Similarity(nn.Module, ABC):
             ``(V, R, N)``.
         """
 
-    def prepared(self, vectors: Tensor) -> Tensor:
+    def prepared(self, vectors: Float[Tensor, "*K D"]) -> Float[Tensor, "*K D"]:
         """``(..., D)`` features or embeddings as the other methods take them."""
         return F.normalize(vectors, dim=-1) if self.normalises else vectors
 
-    def contrast(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Contrast:
+    def contrast(
+        self,
+        features: Float[Tensor, "V N D"],
+        labels: Int[Tensor, " N"],
+        embeddings: Float[Tensor, "C D"],
+    ) -> Contrast:
         """The rows that SSLCL compares: the positive one and the released negative ones.
 
         Args:

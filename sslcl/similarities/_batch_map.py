@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -89,8 +90,12 @@ class BatchMapSimilarity(Similarity):
         """
 
     def candidates(
-        self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
-    ) -> Tensor:
+        self,
+        features: Float[Tensor, "V N D"],
+        labels: Int[Tensor, " N"],
+        embeddings: Float[Tensor, "C D"],
+        table: Int[Tensor, "R C"],
+    ) -> Float[Tensor, "V R N"]:
         """``x~_i' W g~_c`` for the candidate ``c`` of every row, ``(V, R, N)``."""
         members = one_hot(labels, len(embeddings), features.dtype)
         x = features - features.mean(dim=1, keepdim=True)

@@ -3,13 +3,14 @@
 from abc import abstractmethod
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from sslcl.similarities import Similarity, TrainStatistics, one_hot
 
 
-def centred_picks(table: Tensor, share: Tensor) -> Tensor:
+def centred_picks(table: Int[Tensor, "R C"], share: Float[Tensor, " C"]) -> Float[Tensor, "R C C"]:
     """Candidate rows centred over the batch, as coefficients of the label embeddings.
 
     ``B[r, k, c] = [table[r, k] = c] - sum_l share_l [table[r, l] = c]``, so that the centred
@@ -47,13 +48,22 @@ class SoftHGRBase(Similarity):
         """
 
     def candidates(
-        self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor
-    ) -> Tensor:
+        self,
+        features: Float[Tensor, "V N D"],
+        labels: Int[Tensor, " N"],
+        embeddings: Float[Tensor, "C D"],
+        table: Int[Tensor, "R C"],
+    ) -> Float[Tensor, "V R N"]:
         """Alignment minus half the penalty, ``(V, R, N)``."""
         alignment, penalty = self.terms(features, labels, embeddings, table)
         return alignment - penalty / 2
 
-    def scores(self, features: Tensor, embeddings: Tensor, statistics: TrainStatistics) -> Tensor:
+    def scores(
+        self,
+        features: Float[Tensor, "N D"],
+        embeddings: Float[Tensor, "C D"],
+        statistics: TrainStatistics,
+    ) -> Float[Tensor, "N C"]:
         """Cosine of feature and label embedding, each less its mean over the training split.
 
         ``cos(f - feature_mean, g_k - sum_c class_prior_c g_c)``, ``(N, C)``.

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 
@@ -11,8 +12,10 @@ SMALLEST_NORM = 1e-12
 
 
 def soft_hgr_contrast(
-    features: Tensor, embeddings: Tensor, members: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    features: Float[Tensor, "V N D"],
+    embeddings: Float[Tensor, "C D"],
+    members: Float[Tensor, "N C"],
+) -> tuple[Float[Tensor, "V N"], Float[Tensor, "N C-1"], Float[Tensor, " 2"]]:
     """Released Soft-HGR of every view with the label, and of the last view with wrong labels.
 
     With ``x~`` the L2-normalised features less their batch mean, ``x^`` those less the mean of

@@ -1,6 +1,7 @@
 """Soft-HGR as the released SSLCL code computes it."""
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -52,7 +53,12 @@ class SoftHGR(SoftHGRBase):
         penalty = torch.einsum("vnk,rnk->vrn", x @ class_sums.mT, gram[:, labels])
         return alignment / max(samples - 1, 1), penalty / max(width - 1, 1) ** 2
 
-    def contrast(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Contrast:
+    def contrast(
+        self,
+        features: Float[Tensor, "V N D"],
+        labels: Int[Tensor, " N"],
+        embeddings: Float[Tensor, "C D"],
+    ) -> Contrast:
         """The same rows from two products; :meth:`candidates` is the literal twin."""
         members = one_hot(labels, len(embeddings), features.dtype)
         positives, negatives, (alignment, penalty) = soft_hgr_contrast(
