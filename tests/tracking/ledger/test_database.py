@@ -17,8 +17,7 @@ from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.schema import SCHEMA_VERSION
 from tracking.records import Phase, Status
-
-from .ledger_cases import outcome, planned, put_study, run
+from tracking.testing.ledger_cases import outcome, planned, put_study, run
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

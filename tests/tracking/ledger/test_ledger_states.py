@@ -12,8 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, Status
-
-from .ledger_cases import outcome, planned, put_study
+from tracking.testing.ledger_cases import outcome, planned, put_study
 
 # Two cells a seed have the same identity, so that one can be taken from the other.
 TRIALS = [planned(cell, seed) for cell in ("a", "b") for seed in range(2)]

@@ -14,8 +14,7 @@ from sslcl.config import TrialConfig
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, FailureKind, Phase, PlannedTrial
-
-from .ledger_cases import comparison, outcome, planned, put_study
+from tracking.testing.ledger_cases import comparison, outcome, planned, put_study
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "results-database.md").read_text(encoding="utf-8")

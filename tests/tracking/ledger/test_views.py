@@ -14,8 +14,7 @@ from sslcl.config import TrialConfig
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase
-
-from .ledger_cases import comparison, outcome, planned, put_study, run
+from tracking.testing.ledger_cases import comparison, outcome, planned, put_study, run
 
 
 @pytest.fixture

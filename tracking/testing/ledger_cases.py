@@ -12,6 +12,7 @@ DATA = "d" * 64
 
 
 def put_study(ledger: Ledger, name: str = "s", **changes: Any) -> None:
+    """Register a study with these changes to its record."""
     values: dict[str, Any] = {
         "spec": {"factors": {"b": 1, "a": 2}},
         "dataset": "synthetic",
@@ -24,6 +25,7 @@ def put_study(ledger: Ledger, name: str = "s", **changes: Any) -> None:
 
 
 def sha(text: str) -> str:
+    """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -36,6 +38,7 @@ def planned(
     number: int | None = None,
     **config: Any,
 ) -> PlannedTrial:
+    """A planned trial of any configuration."""
     made = TrialConfig(seed=seed, **config)
     identity = sha(made.digest() + DATA)
     trial_id = sha(f"{study}/{phase}/{cell}/{identity}/{number}")
@@ -43,6 +46,7 @@ def planned(
 
 
 def evaluation(split: str = "validation", utterances: int = 4, flip: int = 0) -> Evaluation:
+    """Predictions of two classes on a split, some of them flipped."""
     labels = [i % 2 for i in range(utterances)]
     return Evaluation(
         split=split,
@@ -55,6 +59,7 @@ def evaluation(split: str = "validation", utterances: int = 4, flip: int = 0) ->
 
 
 def outcome(score: float = 0.5, *, test: bool = False, utterances: int = 4) -> Outcome:
+    """What a finished trial leaves."""
     splits = ("validation", "test") if test else ("validation",)
     return Outcome(
         best_epoch=2,
@@ -73,6 +78,7 @@ def outcome(score: float = 0.5, *, test: bool = False, utterances: int = 4) -> O
 
 
 def comparison(cell: str, **changes: Any) -> ComparisonRow:
+    """Comparison."""
     factor, _, level = cell.partition("=")
     values: dict[str, Any] = {
         "study": "s",

@@ -1,0 +1,1 @@
+"""Contract suites of the ledger, which other stores can inherit."""
