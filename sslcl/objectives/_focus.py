@@ -25,7 +25,7 @@ def focused_positive(logits: Tensor, exponent: float) -> Tensor:
 def focused_positive_wide(logits: Tensor, exponent: float) -> Tensor:
     """:func:`focused_positive` in linear memory, for a last axis as long as a batch.
 
-    ``1 - p`` is taken from ``log p`` and is not told from 0 below the rounding error of the
+    ``1 - p`` is taken from ``log p`` and is 0 below the rounding error of the
     number format; there, as for a single candidate, value and gradient are 0 to that precision.
     """
     logs = logits.log_softmax(dim=-1)

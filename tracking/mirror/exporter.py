@@ -103,7 +103,7 @@ class Exporter:
     """Writes one study's rows to MLflow.
 
     The runs of the experiment are read once, so a run that was created but never recorded is
-    found again, and twins of a run are deleted. After any error call :meth:`forget`.
+    found again, and second runs of a trial are deleted. After any error call :meth:`forget`.
 
     Args:
         ledger: where rows come from and where delivery is recorded.

@@ -49,7 +49,7 @@ TASKS = {
     "sentiment": Task("sentiment", SENTIMENTS),
 }
 KEYS = ("Utterance", "Scene_ID", "Utterance_ID")
-"""Columns by which the layout is told from others."""
+"""Columns by which the layout is recognised."""
 NUMBERS = ("Season", "Episode", "Scene_ID", "Utterance_ID")
 TIMES = (("Start_Time", "End_Time"), ("StartTime", "EndTime"))
 """Names of the times in the files, and in their documentation."""

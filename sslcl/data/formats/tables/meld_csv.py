@@ -37,7 +37,7 @@ EMOTIONS = SIZES.classes["emotion"]
 SENTIMENTS = SIZES.classes["sentiment"]
 TASKS = {"emotion": Task("emotion", EMOTIONS), "sentiment": Task("sentiment", SENTIMENTS)}
 KEYS = ("Utterance", "Dialogue_ID", "Utterance_ID")
-"""Columns by which the layout is told from others."""
+"""Columns by which the layout is recognised."""
 COLUMNS = (*KEYS, "Speaker", "Emotion", "Sentiment", "StartTime", "EndTime")
 """Columns that are read."""
 DYADIC = "Old_Dialogue_ID"
