@@ -117,12 +117,12 @@ class Ledger(LedgerQueries):
             change_study(connection, name, {"reference": text})
 
     def plan(
-        self, study: str, phase: Phase, trials: Sequence[PlannedTrial], *, replace: bool
+        self, study_name: str, phase: Phase, trials: Sequence[PlannedTrial], *, replace: bool
     ) -> None:
         """Give every trial a row; those that have one keep it.
 
         Args:
-            study: name of the study.
+            study_name: name of the study.
             phase: the phase of all ``trials``.
             trials: in the order in which they are to be shown.
             replace: ``trials`` are the whole plan of the phase: its other rows are no longer
@@ -135,7 +135,7 @@ class Ledger(LedgerQueries):
             if trial.phase != phase:
                 raise ValueError(f"trial {trial.id[:12]} is of phase {trial.phase}, not {phase}")
         with self._writer.begin() as connection:
-            fingerprint = known_study(connection, study)["data_fingerprint"]
+            fingerprint = known_study(connection, study_name)["data_fingerprint"]
             wanted = {trial.id: trial for trial in trials}
             present = identities_of(connection, list(wanted))
             for trial_id, identity in present.items():
@@ -145,7 +145,7 @@ class Ledger(LedgerQueries):
                         "data or code"
                     )
             order = {trial_id: index for index, trial_id in enumerate(wanted)}
-            own = {"study": study, "data_fingerprint": fingerprint, "planned_at": now()}
+            own = {"study": study_name, "data_fingerprint": fingerprint, "planned_at": now()}
             insert_all(
                 connection,
                 TRIALS,
@@ -156,7 +156,7 @@ class Ledger(LedgerQueries):
                 ),
             )
             if replace:
-                make_current(connection, study, phase, order)
+                make_current(connection, study_name, phase, order)
 
     def start(self, trial_id: str) -> None:
         """PLANNED to RUNNING: a worker has it."""
@@ -188,17 +188,17 @@ class Ledger(LedgerQueries):
                 ended_at=None,
             )
 
-    def release_running(self, study: str) -> list[str]:
+    def release_running(self, study_name: str) -> list[str]:
         """Release all RUNNING trials of a study.
 
         Returns:
             Their ids.
         """
         running = select(TRIALS.c.id).where(
-            TRIALS.c.study == study, TRIALS.c.status == Status.RUNNING.value
+            TRIALS.c.study == study_name, TRIALS.c.status == Status.RUNNING.value
         )
         with self._writer.begin() as connection:
-            known_study(connection, study)
+            known_study(connection, study_name)
             ids = list(connection.scalars(running.order_by(TRIALS.c.id)))
             for trial_id in ids:
                 move(connection, trial_id, Status.PLANNED)
@@ -279,7 +279,7 @@ class Ledger(LedgerQueries):
 
     def put_comparisons(
         self,
-        study: str,
+        study_name: str,
         phase: Phase,
         metric: str,
         rows: Sequence[ComparisonRow],
@@ -288,25 +288,25 @@ class Ledger(LedgerQueries):
         """Replace the comparisons of (study, phase, metric); equal ones are left alone.
 
         Args:
-            study: name of the study.
+            study_name: name of the study.
             phase: the phase that was compared.
             metric: what was scored.
             rows: in the order in which they are to be shown.
             digest: of what they follow from, to know later whether they still do.
         """
         for row in rows:
-            if (row.study, row.phase, row.metric) != (study, phase, metric):
+            if (row.study, row.phase, row.metric) != (study_name, phase, metric):
                 raise ValueError(f"the row of cell '{row.cell}' belongs to another comparison")
         columns = COMPARISONS.c
         table = (
-            columns.study == study,
+            columns.study == study_name,
             columns.phase == phase.value,
             columns.metric == metric,
         )
         clean = [without_nan(row) for row in rows]
         with self._writer.begin() as connection:
-            known_study(connection, study)
-            if clean == comparison_rows(connection, study, phase, metric):
+            known_study(connection, study_name)
+            if clean == comparison_rows(connection, study_name, phase, metric):
                 connection.execute(update(COMPARISONS).where(*table).values(digest=digest))
                 return
             connection.execute(delete(COMPARISONS).where(*table))
@@ -316,7 +316,7 @@ class Ledger(LedgerQueries):
                 COMPARISONS,
                 (asdict(row) | own | {"position": i} for i, row in enumerate(clean)),
             )
-            bump_study(connection, study)
+            bump_study(connection, study_name)
 
     def set_mirror_run(self, trial_id: str, run_id: str) -> None:
         """Note the run that mirrors a trial."""
@@ -331,7 +331,7 @@ class Ledger(LedgerQueries):
             put_row(connection, MIRROR_RUNS, {"trial": trial_id}, {"mirrored_revision": revision})
 
     def set_mirror_study(
-        self, study: str, experiment_id: str | None, run_id: str | None, mirrored_revision: int
+        self, study_name: str, experiment_id: str | None, run_id: str | None, mirrored_revision: int
     ) -> None:
         """Note experiment and run that mirror a study, and the revision that they show."""
         values = {
@@ -340,5 +340,5 @@ class Ledger(LedgerQueries):
             "mirrored_revision": mirrored_revision,
         }
         with self._writer.begin() as connection:
-            known_study(connection, study)
-            put_row(connection, MIRROR_STUDIES, {"study": study}, values)
+            known_study(connection, study_name)
+            put_row(connection, MIRROR_STUDIES, {"study": study_name}, values)

@@ -55,9 +55,9 @@ class Scored:
     utterances: int
 
 
-def scored(engine: Engine, study: str, phase: str, split: str) -> Scored:
+def scored(engine: Engine, study_name: str, phase: str, split: str) -> Scored:
     """The trials that :func:`confusions` counts, without reading what they predicted."""
-    own = {"study": study, "split": split}
+    own = {"study": study_name, "split": split}
     with engine.connect() as connection:
         trials = connection.scalars(_SCORED, {**own, "phase": phase, "current": True}).all()
         if not trials:
@@ -82,7 +82,7 @@ class Confusions:
     counts: NDArray[np.int64]
 
 
-def confusions(engine: Engine, study: str, phase: str, split: str, classes: int) -> Confusions:
+def confusions(engine: Engine, study_name: str, phase: str, split: str, classes: int) -> Confusions:
     """The confusion counts of the finished, current trials of a phase on the study's present data.
 
     A trial taken from the ledger (CACHED) counts with the predictions of its original; trials
@@ -92,8 +92,8 @@ def confusions(engine: Engine, study: str, phase: str, split: str, classes: int)
         classes: number of classes ``C``.
     """
     with engine.connect() as connection:
-        gold = connection.execute(_GOLD, {"study": study, "split": split}).all()
-        rows = connection.execute(_predicted(study, phase, split, classes)).all()
+        gold = connection.execute(_GOLD, {"study": study_name, "split": split}).all()
+        rows = connection.execute(_predicted(study_name, phase, split, classes)).all()
     conversations = {name: index for index, name in enumerate(dict.fromkeys(g[1] for g in gold))}
     counts = np.zeros((len(rows), len(conversations), classes, classes), dtype=np.int64)
     if rows:
@@ -107,7 +107,7 @@ def confusions(engine: Engine, study: str, phase: str, split: str, classes: int)
     return Confusions(tuple(row[0] for row in rows), tuple(conversations), counts)
 
 
-def _predicted(study: str, phase: str, split: str, classes: int) -> Select[Any]:
+def _predicted(study_name: str, phase: str, split: str, classes: int) -> Select[Any]:
     """One row per trial: its id, and position * classes + prediction of each utterance, as text.
 
     Millions of rows cost seconds as Python's objects; so the database packs those of a trial.
@@ -126,7 +126,7 @@ def _predicted(study: str, phase: str, split: str, classes: int) -> Select[Any]:
         )
         .join(PREDICTIONS, found.trial == func.coalesce(trials.original, trials.id))
         .where(
-            trials.study == study,
+            trials.study == study_name,
             trials.phase == phase,
             trials.status.in_((Status.COMPLETE.value, Status.CACHED.value)),
             trials.current.is_(True),

@@ -101,7 +101,7 @@ class LedgerQueries:
 
     def trials(
         self,
-        study: str,
+        study_name: str,
         *,
         phase: Phase | None = None,
         status: Status | None = None,
@@ -110,7 +110,7 @@ class LedgerQueries:
         """Trials of a study in the order of its plan.
 
         Args:
-            study: its name.
+            study_name: its name.
             phase: of this phase only.
             status: with this status only.
             current: those the last plan asks for, those it no longer does, or all (``None``).
@@ -118,7 +118,7 @@ class LedgerQueries:
         Raises:
             InputError: for an unknown study.
         """
-        query = select_trials().where(TRIALS.c.study == study).order_by(*PLAN_ORDER)
+        query = select_trials().where(TRIALS.c.study == study_name).order_by(*PLAN_ORDER)
         if phase is not None:
             query = query.where(TRIALS.c.phase == phase.value)
         if status is not None:
@@ -126,7 +126,7 @@ class LedgerQueries:
         if current is not None:
             query = query.where(TRIALS.c.current.is_(current))
         with self._engine.begin() as connection:
-            known_study(connection, study)
+            known_study(connection, study_name)
             return trial_rows(connection, query)
 
     def find_finished(self, identity: str, *, needs_test: bool = False) -> TrialRow | None:
@@ -193,28 +193,28 @@ class LedgerQueries:
             return [Diagnostic(row[0], number(row[1]), row[2]) for row in rows]
 
     def comparisons(
-        self, study: str, phase: Phase | None = None, metric: str | None = None
+        self, study_name: str, phase: Phase | None = None, metric: str | None = None
     ) -> list[ComparisonRow]:
         """The stored comparisons, each table in the order in which it was put."""
         with self._engine.begin() as connection:
-            known_study(connection, study)
-            return comparison_rows(connection, study, phase, metric)
+            known_study(connection, study_name)
+            return comparison_rows(connection, study_name, phase, metric)
 
-    def comparisons_digest(self, study: str, phase: Phase, metric: str) -> str | None:
+    def comparisons_digest(self, study_name: str, phase: Phase, metric: str) -> str | None:
         """What the stored comparisons of (study, phase, metric) were said to follow from."""
         columns = COMPARISONS.c
         with self._engine.begin() as connection:
             return connection.scalar(
                 select(columns.digest)
                 .where(
-                    columns.study == study,
+                    columns.study == study_name,
                     columns.phase == phase.value,
                     columns.metric == metric,
                 )
                 .limit(1)
             )
 
-    def pending_mirror(self, study: str) -> list[TrialRow]:
+    def pending_mirror(self, study_name: str) -> list[TrialRow]:
         """Trials that have changed since they were mirrored, in the order of the plan.
 
         A PLANNED trial counts only if it has a run already.
@@ -224,7 +224,7 @@ class LedgerQueries:
             select_trials()
             .outerjoin(MIRROR_RUNS, MIRROR_RUNS.c.trial == TRIALS.c.id)
             .where(
-                TRIALS.c.study == study,
+                TRIALS.c.study == study_name,
                 TRIALS.c.revision > known,
                 or_(
                     TRIALS.c.status != Status.PLANNED.value,
@@ -233,7 +233,7 @@ class LedgerQueries:
             )
         )
         with self._engine.begin() as connection:
-            known_study(connection, study)
+            known_study(connection, study_name)
             return trial_rows(connection, query.order_by(*PLAN_ORDER))
 
     def mirror_run(self, trial_id: str) -> str | None:
@@ -243,13 +243,13 @@ class LedgerQueries:
                 select(MIRROR_RUNS.c.run_id).where(MIRROR_RUNS.c.trial == trial_id)
             )
 
-    def mirror_study(self, study: str) -> tuple[str | None, str | None, int]:
+    def mirror_study(self, study_name: str) -> tuple[str | None, str | None, int]:
         """Experiment, run and mirrored revision of a study; the revision is 0 before the first."""
         columns = MIRROR_STUDIES.c
         with self._engine.begin() as connection:
             row = connection.execute(
                 select(columns.experiment_id, columns.run_id, columns.mirrored_revision).where(
-                    columns.study == study
+                    columns.study == study_name
                 )
             ).first()
         return (row[0], row[1], row[2]) if row else (None, None, 0)

@@ -53,11 +53,11 @@ def unknown_trial(trial_id: str) -> InputError:
 
 
 def comparison_rows(
-    connection: Connection, study: str, phase: Phase | None, metric: str | None
+    connection: Connection, study_name: str, phase: Phase | None, metric: str | None
 ) -> list[ComparisonRow]:
     """Stored comparisons of a study, each table in the order in which it was put."""
     columns = COMPARISONS.c
-    query = select(*_COMPARISON_COLUMNS).where(columns.study == study)
+    query = select(*_COMPARISON_COLUMNS).where(columns.study == study_name)
     if phase is not None:
         query = query.where(columns.phase == phase.value)
     if metric is not None:

@@ -31,19 +31,19 @@ class Fired:
     trials: int
 
 
-def status_counts(engine: Engine, study: str) -> dict[tuple[Phase, Status], int]:
+def status_counts(engine: Engine, study_name: str) -> dict[tuple[Phase, Status], int]:
     """Current trials by phase and status."""
     columns = TRIALS.c
     query = (
         select(columns.phase, columns.status, func.count())
-        .where(columns.study == study, columns.current)
+        .where(columns.study == study_name, columns.current)
         .group_by(columns.phase, columns.status)
     )
     with engine.connect() as connection:
         return {(Phase(p), Status(s)): count for p, s, count in connection.execute(query)}
 
 
-def scored_search_trials(engine: Engine, study: str, most: int) -> tuple[list[TrialRow], int]:
+def scored_search_trials(engine: Engine, study_name: str, most: int) -> tuple[list[TrialRow], int]:
     """Finished current trials of the search, thinned evenly by number to about ``most``.
 
     Returns:
@@ -51,7 +51,7 @@ def scored_search_trials(engine: Engine, study: str, most: int) -> tuple[list[Tr
     """
     columns = TRIALS.c
     wanted = (
-        columns.study == study,
+        columns.study == study_name,
         columns.phase == Phase.SEARCH.value,
         columns.status.in_(_SCORED),
         columns.current,
@@ -63,16 +63,16 @@ def scored_search_trials(engine: Engine, study: str, most: int) -> tuple[list[Tr
         return trial_rows(connection, query.order_by(*PLAN_ORDER)), total
 
 
-def failed_trials(engine: Engine, study: str, most: int) -> list[TrialRow]:
+def failed_trials(engine: Engine, study_name: str, most: int) -> list[TrialRow]:
     """The first ``most`` current trials that failed, in the order of the plan."""
     query = select_trials().where(
-        TRIALS.c.study == study, TRIALS.c.status == Status.FAILED.value, TRIALS.c.current
+        TRIALS.c.study == study_name, TRIALS.c.status == Status.FAILED.value, TRIALS.c.current
     )
     with engine.connect() as connection:
         return trial_rows(connection, query.order_by(*PLAN_ORDER).limit(most))
 
 
-def warnings_fired(engine: Engine, study: str) -> list[Fired]:
+def warnings_fired(engine: Engine, study_name: str) -> list[Fired]:
     """The warnings of all current trials, counted; a CACHED trial has those of its original."""
     trial, found = TRIALS.c, FINDINGS.c
     cell = case((trial.phase == Phase.SEARCH.value, ""), else_=trial.cell)
@@ -81,7 +81,7 @@ def warnings_fired(engine: Engine, study: str) -> list[Fired]:
         select(*keys, func.count())
         .select_from(TRIALS)
         .join(FINDINGS, found.trial == func.coalesce(trial.original, trial.id))
-        .where(trial.study == study, trial.current, found.warning.is_not(None))
+        .where(trial.study == study_name, trial.current, found.warning.is_not(None))
         .group_by(*keys)
         .order_by(*keys)
     )

@@ -173,13 +173,13 @@ def planned_row(trial: PlannedTrial, index: int) -> dict[str, Any]:
 
 
 def make_current(
-    connection: Connection, study: str, phase: Phase, order: Mapping[str, int]
+    connection: Connection, study_name: str, phase: Phase, order: Mapping[str, int]
 ) -> None:
     """Mark the rows in ``order`` as current, in that order, and the phase's others as not."""
     columns = TRIALS.c
     rows = connection.execute(
         select(columns.id, columns.current, columns.ordinal).where(
-            columns.study == study, columns.phase == phase.value
+            columns.study == study_name, columns.phase == phase.value
         )
     ).all()
     for trial_id, current, ordinal in rows:

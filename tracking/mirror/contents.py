@@ -213,31 +213,31 @@ def trial_contents(
     )
 
 
-def study_contents(study: "StudyRow") -> RunContents:
+def study_contents(study_row: "StudyRow") -> RunContents:
     """The parent run of a study."""
-    status = _STUDY_STATUS[str(study.status)]
+    status = _STUDY_STATUS[str(study_row.status)]
     tags = {
         KIND_TAG: "study",
-        "study": study.name,
-        "dataset": study.dataset,
-        "status": str(study.status),
-        "data_fingerprint": study.data_fingerprint,
-        "code_fingerprint": study.code_fingerprint,
-        "mlflow.runName": study.name,
+        "study": study_row.name,
+        "dataset": study_row.dataset,
+        "status": str(study_row.status),
+        "data_fingerprint": study_row.data_fingerprint,
+        "code_fingerprint": study_row.code_fingerprint,
+        "mlflow.runName": study_row.name,
     }
-    end = None if status == "RUNNING" else study.updated_at
-    return RunContents(study.name, status, study.created_at, end, tags, params={})
+    end = None if status == "RUNNING" else study_row.updated_at
+    return RunContents(study_row.name, status, study_row.created_at, end, tags, params={})
 
 
-def study_text(study: "StudyRow") -> str:
+def study_text(study_row: "StudyRow") -> str:
     """The study as its run's artifact: specification, environment and reference, as JSON."""
     whole = {
-        "name": study.name,
-        "spec": study.spec,
-        "environment": study.environment,
-        "reference": study.reference,
-        "label_names": list(study.label_names),
-        "data_fingerprint": study.data_fingerprint,
-        "code_fingerprint": study.code_fingerprint,
+        "name": study_row.name,
+        "spec": study_row.spec,
+        "environment": study_row.environment,
+        "reference": study_row.reference,
+        "label_names": list(study_row.label_names),
+        "data_fingerprint": study_row.data_fingerprint,
+        "code_fingerprint": study_row.code_fingerprint,
     }
     return json.dumps(whole, indent=2, default=str) + "\n"

@@ -72,9 +72,9 @@ def kept_of(found: list[FoundRun], recorded: str | None) -> FoundRun | None:
     return by_age[0] if by_age else None
 
 
-def data_of(row: "TrialRow", study: "StudyRow") -> str:
+def data_of(row: "TrialRow", study_row: "StudyRow") -> str:
     """Fingerprint of the data a trial was planned on, else of the study's."""
-    return row.data_fingerprint or study.data_fingerprint
+    return row.data_fingerprint or study_row.data_fingerprint
 
 
 def page_digest(page: Path | None) -> str:
@@ -85,13 +85,15 @@ def page_digest(page: Path | None) -> str:
         return ""
 
 
-def contents_of(ledger: "Ledger", row: "TrialRow", study: "StudyRow", parent: str) -> RunContents:
+def contents_of(
+    ledger: "Ledger", row: "TrialRow", study_row: "StudyRow", parent: str
+) -> RunContents:
     """The run of a trial, from the ledger."""
     found = ((split, ledger.evaluation(row.id, split)) for split in SPLITS)
     evaluations = {split: evaluation for split, evaluation in found if evaluation is not None}
     contents = trial_contents(
         row,
-        factor_names(study.spec),
+        factor_names(study_row.spec),
         ledger.epoch_metrics(row.id),
         evaluations,
         ledger.diagnostics(row.id),
@@ -112,10 +114,12 @@ class Exporter:
         page: where the study's HTML report is, once there is one.
     """
 
-    def __init__(self, ledger: "Ledger", runs: Runs, study: str, page: Path | None = None) -> None:
+    def __init__(
+        self, ledger: "Ledger", runs: Runs, study_name: str, page: Path | None = None
+    ) -> None:
         self._ledger = ledger
         self._runs = runs
-        self._study = study
+        self._study = study_name
         self._page = page
         self._delivered = ""  # digest of the report that the parent run has
         self._index: RunIndex | None = None
@@ -205,14 +209,14 @@ class Exporter:
             self._index = RunIndex.read(self._runs, self._runs.experiment(self._study))
         return self._index
 
-    def _parent_run(self, study: "StudyRow", recorded: str | None) -> str:
+    def _parent_run(self, study_row: "StudyRow", recorded: str | None) -> str:
         if self._parent is None:
             index = self._indexed()
             kept = kept_of(index.parents, recorded)
             for twin in index.parents:
                 if twin is not kept:
                     self._runs.delete(twin.id)
-            contents = study_contents(study)
+            contents = study_contents(study_row)
             self._delivered = kept.tags.get(PAGE_TAG, "") if kept else ""
             self._parent = kept.id if kept else self._create(contents)
         return self._parent

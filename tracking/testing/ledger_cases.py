@@ -33,7 +33,7 @@ def planned(
     cell: str = "reference",
     seed: int = 0,
     *,
-    study: str = "s",
+    study_name: str = "s",
     phase: Phase = Phase.ABLATE,
     number: int | None = None,
     **config: Any,
@@ -41,7 +41,7 @@ def planned(
     """A planned trial of any configuration."""
     made = TrialConfig(seed=seed, **config)
     identity = sha(made.digest() + DATA)
-    trial_id = sha(f"{study}/{phase}/{cell}/{identity}/{number}")
+    trial_id = sha(f"{study_name}/{phase}/{cell}/{identity}/{number}")
     return PlannedTrial(trial_id, phase, cell, identity, made, number)
 
 

@@ -197,7 +197,7 @@ class PlanContract:
         put_study(ledger, "other")
         original = planned()
         run(ledger, original, outcome(0.75, test=True))
-        twin = planned(study="other", phase=Phase.CONFIRM)
+        twin = planned(study_name="other", phase=Phase.CONFIRM)
         ledger.plan("other", Phase.CONFIRM, [twin], replace=True)
         found = ledger.find_finished(twin.identity, needs_test=True)
         assert found is not None

@@ -57,11 +57,11 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Con
     home = tmp_path_factory.mktemp("home")
     ledger = Ledger.at(Home(home))
     put_study(ledger, STUDY)
-    train(ledger, [planned("t", 0, study=STUDY, phase=Phase.SEARCH, number=0)], test=False)
-    cells = [planned(c, s, study=STUDY, **own) for c, own in CELLS.items() for s in (1, 2)]
+    train(ledger, [planned("t", 0, study_name=STUDY, phase=Phase.SEARCH, number=0)], test=False)
+    cells = [planned(c, s, study_name=STUDY, **own) for c, own in CELLS.items() for s in (1, 2)]
     train(ledger, cells, test=True)
-    failed = planned("similarity=cosine", 1, study=STUDY, similarity="cosine")
-    twin = planned("again", 1, study=STUDY)
+    failed = planned("similarity=cosine", 1, study_name=STUDY, similarity="cosine")
+    twin = planned("again", 1, study_name=STUDY)
     ledger.plan(STUDY, Phase.ABLATE, [failed, twin], replace=False)
     ledger.start(failed.id)
     ledger.fail(failed.id, FailureKind.NAN, "train_loss is not finite in epoch 1")
