@@ -45,7 +45,8 @@ class Cluster:
         # Workers run in folders of their own.
         self._home = Home(home.folder.resolve())
         logging.getLogger("ray").setLevel(logging.ERROR)
-        address = resources.address or os.environ.get("RAY_ADDRESS")
+        # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
+        address = resources.address or os.environ.get("RAY_ADDRESS") or "local"
         ray.init(
             address=address,
             ignore_reinit_error=True,
