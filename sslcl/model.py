@@ -35,8 +35,12 @@ class Standardiser(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Standardise ``(B, T, width)``; padding stays zero."""
-        # In place, because these are the largest tensors of a step.
-        return (x - self.mean).div_(self.std).mul_(mask.unsqueeze(-1))
+        return self.rows(x).mul_(mask.unsqueeze(-1))
+
+    def rows(self, x: Tensor) -> Tensor:
+        """Standardise ``(..., width)`` without padding, on whichever device it is."""
+        # In place, because these are the largest tensors there are.
+        return (x - self.mean.to(x.device)).div_(self.std.to(x.device))
 
 
 class SSLCLModel(nn.Module):
@@ -100,9 +104,7 @@ class SSLCLModel(nn.Module):
 
     def standardised_rows(self, modality: str, rows: Tensor) -> Tensor:
         """Standardise ``(U, width)`` features of a modality, on whichever device they are."""
-        standardiser = cast(Standardiser, self.standardise[modality])
-        mean, std = standardiser.mean, standardiser.std
-        return (rows - mean.to(rows.device)) / std.to(rows.device)
+        return cast(Standardiser, self.standardise[modality]).rows(rows)
 
     def _standardised(self, batch: Batch) -> Batch:
         features = {name: batch.features[name] for name in self.modalities}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -66,7 +65,11 @@ class Trainer:
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        balanced = _balanced(_Same(dataset), config.balance)
+        balanced = replace(
+            dataset,
+            train=select(dataset.train, config.balance),
+            validation=select(dataset.validation, config.balance),
+        )
         self._label_names = dataset.label_names
         torch.manual_seed(_derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
@@ -257,27 +260,3 @@ def _derived_seed(*parts: object) -> int:
     """A well-mixed seed, so that neighbouring seeds and epochs share nothing."""
     text = ":".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
-
-
-class _Same:
-    """A key that is equal to itself alone: two datasets may share a name and a fingerprint."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __hash__(self) -> int:
-        return id(self.dataset)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.dataset is other.dataset
-
-
-@lru_cache(maxsize=1)
-def _balanced(same: _Same, balance: str) -> Dataset:
-    """The dataset whose training and validation splits have this balance, made once a process."""
-    dataset = same.dataset
-    return replace(
-        dataset,
-        train=select(dataset.train, balance),
-        validation=select(dataset.validation, balance),
-    )

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sslcl.backbones._graphs import Streams
 from sslcl.backbones.mm_dfn import MMDFN, DynamicFusion
 from sslcl.backbones.mmgcn import similarity_edges
 from sslcl.data.types import Batch
 from sslcl.testing.backbone_cases import built
+
+from .graph_loop import adjacency, streams
 
 WIDTH = 4
 WIDTHS = {"text": 3, "audio": 2}
@@ -19,27 +20,6 @@ WIDTHS = {"text": 3, "audio": 2}
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
-
-
-def streams(modalities: int) -> Streams:
-    """Those of one view that has all modalities."""
-    names = tuple("abc"[:modalities])
-    return Streams.of([frozenset(names)], names)
-
-
-def adjacency(x: Tensor) -> Tensor:
-    """D^-1/2 A D^-1/2 of one conversation, entry by entry; nodes ``(M T, D)``, modality first."""
-    modalities, length, _ = x.shape
-    size = modalities * length
-    a = torch.zeros(size, size)
-    for i in range(size):
-        for j in range(size):
-            if i // length == j // length or i % length == j % length:
-                one, two = x[i // length, i % length], x[j // length, j % length]
-                cosine = one @ two / (one.norm() * two.norm())
-                a[i, j] = 1 - math.acos(0.99999 * cosine.item()) / math.pi
-    degree = a.sum(1)
-    return a / (degree[:, None] * degree[None, :]).sqrt()
 
 
 def lstm_cell(gates: nn.Linear) -> nn.LSTMCell:

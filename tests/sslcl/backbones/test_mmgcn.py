@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from sslcl.backbones._graphs import Streams
 from sslcl.backbones.mmgcn import MMGCN, DeepGraph, similarity_edges
 from sslcl.data.types import Batch
 from sslcl.testing.backbone_cases import built
+
+from .graph_loop import adjacency, streams
 
 WIDTH = 4
 MODALITIES = 3
@@ -19,28 +19,6 @@ MODALITIES = 3
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
     torch.manual_seed(0)
-
-
-def streams(modalities: int) -> Streams:
-    """Those of one view that has all modalities."""
-    names = tuple("abc"[:modalities])
-    return Streams.of([frozenset(names)], names)
-
-
-def adjacency(x: Tensor) -> Tensor:
-    """D^-1/2 A D^-1/2 of one conversation, entry by entry; nodes ``(M T, D)``, modality first."""
-    modalities, length, _ = x.shape
-    size = modalities * length
-    a = torch.zeros(size, size)
-    for i in range(size):
-        for j in range(size):
-            same_modality, same_utterance = i // length == j // length, i % length == j % length
-            if same_modality or same_utterance:
-                one, two = x[i // length, i % length], x[j // length, j % length]
-                cosine = one @ two / (one.norm() * two.norm())
-                a[i, j] = 1 - math.acos(0.99999 * float(cosine)) / math.pi
-    degree = a.sum(1)
-    return a / (degree[:, None] * degree[None, :]).sqrt()
 
 
 def test_spreading_is_a_product_with_the_normalised_adjacency() -> None:

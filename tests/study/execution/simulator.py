@@ -315,3 +315,7 @@ class FakeCluster:
         stream.flush()
         if stream.error is not None:
             raise stream.error
+
+
+MakeWorld = Callable[..., World]
+"""Makes a world from the parts of a study file and from fields of :class:`World`."""

@@ -8,8 +8,6 @@ from study.execution.trial_sources import ListSource
 from tracking.records import Status
 
 from .simulator import FakeRay, World
-from .test_ray_searcher import ledger as ledger
-from .test_ray_searcher import make_world as make_world
 from .test_ray_searcher import planned as trials
 from .test_ray_searcher import world as world
 

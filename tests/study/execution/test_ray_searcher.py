@@ -2,9 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import pytest
@@ -24,9 +22,8 @@ from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
-from .mortal import open_ledger
-from .simulated import FAILURES, SimulatedData, curve, fates, make_study, put_study, result
-from .simulator import World
+from .simulated import FAILURES, curve, fates, put_study, result
+from .simulator import MakeWorld, World
 
 FEW_LEVELS: dict[str, Any] = {
     "objective": ["sslcl", "cross_entropy"],
@@ -44,29 +41,6 @@ EVENTFUL: dict[str, Any] = {
 }
 """A search in which, with ``EVENTS``, trials finish, fail, are pruned and are found again."""
 EVENTS = fates(6, 0.4)
-
-MakeWorld = Callable[..., World]
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path_factory.mktemp("ledger"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def make_world(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> MakeWorld:
-    """New worlds that share a ledger and nothing in it."""
-    folder, numbers = tmp_path_factory.mktemp("worlds"), count()
-
-    def make(content: dict[str, Any], **values: Any) -> World:
-        name = f"world{next(numbers)}"
-        study = make_study(**content, study=name)
-        given = {"data": SimulatedData(name)} | values
-        return World(folder / name, ledger, study, **given)
-
-    return make
 
 
 @pytest.fixture

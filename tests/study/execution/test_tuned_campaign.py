@@ -1,54 +1,23 @@
 """A study of the design ``tuned``: equal budgets, whatever befalls the driver."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sslcl.config import TrialConfig
-from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from study.analysis.comparisons import PhaseReading
 from study.execution.winner import NothingToCompare, best_of, tuning_rows
 from study.reporting.captions import tuning_note
-from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 
 from ..test_dry_run import Shown
 from .mortal import open_ledger
-from .simulated import SimulatedData, fates, make_study
-from .simulator import World
+from .simulated import fates, make_study
+from .simulator import MakeWorld, World
 from .tuned import FACTORS, SEARCHED, TUNED, ablated, cells_of, check, data_of
-
-MakeWorld = Callable[..., World]
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path_factory.mktemp("ledger"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def make_world(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> MakeWorld:
-    """New worlds that share a ledger and nothing in it."""
-    folder, numbers = tmp_path_factory.mktemp("worlds"), count()
-
-    def make(content: dict[str, Any] = TUNED, **values: Any) -> World:
-        name = f"tuned{next(numbers)}"
-        study = make_study(**content, study=name)
-        given = {"data": SimulatedData(name)} | values
-        return World(folder / name, ledger, study, **given)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def loaded() -> Dataset:
-    return load_dataset("synthetic", {"conversations": 7})
 
 
 class TestACampaign:

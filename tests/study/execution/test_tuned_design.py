@@ -1,17 +1,12 @@
 """The design ``tuned``: its cells, and the searches that take turns."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-import pytest
-
 from search_spaces.schema import Study
 from sslcl.config import TrialConfig
-from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from study.design.data_facts import DataFacts
 from study.design.tuning import search_of, tuned_cells
@@ -24,38 +19,9 @@ from tracking.mirror.contents import run_name
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
-from .mortal import open_ledger
-from .simulated import SimulatedData, identify, make_study
-from .simulator import World
+from .simulated import identify, make_study
+from .simulator import MakeWorld, World
 from .tuned import FACTORS, SEARCHED, TUNED, ablated, cells_of, data_of
-
-MakeWorld = Callable[..., World]
-
-
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
-    opened = open_ledger(tmp_path_factory.mktemp("ledger"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def make_world(ledger: Ledger, tmp_path_factory: pytest.TempPathFactory) -> MakeWorld:
-    """New worlds that share a ledger and nothing in it."""
-    folder, numbers = tmp_path_factory.mktemp("worlds"), count()
-
-    def make(content: dict[str, Any] = TUNED, **values: Any) -> World:
-        name = f"tuned{next(numbers)}"
-        study = make_study(**content, study=name)
-        given = {"data": SimulatedData(name)} | values
-        return World(folder / name, ledger, study, **given)
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def loaded() -> Dataset:
-    return load_dataset("synthetic", {"conversations": 7})
 
 
 class TestCells:
