@@ -54,7 +54,7 @@ class TrackingSession:
             self._ledger.url, self._study_name, Destination(self._server.uri), page=page
         )
         self._mirror.start()
-        self._console.print(f"MLflow: {self._server.uri}")
+        self._console.print(f"MLflow: {self._server.shown}")
 
     def __exit__(
         self,
