@@ -154,7 +154,8 @@ class Budget(StudyPart):
 class Study(StudyPart):
     """A validated study; :func:`search_spaces.load_study` makes one."""
 
-    name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$")]
+    name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$", max_length=100)]
+    """Also the name of its folder of reports and of its experiment in MLflow."""
     description: str = ""
     dataset: str = "synthetic"
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)

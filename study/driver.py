@@ -1,6 +1,7 @@
 """One study from its registration to its report: what ``python -m study.run`` calls."""
 
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from search_spaces.changes import changes
 from search_spaces.schema import Study
@@ -81,7 +83,7 @@ def run_study(
                 try:
                     campaign.run()
                 except NothingToCompare as error:
-                    console.print(f"[red]{error}[/red]")
+                    console.print(str(error), style="red")
             stopped = halt()
             set_status(ledger, study.name, "STOPPED" if stopped else "COMPLETE")
             write_comparisons(ledger, study.name)
@@ -124,7 +126,7 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
             ("test", dataset.test or ()),
         )
     ]
-    console.print(f"[bold]{study.name}[/bold]: {study.description}")
+    console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
 
 
@@ -162,7 +164,7 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
     """Name the trials that failed, and why; how many there are."""
     failed = ledger.trials(study_name, status=Status.FAILED)
     if failed:
-        console.print(f"[red]{len(failed)} trials failed:[/red]")
+        console.print(f"{len(failed)} trials failed:", style="red")
     for row in failed[:10]:
         console.print(
             f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
@@ -183,9 +185,9 @@ def where_next(study_name: str, home: Home, ending: Ending, console: Console) ->
         console.print(f"done: {done}")
     query = f'select * from ablation where study = "{study_name}"'
     rows = [
-        ("results", f"sqlite3 {home.results} '{query}'"),
+        ("results", f"sqlite3 {shlex.quote(str(home.results))} '{query}'"),
         ("trials", f"python -m tracking.server{home.option}"),
-        ("search", f"optuna-dashboard sqlite:///{home.optuna}"),
+        ("search", f"optuna-dashboard {home.optuna_url}"),
         ("tables", f"python -m study.report {study_name}{home.option} --format latex"),
     ]
     for label, suffix in (("picture", ".png"), ("report", ".html")):

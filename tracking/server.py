@@ -285,8 +285,9 @@ def _start(home: Home, host: str, port: int) -> Server:
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--host", host, "--port", str(port), "--uvicorn-opts", options),
-        *("--backend-store-uri", f"sqlite:///{database.as_posix()}"),
-        *("--serve-artifacts", "--artifacts-destination", str(home.artifacts)),
+        # Relative to the folder it runs in: MLflow decodes paths here, and there not.
+        *("--backend-store-uri", f"sqlite:///{home.mlflow.name}"),
+        *("--serve-artifacts", "--artifacts-destination", f"./{home.artifacts.name}"),
     ]
     environment = {
         **os.environ,

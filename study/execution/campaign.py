@@ -129,8 +129,7 @@ class Campaign:
         return self._draw([search_of(self._study)])
 
     def _draw(self, tunings: Sequence[Tuning]) -> TrialSource:
-        storage = f"sqlite:///{self._home.optuna.resolve()}"
-        return OptunaSource(tunings, self._ledger, storage, self._data)
+        return OptunaSource(tunings, self._ledger, self._home.optuna_url, self._data)
 
     def _confirm(self) -> TrialSource | None:
         confirm = self._study.confirm
@@ -161,7 +160,8 @@ class Campaign:
         """The reference's own winner, and the winners of all cells' searches."""
         winners, without = winners_of_tuning(self._ledger, self._tuned)
         for name in without:
-            self._console.print(f"[red]{name}: left out, no trial of its search finished[/red]")
+            text = f"{name}: left out, no trial of its search finished"
+            self._console.print(text, style="red")
         return winners[0].assignment, winners
 
     def _cells(self, ablate: Ablate) -> tuple[Mapping[str, Any], Sequence[Cell]]:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sslcl.data.corpus import COLUMNS, Task
 from sslcl.errors import InputError
+from sslcl.plain_yaml import parse_yaml
 from sslcl.validation import ModelT, validated
 
 CARD = "data.yaml"
@@ -149,25 +149,11 @@ def load_yaml(path: Path) -> Any:
         InputError: with the line of the first mistake.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        problem = " ".join((error.problem or "cannot be read").split())
-        raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML in UTF-8: {problem}") from None
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if again := _repeated(keys):
-            mark = node.start_mark
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key '{again[0]}' is given twice", mark
-            )
-        return super().construct_mapping(node, deep=deep)
+    return parse_yaml(text, str(path))
 
 
 def _each(
