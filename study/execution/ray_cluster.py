@@ -20,6 +20,8 @@ from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
+from study.execution.machine.ray_address import chosen_address  # noqa: E402
+from study.execution.machine.ray_nodes import require_shared, short_folder  # noqa: E402
 from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
@@ -46,7 +48,7 @@ class Cluster:
         self._home = Home(home.folder.resolve())
         logging.getLogger("ray").setLevel(logging.ERROR)
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
-        address = resources.address or os.environ.get("RAY_ADDRESS") or "local"
+        address = chosen_address(resources.address) or "local"
         ray.init(
             address=address,
             ignore_reinit_error=True,
@@ -54,7 +56,13 @@ class Cluster:
             log_to_driver=False,
             runtime_env=_environment(),
             logging_level=logging.ERROR,
+            **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
         )
+        try:
+            require_shared(self._home)
+        except BaseException:
+            ray.shutdown()
+            raise
 
     def __enter__(self) -> "Cluster":
         return self
