@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from study.execution.campaign import Campaign
 from study.execution.environment import environment
 from study.execution.mlflow_session import TrackingSession
 from study.execution.resources import ClusterResources, Halt
-from study.execution.winner import NothingToCompare
+from study.execution.winner import NothingToCompare, best_trial
 from study.execution.workspace import Workspace
 from study.reporting.report import show_report
 from study.saved_reports import save_reports
@@ -43,12 +44,20 @@ class Ending:
     Args:
         files: the reports.
         trained: trials that were trained.
-        stopped: whether it was stopped before its end.
+        why: it was stopped before its end; empty where it came to it.
     """
 
     files: Sequence[Path]
     trained: int
-    stopped: bool
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is true now, and what to do, in one line."""
+        trained = f"{self.trained} trials trained"
+        if self.why:
+            return f"stopped{self.why}: {trained}; run the same command again to go on"
+        return f"done: {trained if self.trained else 'nothing left to train'}"
 
 
 def run_study(
@@ -75,6 +84,7 @@ def run_study(
                 tracking.start()
                 with console.status("starting Ray"):
                     cluster = Cluster(resources, home)
+                halt.listen([signal.SIGTERM])  # Ray takes it when it starts
                 with cluster:
                     yield cluster
 
@@ -84,20 +94,50 @@ def run_study(
                     campaign.run()
                 except NothingToCompare as error:
                     console.print(str(error), style="red")
+                except Exception:
+                    # Ray wraps the interruption in errors of its own.
+                    if halt.at_once:
+                        raise KeyboardInterrupt from None
+                    raise
             stopped = halt()
             set_status(ledger, study.name, "STOPPED" if stopped else "COMPLETE")
             write_comparisons(ledger, study.name)
             files = save_reports(ledger, study.name, home)
             if not stopped:
                 tracking.log_winner(study, dataset)
-        show_report(ledger, study.name, console)
+        show_results(ledger, study, console)
         failed = name_failures(ledger, study.name, console)
-        where_next(study.name, home, Ending(files, campaign.trained, stopped), console)
+        why = _why_stopped(study, halt) if stopped else ""
+        where_next(study.name, home, Ending(files, campaign.trained, why), console)
     finally:
         ledger.close()
     if halt.signalled:
         return INTERRUPTED
     return 1 if failed else 0
+
+
+def _why_stopped(study: Study, halt: Halt) -> str:
+    if halt.signalled:
+        return " by you"
+    return f", since its budget of {study.budget.hours:g} h is spent (budget: {{hours: ...}})"
+
+
+def show_results(ledger: Ledger, study: Study, console: Console) -> None:
+    """Print the tables of a study, or of one that only searches its best trial."""
+    if study.confirm is not None or study.ablate is not None:
+        show_report(ledger, study.name, console)
+        return
+    try:
+        best = best_trial(ledger, study)
+    except NothingToCompare as error:
+        console.print(str(error))
+        return
+    levels = ", ".join(f"{name}={value}" for name, value in study.assignment(best.config).items())
+    console.print(f"best of the search: {levels}")
+    console.print(
+        f"  validation weighted F1 {100 * (best.score or 0.0):.2f}, one seed, chosen for it: add "
+        "confirm: {top: 3, seeds: 5} to the study file for scores of new seeds on the test split"
+    )
 
 
 def check_modalities(study: Study, dataset: Dataset) -> None:
@@ -177,12 +217,7 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
 
 def where_next(study_name: str, home: Home, ending: Ending, console: Console) -> None:
     """The last lines of every run: where to look."""
-    trained = ending.trained
-    done = f"{trained} trials trained" if trained else "nothing left to train"
-    if ending.stopped:
-        console.print(f"stopped: {done}; run the same command again to go on")
-    else:
-        console.print(f"done: {done}")
+    console.print(ending.words)
     query = f'select * from ablation where study = "{study_name}"'
     rows = [
         ("results", f"sqlite3 {shlex.quote(str(home.results))} '{query}'"),

@@ -203,8 +203,10 @@ def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
     """Print the tables that the study's design asks for, or say that there is none yet."""
     try:
         tables = report_tables(ledger, study_name, ReportOptions())
-    except NothingFinished as error:
-        console.print(str(error))
+    except NothingFinished:
+        console.print(
+            f"no table yet: no trial of a phase that '{study_name}' compares has finished"
+        )
         return
     for table in tables:
         console.print(TerminalTable(table))

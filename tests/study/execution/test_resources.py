@@ -32,7 +32,7 @@ class TestHalt:
         assert halt.spent
         assert not halt.signalled
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_the_first_signal_asks_it_to_stop_and_says_so(self, number: int) -> None:
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         said = StringIO()
