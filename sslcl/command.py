@@ -177,6 +177,11 @@ def fail(message: str) -> NoReturn:
     sys.exit(BAD_INPUT)
 
 
+def warn(message: str) -> None:
+    """Say something that a person should know of a run that goes on, in one line."""
+    click.echo(f"warning: {' '.join(message.split())}", err=True)
+
+
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """Call a command as the shell would and return its exit code."""
     try:

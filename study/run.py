@@ -114,6 +114,7 @@ def main(  # noqa: PLR0913
 
     if cluster := chosen_address(address):
         require_cluster(cluster)
+    home.require_databases()
     with only_driver(home):
         return run_study(study, dataset, home, resources, console)
 

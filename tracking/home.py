@@ -101,6 +101,18 @@ class Home:
             return ""
         return f" --home {shlex.quote(str(self.folder))}"
 
+    def require_databases(self) -> None:
+        """Refuse a folder in which the name of a database is taken by something else.
+
+        Raises:
+            InputError: naming the first file that is no SQLite database.
+        """
+        for path in (self.results, self.optuna, self.mlflow):
+            if path.is_dir() or (path.is_file() and not _sqlite(path)):
+                raise InputError(
+                    f"'{path}' is no SQLite database: move it away, or give another --home"
+                )
+
     def require(self) -> "Home":
         """The same home, if a study has run in it.
 
@@ -112,6 +124,12 @@ class Home:
                 f"no results at {self.results}: expected the --home of a study that has run"
             )
         return self
+
+
+def _sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(16)
+    return start in (b"", b"SQLite format 3\0")
 
 
 def sqlite_url(path: Path) -> str:

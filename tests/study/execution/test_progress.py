@@ -48,7 +48,6 @@ def test_plain_lines_where_there_is_no_terminal(clock: Clock) -> None:
     assert lines[0] == "search: 1/4  1 epochs, about 48 s left, best validation F1 50.00"
     assert lines[1].startswith("search: 3/4  1 epochs, about 33 s left, best validation F1 60.00")
     assert lines[1].endswith("1 pruned")
-    assert lines[2] == lines[1]
 
 
 def test_no_estimate_before_the_first_end_and_after_the_last(clock: Clock) -> None:
