@@ -213,4 +213,4 @@ class Campaign:
 
         run = CampaignRun(self._study, self._dataset, chain([first], sources))
         with self._start_cluster() as cluster:
-            cluster.fit(run, self._ledger, Callbacks(self._halt, epoch, ended))
+            cluster.fit(run, self._ledger, Callbacks(self._halt, epoch, ended, self._console.print))

@@ -22,6 +22,7 @@ from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
 from study.execution.machine.ray_nodes import require_shared, short_folder  # noqa: E402
+from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
 from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
@@ -47,6 +48,7 @@ class Cluster:
         # Workers run in folders of their own.
         self._home = Home(home.folder.resolve())
         logging.getLogger("ray").setLevel(logging.ERROR)
+        keep_quiet()
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
         address = chosen_address(resources.address) or "local"
         ray.init(
@@ -114,7 +116,7 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[FlushLate(stream)],
+                callbacks=[FlushLate(stream), Recoveries(stream.retried, callbacks.say)],
             ),
         )
         with warnings.catch_warnings():

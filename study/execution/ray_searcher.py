@@ -117,6 +117,16 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._home.checkpoint(planned.identity).unlink(missing_ok=True)
         self._tell(planned)
 
+    def retried(self, trial_id: str) -> bool:
+        """Count another attempt of a trial whose worker is gone; whether it is one of ours."""
+        planned = self._live.get(trial_id)
+        if planned is None:
+            return False
+        self._epochs.flush()
+        self._ledger.release(planned.id)
+        self._ledger.start(planned.id)
+        return True
+
     def flush(self, *, late_only: bool = False) -> None:
         """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
         if late_only:
