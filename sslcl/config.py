@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from sslcl.augmentation import canonical_augmentation, check_augmentation
 from sslcl.backbones import BACKBONES
+from sslcl.convergence import StopRule
 from sslcl.data import CATALOG
 from sslcl.data.balance import NATURAL, balance_name
 from sslcl.errors import InputError, unknown
@@ -98,12 +99,23 @@ class TrialConfig(BaseModel):
     """Peak learning rate of AdamW."""
     weight_decay: NonNegative = 1e-4
     """Decoupled weight decay."""
+    adam_eps: Positive = 1e-8
+    """What AdamW adds to the root of the second moment. Released Soft-HGR's gradients shrink with
+    the utterances in a batch and come near it: below them it must be."""
+    weight_average: Unit = 0.0
+    """Decay of the exponential average of the weights over steps that validation, test and
+    prediction use; 0 for the last weights themselves."""
     schedule: Literal["constant", "cosine"] = "constant"
     """Learning rate over the epochs."""
     batch_size: Count = 16
     """Conversations per step."""
     epochs: Count = 20
-    """Most epochs to train."""
+    """Most epochs to train. ``{until: converged, at_most: n}`` means ``n`` with ``stop``
+    ``converged``."""
+    stop: StopRule = "patience"
+    """When training ends earlier: after ``patience`` epochs without a better validation score, or
+    once it has ``converged``: neither the score nor its running mean has risen for that long and
+    for a quarter of all epochs so far, which does not cut a curve that still rises."""
     patience: Count = 8
     """Epochs without a better validation score after which training stops."""
     gradient_clip: Positive = 1.0
@@ -113,6 +125,11 @@ class TrialConfig(BaseModel):
     """Seeds initialisation, dropout and the order of batches."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the forward pass."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, values: Any) -> Any:
+        return spelt_out(values) if isinstance(values, Mapping) else values
 
     @model_validator(mode="after")
     def _components_exist_and_fit(self) -> Self:
@@ -169,6 +186,25 @@ class TrialConfig(BaseModel):
         """SHA-256 of the canonical form, 64 hexadecimal digits."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with ``epochs: {until: ..., at_most: n}`` taken apart into ``epochs`` and ``stop``.
+
+    Raises:
+        InputError: for other keys, or a ``stop`` beside it that says otherwise.
+    """
+    epochs = values.get("epochs")
+    if not isinstance(epochs, Mapping):
+        return dict(values)
+    for key in epochs:
+        if key not in ("until", "at_most"):
+            raise unknown("key", str(key), ("until", "at_most"), "epochs")
+    if len(epochs) < 2:
+        raise InputError("epochs: expected a number or {until: converged, at_most: <number>}")
+    if values.get("stop", epochs["until"]) != epochs["until"]:
+        raise InputError(f"stop is {values['stop']}, but epochs says until {epochs['until']}")
+    return {**values, "epochs": epochs["at_most"], "stop": epochs["until"]}
 
 
 def _check_modalities(field: str, names: tuple[str, ...] | None) -> None:

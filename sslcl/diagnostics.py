@@ -7,6 +7,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from sslcl.convergence import Convergence
 from sslcl.training import Trainer
 
 SMALLEST_DISTANCE = 0.1
@@ -14,6 +15,8 @@ SMALLEST_RANK = 1.5
 SMALLEST_LOGIT_STD = 0.02
 LARGEST_PENALTY_SHARE = 0.5
 LARGEST_CLIPPING = 10.0
+STILL_IMPROVING = "still_improving"
+"""Name of the finding that a trial should have been trained for longer."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def diagnose(
     if vectors is not None:
         findings += label_geometry(vectors, label_names) + label_cosines(vectors, label_names)
     findings += _training_signs(trainer.best_metrics, trainer.config.gradient_clip)
+    findings += convergence_findings(trainer)
     return findings + class_gains(class_f1, trainer.class_prior)
 
 
@@ -122,6 +126,27 @@ def _training_signs(metrics: Mapping[str, float], clip: float) -> list[Finding]:
         Finding(name, metrics[name], text if fires else None)
         for name, (fires, text) in limits.items()
         if name in metrics
+    ]
+
+
+def convergence_findings(trainer: Trainer) -> list[Finding]:
+    """Whether training went on long enough; see :class:`~sslcl.convergence.Convergence`.
+
+    ``still_improving`` is 1 where validation was still rising at the end and 0 elsewhere.
+    """
+    ended = Convergence.of(trainer.scores)
+    return [
+        Finding(
+            STILL_IMPROVING,
+            float(ended.improving),
+            "validation was still rising when training ended: raise epochs, or write epochs: "
+            "{until: converged, at_most: n}"
+            if ended.improving
+            else None,
+        ),
+        Finding("epochs_since_best", float(ended.epochs_since_best)),
+        Finding("late_gain", ended.late_gain),
+        Finding("steps", float(trainer.steps)),
     ]
 
 

@@ -5,7 +5,7 @@ import hashlib
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,14 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from sslcl.config import TrialConfig
+from sslcl.convergence import waited_enough
 from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
 from sslcl.data.types import PAD_LABEL, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
+from sslcl.weight_average import WeightAverage
 
 SCORE = "validation_weighted_f1"
 """The metric that chooses the epoch, stops training and guides search."""
@@ -81,27 +83,37 @@ class Trainer:
             self.model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
+            eps=config.adam_eps,
             fused=True,
         )
+        decay = config.weight_average
+        self._average = WeightAverage(self.model, decay) if decay else None
         shares = self.model.class_prior.tolist()
         self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
         self.epoch = 0
         self.best_epoch = 0
         self.best_score = -math.inf
         self.best_metrics: dict[str, float] = {}
+        self.scores: list[float] = []
+        self.steps = 0
         self.seconds = 0.0
         self._best_state: dict[str, Tensor] = {}
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        waited = self.epoch - self.best_epoch
-        return self.epoch >= self.config.epochs or (
-            self.epoch > 0 and waited >= self.config.patience
-        )
+        return self.epoch >= self.config.epochs or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not risen for as long as the stop rule waits."""
+        return waited_enough(self.scores, self.config.stop, self.config.patience)
 
     def fit_epoch(self) -> dict[str, float]:
         """Train one epoch, score validation and remember the model if it is the best so far.
+
+        With a weight average it is the averaged model that is scored and remembered; training
+        goes on from the weights themselves.
 
         Returns:
             Metrics of the epoch: ``train_loss`` and its terms, ``gradient_norm``,
@@ -113,17 +125,19 @@ class Trainer:
         started = time.perf_counter()
         self.epoch += 1
         metrics = self.train_epoch()
-        validation = self._predict(self._validation).metrics
-        metrics |= {
-            f"validation_{name}": validation[name]
-            for name in ("weighted_f1", "macro_f1", "accuracy")
-        }
-        metrics["seconds"] = time.perf_counter() - started
-        self.seconds += metrics["seconds"]
-        if metrics[SCORE] > self.best_score:
-            self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
-            self.best_metrics = metrics
-            self._best_state = copy.deepcopy(self.model.state_dict())
+        with self._average.in_place() if self._average else nullcontext():
+            validation = self._predict(self._validation).metrics
+            metrics |= {
+                f"validation_{name}": validation[name]
+                for name in ("weighted_f1", "macro_f1", "accuracy")
+            }
+            metrics["seconds"] = time.perf_counter() - started
+            self.seconds += metrics["seconds"]
+            self.scores.append(metrics[SCORE])
+            if metrics[SCORE] > self.best_score:
+                self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+                self.best_metrics = metrics
+                self._best_state = copy.deepcopy(self.model.state_dict())
         return metrics
 
     def train_epoch(self) -> dict[str, float]:
@@ -159,6 +173,9 @@ class Trainer:
             # The fused optimiser leaves the weights as they are where this is 1.
             self._optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
             self._optimiser.step()
+            self.steps += 1
+            if self._average:
+                self._average.update()
         # Read once an epoch: each reading would make the device wait.
         values = torch.stack(steps).cpu()
         for step in (~values.isfinite()).nonzero()[:1].tolist():
@@ -238,6 +255,9 @@ class Trainer:
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "best_metrics": self.best_metrics,
+            "scores": self.scores,
+            "steps": self.steps,
+            "average": self._average.state_dict() if self._average else None,
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
@@ -252,6 +272,10 @@ class Trainer:
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]
         self.best_metrics = dict(state["best_metrics"])
+        self.scores = list(state["scores"])
+        self.steps = state["steps"]
+        if self._average:
+            self._average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
 

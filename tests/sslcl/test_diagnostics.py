@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
-from sslcl.diagnostics import Finding, class_gains, diagnose, label_cosines, label_geometry
+from sslcl.diagnostics import (
+    Finding,
+    class_gains,
+    convergence_findings,
+    diagnose,
+    label_cosines,
+    label_geometry,
+)
 from sslcl.training import Trainer
 
 DISTANCE = "label_embedding_distance_min"
@@ -163,6 +170,7 @@ def trainer(data: Dataset) -> Trainer:
 
 
 SIGNS = {"logit_std", "gradient_norm"}
+ENDING = {"still_improving", "epochs_since_best", "late_gain", "steps"}
 
 
 @pytest.mark.medium
@@ -183,8 +191,30 @@ def test_a_run_has_every_signature_that_applies(
     if DISTANCE in expected:
         pairs = combinations(data.label_names, 2)
         expected = expected | {f"label_cosine:{a}|{b}" for a, b in pairs}
-    assert set(found) == expected | {f"class_gain:{name}" for name in data.label_names}
+    gains = {f"class_gain:{name}" for name in data.label_names}
+    assert set(found) == expected | ENDING | gains
     assert all(math.isfinite(finding.value) for finding in found.values())
+
+
+@pytest.mark.parametrize(
+    ("scores", "fields", "improving"),
+    [
+        ([0.1, 0.2, 0.3], {"epochs": 3}, True),
+        ([0.3, 0.2, 0.1], {"epochs": 3}, False),
+        # Up at the last epoch, but the curve has been waited for.
+        ([0.9, *[0.5] * 30, 0.6], {"epochs": 99, "stop": "converged", "patience": 2}, False),
+        ([0.9, *[0.1, 0.2, 0.3, 0.4]], {"epochs": 5, "stop": "converged"}, True),
+    ],
+)
+def test_a_trial_that_was_still_improving_is_found(
+    data: Dataset, scores: list[float], fields: dict[str, Any], improving: bool
+) -> None:
+    trainer = Trainer(TrialConfig.parse({"hidden_size": 8, **fields}), data)
+    trainer.scores, trainer.epoch, trainer.steps = scores, len(scores), 7
+    found = by_name(convergence_findings(trainer))
+    assert found["still_improving"].value == improving
+    assert warned(found) == ({"still_improving"} if improving else set())
+    assert found["steps"].value == 7
 
 
 def test_measurements_are_those_of_the_best_epoch(trainer: Trainer, data: Dataset) -> None:
