@@ -68,7 +68,9 @@ class TrialConfig(BaseModel):
     logit_scale: LogitScaleMode = "matched"
     """How similarities become logits: as ``released`` (times 1), times the ``fixed`` scale, times a
     ``learned`` scale that starts there, or ``matched``: standardised on the first batch so that
-    every similarity starts with the same spread, then times the scale."""
+    every similarity starts with the same spread, then times the scale. Where it is left out,
+    ``sslcl`` takes the default of its similarity, ``released`` for ``soft_hgr``; all else is
+    ``matched``."""
     scale: Positive = 1.0
     """The number that ``logit_scale`` refers to."""
     focus_positive: NonNegative = 2.0
@@ -129,7 +131,22 @@ class TrialConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _spelt_out(cls, values: Any) -> Any:
-        return spelt_out(values) if isinstance(values, Mapping) else values
+        if not isinstance(values, Mapping):
+            return values
+        return {**spelt_out(values), **cls._component_defaults(values)}
+
+    @classmethod
+    def _component_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields left out whose default depends on the components."""
+        if "logit_scale" in values:
+            return {}
+        fields = cls.model_fields
+        objective, similarity = (
+            values.get(name, fields[name].default) for name in ("objective", "similarity")
+        )
+        if not isinstance(objective, str) or not isinstance(similarity, str):
+            return {}  # The check of their types says so.
+        return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
 
     @model_validator(mode="after")
     def _components_exist_and_fit(self) -> Self:

@@ -241,6 +241,22 @@ class Trainer:
         """Predict the test split, from the modalities and in the balance of the configuration."""
         return self.evaluate(select(split, self.config.balance), self.model.test_view)
 
+    def share_below_eps(self) -> float:
+        """Share of the weights whose root mean square gradient is at most ``adam_eps``.
+
+        AdamW moves those by half of what it would, or less. Weights that never had a gradient,
+        such as embeddings of what does not occur, are left out; 0 before the first step.
+        """
+        states = [state for state in self._optimiser.state.values() if "exp_avg_sq" in state]
+        steps = max((float(state["step"]) for state in states), default=0.0)
+        if not steps:
+            return 0.0
+        bias = 1 - self._optimiser.defaults["betas"][1] ** steps
+        squares = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / bias
+        moved = squares > 0
+        below = moved & (squares.sqrt() <= self.config.adam_eps)
+        return float(below.sum() / moved.sum().clamp(min=1))
+
     def restore_best(self) -> None:
         """Put back the model of the best epoch."""
         if self._best_state:

@@ -154,6 +154,15 @@ class Objective(nn.Module, ABC):
         """
 
     @classmethod
+    def default_logit_scale(cls, similarity: str) -> LogitScaleMode:
+        """The ``logit_scale`` of a configuration that does not say.
+
+        Args:
+            similarity: name of the configuration's similarity, whether or not it is read.
+        """
+        return "matched"
+
+    @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """Configuration fields that cannot change what this objective computes."""
         return frozenset()

@@ -12,6 +12,7 @@ from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
 from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
+from sslcl.validation import LogitScaleMode
 
 MEAN_MOMENTUM = 0.05
 """Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
@@ -139,6 +140,11 @@ class SSLCL(WithCrossEntropy):
     def label_vectors(self) -> Tensor:
         """``(C, D)`` label embeddings, L2-normalised, without dropout."""
         return F.normalize(self.embedding.vectors(), dim=-1)
+
+    @classmethod
+    def default_logit_scale(cls, similarity: str) -> LogitScaleMode:
+        """That of the similarity."""
+        return SIMILARITIES.get(similarity).logit_scale
 
     @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sslcl.registry import Registry
+from sslcl.validation import LogitScaleMode
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Similarity(nn.Module, ABC):
     name: ClassVar[str]
     normalises: ClassVar[bool] = True
     """Whether the objective L2-normalises features and embeddings first."""
+    logit_scale: ClassVar[LogitScaleMode] = "matched"
+    """How it becomes logits where the configuration does not say."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

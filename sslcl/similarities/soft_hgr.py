@@ -35,6 +35,7 @@ class SoftHGR(SoftHGRBase):
     """
 
     name = "soft_hgr"
+    logit_scale = "released"
 
     def terms(
         self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor

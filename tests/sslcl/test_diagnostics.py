@@ -170,6 +170,7 @@ def trainer(data: Dataset) -> Trainer:
 
 
 SIGNS = {"logit_std", "gradient_norm"}
+EPS = "below_adam_eps_share"
 ENDING = {"still_improving", "epochs_since_best", "late_gain", "steps"}
 
 
@@ -192,7 +193,7 @@ def test_a_run_has_every_signature_that_applies(
         pairs = combinations(data.label_names, 2)
         expected = expected | {f"label_cosine:{a}|{b}" for a, b in pairs}
     gains = {f"class_gain:{name}" for name in data.label_names}
-    assert set(found) == expected | ENDING | gains
+    assert set(found) == expected | ENDING | gains | {EPS}
     assert all(math.isfinite(finding.value) for finding in found.values())
 
 
@@ -250,7 +251,8 @@ def test_signs_warn_beyond_their_thresholds(
     trainer: Trainer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trainer, "config", trainer.config.replace(gradient_clip=2.0))
+    changed = trainer.config.replace(gradient_clip=2.0, logit_scale="matched")
+    monkeypatch.setattr(trainer, "config", changed)
     healthy = {"logit_std": 1.0, "penalty_share": 0.1, "gradient_norm": 1.0}
     for value, fires in ((below, not fires_above), (above, fires_above)):
         monkeypatch.setattr(trainer, "best_metrics", {**healthy, name: value})
@@ -260,7 +262,26 @@ def test_signs_warn_beyond_their_thresholds(
         assert advice in (found[name].warning or advice)
 
 
-def test_the_released_logit_scale_is_diagnosed(data: Dataset) -> None:
-    """Released similarities are so small that the softmax is nearly uniform."""
+def test_released_logits_are_small_by_design_and_no_fault(data: Dataset) -> None:
     found = findings_of(trained(data, logit_scale="released", batch_size=8), data)
-    assert "logit_std" in warned(found)
+    assert found["logit_std"].value < 0.02
+    assert "logit_std" not in warned(found)
+
+
+def test_weights_whose_gradients_are_below_eps_are_counted(data: Dataset) -> None:
+    """Adam's second moment after one step is 0.001 of the squared gradient, bias-corrected."""
+    fresh = Trainer(TrialConfig(hidden_size=8, epochs=1), data)
+    assert fresh.share_below_eps() == 0
+    fresh.fit_epoch()
+    parameters = list(fresh.model.parameters())
+    for parameter in parameters:
+        state = fresh._optimiser.state[parameter]
+        state["step"].fill_(1)
+        state["exp_avg_sq"].zero_()
+    # Of four weights with a gradient, one has one of 5e-9 and one of exactly eps.
+    first = fresh._optimiser.state[parameters[0]]["exp_avg_sq"].view(-1)
+    gradients = torch.tensor([5e-9, 0.99e-8, 2e-8, 1e-3])
+    first[:4] = 0.001 * gradients**2
+    assert fresh.share_below_eps() == 0.5
+    found = findings_of(fresh, data)
+    assert "adam_eps" in (found[EPS].warning or "")
