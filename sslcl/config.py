@@ -13,10 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from sslcl.augmentation import canonical_augmentation, check_augmentation
 from sslcl.backbones import BACKBONES
-from sslcl.convergence import StopRule
 from sslcl.data import CATALOG
 from sslcl.data.balance import NATURAL, balance_name
 from sslcl.errors import InputError, unknown
+from sslcl.learning.convergence import StopRule
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 from sslcl.validation import LogitScaleMode, Scalar, validated

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sslcl.config import TrialConfig
-from sslcl.convergence import Convergence
+from sslcl.learning.convergence import Convergence
 from sslcl.training import Trainer
 
 SMALLEST_DISTANCE = 0.1
@@ -146,7 +146,7 @@ def _vanishing(share: float) -> Finding:
 
 
 def convergence_findings(trainer: Trainer) -> list[Finding]:
-    """Whether training went on long enough; see :class:`~sslcl.convergence.Convergence`.
+    """Whether training went on long enough; see :class:`~sslcl.learning.convergence.Convergence`.
 
     ``still_improving`` is 1 where validation was still rising at the end and 0 elsewhere.
     """

@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from sslcl.config import TrialConfig
-from sslcl.convergence import waited_enough
 from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
 from sslcl.data.types import PAD_LABEL, Dataset, Split, View
 from sslcl.errors import Diverged
+from sslcl.learning.convergence import waited_enough
+from sslcl.learning.weight_average import WeightAverage
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
-from sslcl.weight_average import WeightAverage
 
 SCORE = "validation_weighted_f1"
 """The metric that chooses the epoch, stops training and guides search."""

@@ -8,8 +8,8 @@ from torch import nn
 
 from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
+from sslcl.learning.weight_average import WeightAverage
 from sslcl.training import Trainer
-from sslcl.weight_average import WeightAverage
 
 FIELDS = {
     "dataset_options": {"conversations": 14},

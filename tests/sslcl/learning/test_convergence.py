@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslcl.config import TrialConfig
-from sslcl.convergence import SMOOTHED, Convergence, StopRule, last_rise, waited_enough
 from sslcl.errors import InputError
+from sslcl.learning.convergence import SMOOTHED, Convergence, StopRule, last_rise, waited_enough
 
 RULES: tuple[StopRule, ...] = ("patience", "converged")
 curves = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40)
