@@ -133,20 +133,13 @@ class TrialConfig(BaseModel):
     def _spelt_out(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             return values
-        return {**spelt_out(values), **cls._component_defaults(values)}
-
-    @classmethod
-    def _component_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields left out whose default depends on the components."""
-        if "logit_scale" in values:
-            return {}
         fields = cls.model_fields
         objective, similarity = (
             values.get(name, fields[name].default) for name in ("objective", "similarity")
         )
         if not isinstance(objective, str) or not isinstance(similarity, str):
-            return {}  # The check of their types says so.
-        return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
+            return values  # The check of their types says so.
+        return {**component_defaults(objective, similarity), **spelt_out(values)}
 
     @model_validator(mode="after")
     def _components_exist_and_fit(self) -> Self:
@@ -203,6 +196,15 @@ class TrialConfig(BaseModel):
         """SHA-256 of the canonical form, 64 hexadecimal digits."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def component_defaults(objective: str, similarity: str) -> dict[str, Any]:
+    """The fields whose default depends on objective and similarity, with that default.
+
+    Raises:
+        InputError: for an unknown objective or similarity.
+    """
+    return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
 
 
 def spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:
