@@ -65,7 +65,7 @@ class TrialConfig(BaseModel):
     """What training minimises."""
     similarity: str = "soft_hgr"
     """Measure between an utterance feature and a label embedding."""
-    logit_scale: LogitScaleMode = "matched"
+    logit_scale: LogitScaleMode = "released"
     """How similarities become logits: as ``released`` (times 1), times the ``fixed`` scale, times a
     ``learned`` scale that starts there, or ``matched``: standardised on the first batch so that
     every similarity starts with the same spread, then times the scale. Where it is left out,

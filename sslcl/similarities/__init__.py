@@ -119,6 +119,19 @@ class Similarity(nn.Module, ABC):
             ``(N, C)``; the prediction is the class of the largest score.
         """
 
+    @classmethod
+    def largest_batch(cls, width: int, classes: int) -> float | None:
+        """Utterances a batch may have before the penalty outweighs the alignment.
+
+        Args:
+            width: ``D``.
+            classes: ``C``.
+
+        Returns:
+            ``None`` where batches of any size are fine.
+        """
+        return None
+
     def penalty_share(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Tensor | None:
         """How much of the similarity is its penalty, for a similarity that has one.
 
