@@ -19,7 +19,7 @@ from sslcl.errors import InputError, unknown
 from sslcl.learning.convergence import StopRule
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
-from sslcl.validation import LogitScaleMode, Scalar, validated
+from sslcl.validation import Inference, LogitScaleMode, Scalar, validated
 
 Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -73,6 +73,11 @@ class TrialConfig(BaseModel):
     ``matched``."""
     scale: Positive = 1.0
     """The number that ``logit_scale`` refers to."""
+    inference: Inference = "prior_adjusted"
+    """How ``sslcl`` predicts: by the ``similarity``'s own form, by the centred dot product times a
+    scale fitted to the training split plus the log prior (``prior_adjusted``), by a linear
+    ``probe`` fitted to the training features, or by whichever of these does best on validation
+    (``auto``). Where it is left out it is that of the similarity."""
     focus_positive: NonNegative = 2.0
     """Focusing exponent of the positives, γ+."""
     focus_negative: NonNegative = 0.5
@@ -104,7 +109,7 @@ class TrialConfig(BaseModel):
     adam_eps: Positive = 1e-8
     """What AdamW adds to the root of the second moment. Released Soft-HGR's gradients shrink with
     the utterances in a batch and come near it: below them it must be."""
-    weight_average: Unit = 0.0
+    weight_average: Unit = 0.98
     """Decay of the exponential average of the weights over steps that validation, test and
     prediction use; 0 for the last weights themselves."""
     schedule: Literal["constant", "cosine"] = "constant"
@@ -204,7 +209,11 @@ def component_defaults(objective: str, similarity: str) -> dict[str, Any]:
     Raises:
         InputError: for an unknown objective or similarity.
     """
-    return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
+    chosen = OBJECTIVES.get(objective)
+    return {
+        "logit_scale": chosen.default_logit_scale(similarity),
+        "inference": chosen.default_inference(similarity),
+    }
 
 
 def spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:

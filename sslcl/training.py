@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,9 +16,10 @@ from torch.nn.utils import clip_grad_norm_
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
-from sslcl.data.types import PAD_LABEL, Dataset, Split, View
+from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.learning.convergence import waited_enough
+from sslcl.learning.linear_probe import LinearProbe
 from sslcl.learning.weight_average import WeightAverage
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
@@ -126,7 +127,7 @@ class Trainer:
         self.epoch += 1
         metrics = self.train_epoch()
         with self._average.in_place() if self._average else nullcontext():
-            validation = self._predict(self._validation).metrics
+            validation = self._choose_read_out().metrics
             metrics |= {
                 f"validation_{name}": validation[name]
                 for name in ("weighted_f1", "macro_f1", "accuracy")
@@ -139,6 +140,21 @@ class Trainer:
                 self.best_metrics = metrics
                 self._best_state = copy.deepcopy(self.model.state_dict())
         return metrics
+
+    def _choose_read_out(self) -> Predictions:
+        """Predict validation, by the read-out rule that does best on it where there is a choice."""
+        objective = self.model.objective
+        if objective.reads_training:
+            objective.fit_read_out(*self._training_features())
+        if len(objective.rules) < 2:
+            return self._predict(self._validation)
+        tried = []
+        for rule in objective.rules:
+            objective.use_rule(rule)
+            tried.append(self._predict(self._validation))
+        best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
+        objective.use_rule(objective.rules[best])
+        return tried[best]
 
     def train_epoch(self) -> dict[str, float]:
         """One pass over the training split, without scoring or counting it as an epoch.
@@ -206,19 +222,37 @@ class Trainer:
         return self._predict(self._resident(split), view)
 
     def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
+        return self._predictions(split, self._rows(split, self.model.scores, view))
+
+    def _rows(
+        self,
+        split: ResidentSplit,
+        read: Callable[[Batch, View | None], Tensor],
+        view: View | None = None,
+    ) -> Tensor:
+        """What ``read`` gives for each utterance, ``(U, ...)`` in the split's order."""
         self.model.eval()
         # Conversations of like lengths together, which saves padding and changes no feature.
         order = split.lengths.argsort(stable=True)
-        parts: list[Tensor] = []
         with torch.no_grad(), self._precision():
-            for batch in split.batches(order, _EVALUATION_BATCH):
-                parts.append(self.model.scores(batch, view))
-        class_scores = torch.cat(parts)
+            parts = torch.cat(
+                [read(batch, view) for batch in split.batches(order, _EVALUATION_BATCH)]
+            )
+        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
+        everything = torch.empty_like(parts)
+        everything[rows.to(parts.device)] = parts
+        return everything
+
+    def _training_features(self) -> tuple[Tensor, Tensor]:
+        """``(N, D)`` full-view features of the labelled training utterances, and their labels."""
+        labels = self._train.labels[:-1]
+        carries = labels != PAD_LABEL
+        return self._rows(self._train, self.model.features)[carries].float(), labels[carries]
+
+    def _predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
         if not class_scores.isfinite().all():
             raise Diverged(self.epoch, "class_scores")
-        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
-        everything = torch.empty(len(rows), dtype=torch.long)
-        everything[rows] = class_scores.argmax(dim=-1).cpu()
+        everything = class_scores.argmax(dim=-1).cpu()
         all_labels = split.labels[:-1].cpu()
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
@@ -240,6 +274,17 @@ class Trainer:
     def test(self, split: Split) -> Predictions:
         """Predict the test split, from the modalities and in the balance of the configuration."""
         return self.evaluate(select(split, self.config.balance), self.model.test_view)
+
+    def probe(self, split: Split) -> Predictions:
+        """Predict the test split by a linear probe of the model's features as they stand.
+
+        The probe is fitted to the training split's features; it teaches the model nothing and
+        chooses nothing. It says what the representation holds apart from how it is read.
+        """
+        probe = LinearProbe.fit(*self._training_features(), len(self._label_names))
+        resident = self._resident(select(split, self.config.balance))
+        features = self._rows(resident, self.model.features, self.model.test_view)
+        return self._predictions(resident, probe.scores(features))
 
     def share_below_eps(self) -> float:
         """Share of the weights whose root mean square gradient is at most ``adam_eps``.

@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sslcl.logit_scale import LogitScale
-
 
 class WeightAverage:
     """What the weights were on average over the last steps.
@@ -18,7 +16,8 @@ class WeightAverage:
         a_t = sum_i d^(t-i) w_i / sum_i d^(t-i)
 
     so that the initial weights count for nothing. Running means that inference reads are averaged
-    with the weights they belong to; counters, and a logit scale set on the first batch, are not.
+    with the weights they belong to. Counters are not, nor are the buffers of parts that say so by
+    ``averaged = False``, such as a logit scale set on the first batch.
 
     Args:
         model: on its final device.
@@ -33,7 +32,7 @@ class WeightAverage:
         fixed = {
             f"{name}.{buffer}" if name else buffer
             for name, part in model.named_modules()
-            if isinstance(part, LogitScale)
+            if not getattr(part, "averaged", True)
             for buffer, _ in part.named_buffers()
         }
         self._live: dict[str, Tensor] = {

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from study.analysis.comparisons import PhaseReading
-from study.analysis.validity import CellMarks, cell_marks
+from study.analysis.validity import CellMarks, cell_marks, probe_gaps
+from study.reporting.units import percent
 from tracking.rows import ComparisonRow
 
 IMPROVING, FAULTY = "†", "‡"
@@ -59,4 +60,18 @@ def convergence_note(reading: PhaseReading) -> Iterator[str]:
         yield (
             f"{IMPROVING} {improving} of {total} trials were still improving when training ended: "
             "the comparison table says which."
+        )
+
+
+def probe_note(reading: PhaseReading) -> Iterator[str]:
+    """One sentence on the cells whose predictions waste what their features hold."""
+    gaps = [
+        f"{cell} {percent(probe)} by the probe, {percent(own)} as it predicts"
+        for cell, (own, probe) in probe_gaps(reading).items()
+    ]
+    if gaps:
+        yield (
+            "Read-out and representation disagree, so that these rows tell of the inference rule "
+            f"rather than of the features (weighted F1): {'; '.join(gaps)}. See inference and "
+            "--metric probe_weighted_f1."
         )

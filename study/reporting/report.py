@@ -20,7 +20,7 @@ from study.analysis.validity import cell_marks
 from study.reporting.captions import caption, notes, reference_levels
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
-from study.reporting.marks import mark_notes
+from study.reporting.marks import mark_notes, probe_note
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -140,7 +140,12 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         rows=tuple(chosen),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=(*mark_notes(shown), *subset_notes(options.subset), *notes(reading)),
+        notes=(
+            *mark_notes(shown),
+            *probe_note(reading),
+            *subset_notes(options.subset),
+            *notes(reading),
+        ),
         methods=methods_paragraph(reading, rows, metric),
         marks=marks,
     )

@@ -45,6 +45,7 @@ OTHER: dict[str, Any] = {
     "augmentation": "none",
     "learning_rate": 1e-4,
     "weight_decay": 0.0,
+    "inference": "probe",
     "adam_eps": 1e-12,
     "weight_average": 0.9,
     "schedule": "cosine",
@@ -96,6 +97,7 @@ BASES: dict[str, dict[str, Any]] = {
 LABEL_EMBEDDING_FIELDS = {
     "similarity",
     "focus_positive",
+    "inference",
     "focus_negative",
     "class_weight_exponent",
     "label_label_weight",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from study.analysis.comparisons import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
-from study.reporting.marks import mark_notes
+from study.reporting.marks import mark_notes, probe_note
 from study.reporting.phrases import plural, points
 from study.reporting.units import metric_title, percent
 from tracking.records import Phase, Status
@@ -38,6 +38,7 @@ def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator
         )
     yield from verdicts([replace(row, verdict=table.verdict_of(row) or None) for row in table.rows])
     yield from mark_notes(table.marks)
+    yield from probe_note(reading)
     if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
 

@@ -56,7 +56,8 @@ def test_training_itself_is_the_same_bits_with_and_without(data: Dataset, object
         first, second = with_average.fit_epoch(), without.fit_epoch()
         assert first["train_loss"] == second["train_loss"]
         for name, tensor in without.model.state_dict().items():
-            assert torch.equal(with_average.model.state_dict()[name], tensor), name
+            if ".read_out." not in name:  # fitted to the averaged model, for predictions alone
+                assert torch.equal(with_average.model.state_dict()[name], tensor), name
 
 
 def test_validation_scores_and_keeps_the_averaged_model(data: Dataset) -> None:
