@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
-from sslcl.config import TrialConfig
+from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
 from sslcl.validation import Scalar
@@ -247,7 +247,10 @@ class Study(StudyPart):
         if factor in assignment:
             return assignment[factor]
         defaults = {key: field.get_default() for key, field in TrialConfig.model_fields.items()}
-        level: Scalar | None = level_of({**defaults, **self._fixed()}, factor)
+        fixed = self._fixed()
+        known = {**defaults, **fixed, **assignment}
+        defaults |= component_defaults(known["objective"], known["similarity"])
+        level: Scalar | None = level_of({**defaults, **fixed}, factor)
         return level
 
 

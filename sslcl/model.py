@@ -99,8 +99,11 @@ class SSLCLModel(nn.Module):
 
     def scores(self, batch: Batch, view: View | None = None) -> Tensor:
         """``(N, C)`` class scores of the batch's utterances, from all modalities or a view."""
-        features = self.backbone.features(self._standardised(batch), [view or self.full_view])
-        return self.objective.scores(features[0])
+        return self.objective.scores(self.features(batch, view))
+
+    def features(self, batch: Batch, view: View | None = None) -> Tensor:
+        """``(N, D)`` features of the batch's utterances, from all modalities or a view."""
+        return self.backbone.features(self._standardised(batch), [view or self.full_view])[0]
 
     def standardised_rows(self, modality: str, rows: Tensor) -> Tensor:
         """Standardise ``(U, width)`` features of a modality, on whichever device they are."""

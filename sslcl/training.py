@@ -4,8 +4,8 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +16,11 @@ from torch.nn.utils import clip_grad_norm_
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
-from sslcl.data.types import PAD_LABEL, Dataset, Split, View
+from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
+from sslcl.learning.convergence import waited_enough
+from sslcl.learning.linear_probe import LinearProbe
+from sslcl.learning.weight_average import WeightAverage
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
 
@@ -81,27 +84,37 @@ class Trainer:
             self.model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
+            eps=config.adam_eps,
             fused=True,
         )
+        decay = config.weight_average
+        self._average = WeightAverage(self.model, decay) if decay else None
         shares = self.model.class_prior.tolist()
         self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
         self.epoch = 0
         self.best_epoch = 0
         self.best_score = -math.inf
         self.best_metrics: dict[str, float] = {}
+        self.scores: list[float] = []
+        self.steps = 0
         self.seconds = 0.0
         self._best_state: dict[str, Tensor] = {}
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        waited = self.epoch - self.best_epoch
-        return self.epoch >= self.config.epochs or (
-            self.epoch > 0 and waited >= self.config.patience
-        )
+        return self.epoch >= self.config.epochs or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not risen for as long as the stop rule waits."""
+        return waited_enough(self.scores, self.config.stop, self.config.patience)
 
     def fit_epoch(self) -> dict[str, float]:
         """Train one epoch, score validation and remember the model if it is the best so far.
+
+        With a weight average it is the averaged model that is scored and remembered; training
+        goes on from the weights themselves.
 
         Returns:
             Metrics of the epoch: ``train_loss`` and its terms, ``gradient_norm``,
@@ -113,18 +126,35 @@ class Trainer:
         started = time.perf_counter()
         self.epoch += 1
         metrics = self.train_epoch()
-        validation = self._predict(self._validation).metrics
-        metrics |= {
-            f"validation_{name}": validation[name]
-            for name in ("weighted_f1", "macro_f1", "accuracy")
-        }
-        metrics["seconds"] = time.perf_counter() - started
-        self.seconds += metrics["seconds"]
-        if metrics[SCORE] > self.best_score:
-            self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
-            self.best_metrics = metrics
-            self._best_state = copy.deepcopy(self.model.state_dict())
+        with self._average.in_place() if self._average else nullcontext():
+            validation = self._choose_read_out().metrics
+            metrics |= {
+                f"validation_{name}": validation[name]
+                for name in ("weighted_f1", "macro_f1", "accuracy")
+            }
+            metrics["seconds"] = time.perf_counter() - started
+            self.seconds += metrics["seconds"]
+            self.scores.append(metrics[SCORE])
+            if metrics[SCORE] > self.best_score:
+                self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+                self.best_metrics = metrics
+                self._best_state = copy.deepcopy(self.model.state_dict())
         return metrics
+
+    def _choose_read_out(self) -> Predictions:
+        """Predict validation, by the read-out rule that does best on it where there is a choice."""
+        objective = self.model.objective
+        if objective.reads_training:
+            objective.fit_read_out(*self._training_features())
+        if len(objective.rules) < 2:
+            return self._predict(self._validation)
+        tried = []
+        for rule in objective.rules:
+            objective.use_rule(rule)
+            tried.append(self._predict(self._validation))
+        best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
+        objective.use_rule(objective.rules[best])
+        return tried[best]
 
     def train_epoch(self) -> dict[str, float]:
         """One pass over the training split, without scoring or counting it as an epoch.
@@ -159,6 +189,9 @@ class Trainer:
             # The fused optimiser leaves the weights as they are where this is 1.
             self._optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
             self._optimiser.step()
+            self.steps += 1
+            if self._average:
+                self._average.update()
         # Read once an epoch: each reading would make the device wait.
         values = torch.stack(steps).cpu()
         for step in (~values.isfinite()).nonzero()[:1].tolist():
@@ -189,19 +222,37 @@ class Trainer:
         return self._predict(self._resident(split), view)
 
     def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
+        return self._predictions(split, self._rows(split, self.model.scores, view))
+
+    def _rows(
+        self,
+        split: ResidentSplit,
+        read: Callable[[Batch, View | None], Tensor],
+        view: View | None = None,
+    ) -> Tensor:
+        """What ``read`` gives for each utterance, ``(U, ...)`` in the split's order."""
         self.model.eval()
         # Conversations of like lengths together, which saves padding and changes no feature.
         order = split.lengths.argsort(stable=True)
-        parts: list[Tensor] = []
         with torch.no_grad(), self._precision():
-            for batch in split.batches(order, _EVALUATION_BATCH):
-                parts.append(self.model.scores(batch, view))
-        class_scores = torch.cat(parts)
+            parts = torch.cat(
+                [read(batch, view) for batch in split.batches(order, _EVALUATION_BATCH)]
+            )
+        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
+        everything = torch.empty_like(parts)
+        everything[rows.to(parts.device)] = parts
+        return everything
+
+    def _training_features(self) -> tuple[Tensor, Tensor]:
+        """``(N, D)`` full-view features of the labelled training utterances, and their labels."""
+        labels = self._train.labels[:-1]
+        carries = labels != PAD_LABEL
+        return self._rows(self._train, self.model.features)[carries].float(), labels[carries]
+
+    def _predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
         if not class_scores.isfinite().all():
             raise Diverged(self.epoch, "class_scores")
-        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
-        everything = torch.empty(len(rows), dtype=torch.long)
-        everything[rows] = class_scores.argmax(dim=-1).cpu()
+        everything = class_scores.argmax(dim=-1).cpu()
         all_labels = split.labels[:-1].cpu()
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
@@ -224,6 +275,33 @@ class Trainer:
         """Predict the test split, from the modalities and in the balance of the configuration."""
         return self.evaluate(select(split, self.config.balance), self.model.test_view)
 
+    def probe(self, split: Split) -> Predictions:
+        """Predict the test split by a linear probe of the model's features as they stand.
+
+        The probe is fitted to the training split's features; it teaches the model nothing and
+        chooses nothing. It says what the representation holds apart from how it is read.
+        """
+        probe = LinearProbe.fit(*self._training_features(), len(self._label_names))
+        resident = self._resident(select(split, self.config.balance))
+        features = self._rows(resident, self.model.features, self.model.test_view)
+        return self._predictions(resident, probe.scores(features))
+
+    def share_below_eps(self) -> float:
+        """Share of the weights whose root mean square gradient is at most ``adam_eps``.
+
+        AdamW moves those by half of what it would, or less. Weights that never had a gradient,
+        such as embeddings of what does not occur, are left out; 0 before the first step.
+        """
+        states = [state for state in self._optimiser.state.values() if "exp_avg_sq" in state]
+        steps = max((float(state["step"]) for state in states), default=0.0)
+        if not steps:
+            return 0.0
+        bias = 1 - self._optimiser.defaults["betas"][1] ** steps
+        squares = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / bias
+        moved = squares > 0
+        below = moved & (squares.sqrt() <= self.config.adam_eps)
+        return float(below.sum() / moved.sum().clamp(min=1))
+
     def restore_best(self) -> None:
         """Put back the model of the best epoch."""
         if self._best_state:
@@ -238,6 +316,9 @@ class Trainer:
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "best_metrics": self.best_metrics,
+            "scores": self.scores,
+            "steps": self.steps,
+            "average": self._average.state_dict() if self._average else None,
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
@@ -252,6 +333,10 @@ class Trainer:
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]
         self.best_metrics = dict(state["best_metrics"])
+        self.scores = list(state["scores"])
+        self.steps = state["steps"]
+        if self._average:
+            self._average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
 

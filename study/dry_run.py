@@ -24,6 +24,7 @@ from study.design.plan import (
 from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
 from study.execution.campaign import RETRIED
 from study.execution.estimate import Estimate
+from study.execution.forewarning import forewarnings
 from study.execution.progress import duration
 from study.execution.resources import ClusterResources
 from study.execution.winner import (
@@ -85,6 +86,8 @@ def show_plan(
     for phase in planned.phases:
         for note in phase.notes:
             console.print(f"{phase.phase.value}: {note}")
+    for line in forewarnings(planned, dataset):
+        console.print(line)
     if budget := _budget(planned):
         console.print(budget)
     console.print(_cost(lines, estimate.source, resources, workers))

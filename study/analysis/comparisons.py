@@ -15,12 +15,13 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from sslcl.errors import InputError
 from study.analysis.digest import comparison_digest
 from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
 from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
 from study.stats.metrics import Metric
-from study.stats.names import METRICS
+from study.stats.names import METRICS, PROBE
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import correct, verdict
 from tracking.ledger import Ledger
@@ -61,6 +62,12 @@ class PhaseReading:
         return confusions(self.ledger.engine, self.study_row.name, self.phase, "test", classes)
 
     @cached_property
+    def probed(self) -> Confusions:
+        """Test predictions of the linear probes on the finished trials' features."""
+        classes = len(self.study_row.label_names)
+        return confusions(self.ledger.engine, self.study_row.name, self.phase, "probe", classes)
+
+    @cached_property
     def scored(self) -> Scored:
         """Which trials have test predictions, and of how much."""
         return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
@@ -85,11 +92,30 @@ class PhaseReading:
     @cached_property
     def samples(self) -> dict[str, Sample]:
         """Confusion counts by cell."""
-        place = {trial: index for index, trial in enumerate(self.tested.trials)}
+        return self._samples(self.tested)
+
+    def samples_of(self, metric: str) -> dict[str, Sample]:
+        """Confusion counts of the predictions that ``metric`` scores, by cell.
+
+        Raises:
+            InputError: for a metric of the probe where a trial has none.
+        """
+        if not metric.startswith(PROBE):
+            return self.samples
+        probed = set(self.probed.trials)
+        if any(trial.id not in probed for trials in self.cells.values() for trial in trials):
+            raise InputError(
+                f"trials of the {self.phase.value} phase of '{self.study_row.name}' were trained "
+                f"before probes were recorded: '{metric}' is not known"
+            )
+        return self._samples(self.probed)
+
+    def _samples(self, predicted: Confusions) -> dict[str, Sample]:
+        place = {trial: index for index, trial in enumerate(predicted.trials)}
         return {
             cell: Sample(
                 tuple(trial.config.seed for trial in trials),
-                self.tested.counts[[place[trial.id] for trial in trials]],
+                predicted.counts[[place[trial.id] for trial in trials]],
             )
             for cell, trials in self.cells.items()
         }
@@ -175,7 +201,7 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
     measure = Metric.named(metric, reading.study_row.label_names)
     if not reading.cells:
         return []
-    samples, reference = reading.samples, reading.reference
+    samples, reference = reading.samples_of(metric), reading.reference
     margin = rules.smallest_difference
     # The products are many and small: threads would spend longer waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):

@@ -156,7 +156,7 @@ def factorial_of(
         return analysis
     measure = Metric.named(metric, reading.study_row.label_names)
     levels_of = {observation.cell: observation.levels for observation in observations}
-    return with_conversations(analysis, reading.samples, levels_of, measure)
+    return with_conversations(analysis, reading.samples_of(metric), levels_of, measure)
 
 
 def with_conversations(

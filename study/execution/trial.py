@@ -49,6 +49,7 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
     spent = cost(trainer, dataset.train)
     if dataset.test is not None:
         evaluations.append(_evaluation("test", trainer.test(dataset.test)))
+        evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
         # Inference is not measured in a search, which it would slow down.
         spent |= profile(trainer, dataset.test)
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}

@@ -1,9 +1,11 @@
 """The comparison table: how its rows read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
+from study.analysis.validity import CellMarks
+from study.reporting.marks import mark_of, marked_verdict
 from study.reporting.phrases import correction_of, p_heading
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, MetricUnit, decimal, p_text, unit_of
@@ -26,6 +28,7 @@ class ComparisonTable:
         caption: what was measured on what, and how it was tested.
         notes: what a reader must know besides, such as trials that failed.
         methods: the paragraph for a paper, see :func:`study.reporting.methods.methods_paragraph`.
+        marks: what must be known of a cell before its row is believed, for the cells that have any.
     """
 
     title: str
@@ -36,6 +39,12 @@ class ComparisonTable:
     caption: str
     notes: tuple[str, ...] = ()
     methods: str = ""
+    marks: Mapping[str, CellMarks] = field(default_factory=dict)
+
+    def verdict_of(self, row: ComparisonRow) -> str:
+        """The verdict in words, empty where there is none."""
+        reference = next((r.cell for r in self.rows if r.is_reference), "")
+        return marked_verdict(row, self.marks, reference)
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
         """Rows by factor, in order."""
@@ -69,7 +78,7 @@ class ComparisonTable:
                 _COST,
             ),
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
-            records=[asdict(row) for row in self.rows],
+            records=[self._record(row) for row in self.rows],
             caption=self.caption,
             notes=self.notes,
             spare=(_COST, _EFFECT),
@@ -77,9 +86,23 @@ class ComparisonTable:
         )
 
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
-        lines = tuple(Line(row.level, row_texts(row), row.verdict or "") for row in rows)
+        lines = tuple(map(self._line, rows))
         bracket = self.reference_levels.get(factor, "")
         return TableSection(factor, lines, bracket, rows[0].is_reference)
+
+    def _line(self, row: ComparisonRow) -> Line:
+        verdict = self.verdict_of(row)
+        label = f"{row.level} {mark_of(self.marks.get(row.cell))}".strip()
+        look = row.verdict if verdict == row.verdict else ""
+        return Line(label, row_texts(row, verdict), look or "")
+
+    def _record(self, row: ComparisonRow) -> dict[str, object]:
+        marks = self.marks.get(row.cell, CellMarks(row.n))
+        return {
+            **asdict(row),
+            "still_improving": marks.improving,
+            "warnings": "; ".join(marks.faults),
+        }
 
 
 def is_significant(row: ComparisonRow) -> bool:
@@ -92,8 +115,13 @@ def interval_text(row: ComparisonRow) -> str:
     return unit_of(row.metric).interval(row.ci_low, row.ci_high)
 
 
-def row_texts(row: ComparisonRow) -> tuple[str, ...]:
-    """The texts of a row's columns after factor and level."""
+def row_texts(row: ComparisonRow, verdict: str | None = None) -> tuple[str, ...]:
+    """The texts of a row's columns after factor and level.
+
+    Args:
+        row: of a table.
+        verdict: in words; the row's own when left out.
+    """
     unit = unit_of(row.metric)
     return (
         str(row.n),
@@ -102,6 +130,6 @@ def row_texts(row: ComparisonRow) -> tuple[str, ...]:
         MISSING if row.is_reference else interval_text(row),
         p_text(row.p_corrected),
         MISSING if row.is_reference else decimal(row.effect_size, 2, signed=True),
-        row.verdict or MISSING,
+        (row.verdict if verdict is None else verdict) or MISSING,
         MISSING if row.seconds is None else f"{row.seconds:.1f}",
     )

@@ -5,6 +5,7 @@ from study.analysis.comparisons import PhaseReading
 from study.analysis.design_kind import is_factorial
 from study.analysis.factorial import Effect, factorial_of
 from study.analysis.marginal_means import Crossing, Mean, cross
+from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label, measured_on, subset_notes
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, metric_title, p_equals, unit_of
@@ -51,6 +52,7 @@ def pivot_table(
             _interaction(reading, metric, row, column),
             *crossing.notes,
             *subset_notes(subset),
+            *convergence_note(reading),
         ),
     )
 

@@ -127,7 +127,7 @@ class TestCounts:
         assert trained == Counter({k: n for k, n in told.items() if n})
 
     def test_leave_out_failures_that_are_final(self, world: World, dataset: Dataset) -> None:
-        world.fate = fates(1, 0.5)
+        world.fate = fates(3, 0.5)
         world.campaign(dataset)
         failures = {row.id: row.failure for row in world.rows(None) if row.failure}
         assert {FailureKind.ERROR, FailureKind.NODE} <= set(failures.values())

@@ -22,7 +22,14 @@ from sqlalchemy.schema import CreateColumn
 from sslcl.command import warn
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from tracking.ledger.schema import META, METADATA, SCHEMA_VERSION, TRIALS, config_columns
+from tracking.ledger.schema import (
+    FORMER_VALUES,
+    META,
+    METADATA,
+    SCHEMA_VERSION,
+    TRIALS,
+    config_columns,
+)
 from tracking.ledger.views import create_views
 
 BUSY_TIMEOUT_MS = 30_000
@@ -189,6 +196,6 @@ def _add_column(connection: Connection, table: Table, name: str) -> None:
     connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
     field = TrialConfig.model_fields.get(name) if table is TRIALS else None
     if field is not None:
-        # A trial from before the field existed was trained as its default says.
-        default: Any = config_columns(TrialConfig())[name]
+        # A trial from before the field existed was trained as its default says, or as was usual.
+        default: Any = FORMER_VALUES.get(name, config_columns(TrialConfig())[name])
         connection.execute(update(TRIALS).values({name: default}))

@@ -71,6 +71,10 @@ def is_json(annotation: object) -> bool:
     return annotation not in (int, float, bool, str) and get_origin(annotation) is not Literal
 
 
+FORMER_VALUES: dict[str, Any] = {"inference": "similarity", "weight_average": 0.0}
+"""How trials were trained before a field existed, where that is not its default."""
+
+
 def config_columns(config: TrialConfig) -> dict[str, Any]:
     """The values of the configuration's columns; ``None`` stays NULL."""
     dumped = config.model_dump(mode="json")

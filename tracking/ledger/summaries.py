@@ -1,5 +1,6 @@
 """Reads of a whole study that stay small however many trials it has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, case, func, select
@@ -87,3 +88,25 @@ def warnings_fired(engine: Engine, study_name: str) -> list[Fired]:
     )
     with engine.connect() as connection:
         return [Fired(n, w, Phase(p), c, count) for n, w, p, c, count in connection.execute(query)]
+
+
+def warnings_of_trials(
+    engine: Engine, study_name: str, phase: Phase, names: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Trial id to the warnings among ``names`` that fired, as pairs of name and words.
+
+    Of the current trials of one phase; a CACHED trial has those of its original.
+    """
+    trial, found = TRIALS.c, FINDINGS.c
+    query = (
+        select(trial.id, found.name, found.warning)
+        .join(FINDINGS, found.trial == func.coalesce(trial.original, trial.id))
+        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
+        .where(found.warning.is_not(None), found.name.in_(names))
+        .order_by(trial.id, found.name)
+    )
+    fired: dict[str, list[tuple[str, str]]] = {}
+    with engine.connect() as connection:
+        for trial_id, name, words in connection.execute(query):
+            fired.setdefault(trial_id, []).append((name, words))
+    return fired

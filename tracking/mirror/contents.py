@@ -190,7 +190,7 @@ def trial_points(
     """All metrics: by epoch at the time they were logged; final ones at the trial's end.
 
     Final metrics have the chosen epoch as step and names that no epoch's metric has: ``score``
-    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``,
+    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``, ``probe_*``,
     ``chosen_validation_*``, ``diagnostic_*``.
     """
     points = [point(item.metric, item.value, item.logged_at, item.epoch) for item in epochs]
@@ -211,7 +211,8 @@ def _final_values(
     final: dict[str, float | None] = {"score": row.score, "total_seconds": row.seconds}
     final.update({name: getattr(row, name) for name in _MEASURED})
     for evaluation in evaluations:
-        prefix = "test" if evaluation.split == "test" else f"chosen_{evaluation.split}"
+        chosen = evaluation.split == "validation"
+        prefix = f"chosen_{evaluation.split}" if chosen else evaluation.split
         final.update({f"{prefix}_{name}": value for name, value in evaluation.metrics.items()})
     final.update({f"diagnostic_{item.name}": item.value for item in diagnostics})
     return final

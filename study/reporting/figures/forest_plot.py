@@ -25,7 +25,7 @@ from study.reporting.figures.svg import (
     picture,
     styled,
 )
-from study.reporting.units import MetricUnit, p_text
+from study.reporting.units import p_text
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
@@ -86,7 +86,8 @@ def forest_picture(table: ComparisonTable) -> Picture | None:
         f"{_LEGEND} The band is the smallest difference of interest."
     )
     differences = [
-        f"{row.cell} {unit.number(row.difference, signed=True)} ({row.verdict})" for row in rows
+        f"{row.cell} {unit.number(row.difference, signed=True)} ({table.verdict_of(row)})"
+        for row in rows
     ]
     words = f"Forest plot of differences to the reference: {'; '.join(differences)}"
     return picture(figure, f"forest-{table.label}", words, caption)
@@ -107,7 +108,7 @@ def _forest_figure(
             name = _write(axes, _MARGIN, line.place, line.factor, weight="bold")
             axes.annotate(line.level, (1, 0), xycoords=name, va="bottom", size=_SIZE, color=MUTED)
         else:
-            _draw(axes, line.place, line.row, table.unit)
+            _draw(axes, line.place, line.row, table)
     headings = {
         _DIFFERENCE_X: "difference",
         _INTERVAL_X: "95 % CI",
@@ -175,7 +176,8 @@ def _margin(table: ComparisonTable) -> float | None:
     return table.unit.scale * known.pop() if len(known) == 1 else None
 
 
-def _draw(axes: Axes, place: float, row: ComparisonRow, unit: MetricUnit) -> None:
+def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) -> None:
+    unit = table.unit
     points = 0.0 if row.difference is None else unit.scale * row.difference
     sure = is_significant(row)
     marker, color = _MARKS.get(row.verdict or "", ("o", UNCLEAR))
@@ -198,9 +200,8 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, unit: MetricUnit) -> Non
     _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval_text(row), ha="right")
     _write(axes, _P_X, place, p_text(row.p_corrected), ha="right", weight=weight)
-    _write(
-        axes, _VERDICT_X, place, row.verdict or "not tested", ha="right", color=color, weight=weight
-    )
+    verdict = table.verdict_of(row) or "not tested"
+    _write(axes, _VERDICT_X, place, verdict, ha="right", color=color, weight=weight)
 
 
 def _write(axes: Axes, x: float, place: float, value: str, **style: Any) -> Text:

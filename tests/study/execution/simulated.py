@@ -8,7 +8,7 @@ from typing import Any
 
 from search_spaces.checks import parse_study
 from search_spaces.schema import Study
-from sslcl.config import TrialConfig
+from sslcl.config import TrialConfig, component_defaults
 from study.design.data_facts import DataFacts
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome, StudyRecord
@@ -75,7 +75,9 @@ def fates(seed: int, share: float) -> Fate:
 
     def fate(config: TrialConfig, epoch: int) -> str | None:
         # Of what is not at its default, so that a new field of the configuration changes no fate.
-        draw = random.Random(f"{seed} {config.model_dump(exclude_defaults=True)}")
+        derived = set(component_defaults(config.objective, config.similarity))
+        fields = config.model_dump(exclude_defaults=True, exclude=derived)
+        draw = random.Random(f"{seed} {fields}")
         if draw.random() >= share or epoch != draw.randint(1, config.epochs):
             return None
         return draw.choice([*FAILURES, "node"])

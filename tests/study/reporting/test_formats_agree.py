@@ -81,7 +81,8 @@ def in_latex(table: Table) -> Rows:
     rows = [re.split(r"(?<!\\)&", line[:-2]) for line in lines if "multicolumn" not in line]
     plain = {
         r"\quad": "", r"\textbackslash{}": "\\", r"$\pm$": "±", "$-$": "−", r"$\times$": "×",
-        r"$\rightarrow$": "→", "$<$": "<", "$^{*}$": "*", "--": "–",
+        r"$\rightarrow$": "→", "$<$": "<", "$^{*}$": "*",
+        r"$^{\dagger}$": "†", r"$^{\ddagger}$": "‡", "--": "–",
     }  # fmt: skip
 
     def read(text: str) -> str:
