@@ -249,7 +249,9 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
     def points(count: int) -> str:
-        smallest = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        smallest = detectable_difference(
+            seeds, conversations, deviations, 0.05 / count, rows=comparisons
+        )
         return f"{100 * smallest:.2f} points"
 
     corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"

@@ -6,10 +6,11 @@ import numpy as np
 
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
-from study.stats.comparison import CellComparison, Spread, summarise
+from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric
 from study.stats.names import METRICS
 from study.stats.permutation import sign_flip_p
+from study.stats.spread import Spread
 from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
 

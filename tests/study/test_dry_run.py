@@ -264,7 +264,7 @@ class TestDetectableDifference:
     def test_is_said_with_the_supposed_spread(self, world: World, dataset: Dataset) -> None:
         conversations = len(dataset.test or ())
         one, corrected = (
-            100 * detectable_difference(3, conversations, SUPPOSED, level)
+            100 * detectable_difference(3, conversations, SUPPOSED, level, rows=2)
             for level in (0.05, 0.05 / 2)
         )
         text = Shown(world, dataset).text.replace("\n", " ")
