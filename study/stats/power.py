@@ -71,9 +71,9 @@ def detectable_difference(
     sd = math.sqrt(sum(parts))
     if sd == 0.0:
         return 0.0
-    shared = shared_freedom(np.array(rows if rows >= FEWEST_ROWS else 1), seeds - 1)
-    widened = (few_seeds_widening(seeds) ** 2 * parts[0], parts[1])
-    shares, weights = _half_widths(widened, (float(shared), conversations - 1), level)
+    freedom = float(shared_freedom(np.array(rows if rows >= FEWEST_ROWS else 1), seeds - 1))
+    widened = (few_seeds_widening(freedom) ** 2 * parts[0], parts[1])
+    shares, weights = _half_widths(widened, (freedom, conversations - 1), level)
 
     def power(difference: float) -> float:
         above = special.ndtr((difference - shares) / sd)
@@ -85,7 +85,7 @@ def detectable_difference(
 
 
 def _half_widths(
-    parts: tuple[float, float], freedom: tuple[float, int], level: float
+    parts: tuple[Floats | float, float], freedom: tuple[float, int], level: float
 ) -> tuple[Floats, Floats]:
     """Half widths of the interval at the nodes of a quadrature over both chi-squares, weighted."""
     nodes, weights = np.polynomial.legendre.leggauss(64)

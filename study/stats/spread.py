@@ -24,18 +24,18 @@ def spread_of(whole: Floats, drawn: Floats, conversations: int) -> "Spread | Non
     if pairs > 1:
         by_seed = float(whole.var(ddof=1)) / pairs
         both = float((drawn - whole).var(axis=1, ddof=1).mean()) / pairs * small
-    widening = few_seeds_widening(pairs)
-    return Spread(by_seed, by_conversation, both, pairs, conversations, widening=widening)
+    return Spread(by_seed, by_conversation, both, pairs, conversations, widened=True)
 
 
-def few_seeds_widening(seeds: int) -> float:
-    """What Student's quantile over so few seeds is multiplied with: 1 + 1.35 / S^2.
+def few_seeds_widening(freedom: Floats | float) -> Floats | float:
+    """What Student's quantile of so many degrees of freedom f is multiplied with for seeds.
 
-    Differences of scores are often skewed (now and then a seed collapses), and then three of them
-    err more often than stated: 1.15 for 3 seeds and 1.05 for 5 keep the family-wise error of the
-    grid that ``python -m benchmarks statistics`` prints.
+    1 + 1.35 / (f + 1)^2. Differences of scores are often skewed (now and then a seed collapses),
+    and then three of them err more often than stated: 1.15 for 3 seeds and 1.05 for 5, without
+    borrowing, keep the family-wise error of the grid that ``python -m benchmarks statistics``
+    prints.
     """
-    return 1.0 + 1.35 / seeds**2
+    return 1.0 + 1.35 / (freedom + 1) ** 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Spread:
         conversations: K.
         freedom: degrees of freedom of ``by_seed``; S - 1 when left out.
         prior_freedom: how many of them other rows have lent.
-        widening: of the quantile for seeds, see :func:`few_seeds_widening`.
+        widened: whether few seeds get the wider interval of :func:`few_seeds_widening`.
     """
 
     by_seed: float
@@ -60,7 +60,7 @@ class Spread:
     conversations: int
     freedom: float | None = None
     prior_freedom: float = 0.0
-    widening: float = 1.0
+    widened: bool = False
 
     @property
     def seed_freedom(self) -> float:
@@ -80,7 +80,8 @@ class Spread:
         least = conversation_t * self.by_conversation
         if self.pairs < 2:
             return float(np.sqrt(least))
-        seed_t = (self.widening * special.stdtrit(self.seed_freedom, level / 2)) ** 2
+        widening = few_seeds_widening(self.seed_freedom) if self.widened else 1.0
+        seed_t = (widening * special.stdtrit(self.seed_freedom, level / 2)) ** 2
         rest = conversation_t * self.conversations_alone
         return float(np.sqrt(max(seed_t * self.by_seed + rest, least)))
 

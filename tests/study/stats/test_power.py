@@ -78,7 +78,7 @@ def test_without_variance_between_conversations_it_is_the_widened_paired_t_test(
     seeds: int, sd: float
 ) -> None:
     difference = detectable_difference(seeds, 20, Deviations(sd, 0.0))
-    critical = few_seeds_widening(seeds) * t.ppf(0.975, seeds - 1)
+    critical = few_seeds_widening(seeds - 1) * t.ppf(0.975, seeds - 1)
     statistic = nct(seeds - 1, difference / sd * math.sqrt(seeds))
     # The other tail is below 1e-5, and scipy cannot always tell it.
     assert statistic.sf(critical) == pytest.approx(0.8, abs=1e-3)
