@@ -74,9 +74,10 @@ def cost_rows(
     compared = compare_costs(values, reading.reference)
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
     chosen = Rules.of(reading.study_row, correction=correction).correction
-    rules = Rules(smallest_difference=np.nan, correction=chosen)
+    rules = Rules(np.nan, chosen)
     return judged(
         rows_of(reading, metric, compared, flipped),
+        compared,
         rules,
         more_is_better=COSTS[metric].more_is_better,
     )

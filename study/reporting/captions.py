@@ -13,6 +13,7 @@ from study.reporting.phrases import (
     direction_words,
     margin_words,
     measured_on,
+    moderation_words,
     named,
     plural,
     seeds_words,
@@ -43,14 +44,16 @@ def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -
     if metric in COSTS:
         return (
             f"{what}; mean ± sd over {seeds}. {paired} intervals and two-sided p-values (t) allow "
-            f"for new seeds on the same machine, p {corrected_words(rows)}. "
+            f"for new seeds on the same machine, p {corrected_words(rows)}, every interval at the "
+            "level at which that decides the row. "
             f"{direction_words(metric)} {effect}"
         )
     return (
         f"{what} at the epoch chosen on validation; mean ± sd over {seeds}. {paired} intervals "
         f"and two-sided p-values allow for new seeds and new conversations ({RESAMPLES:,} draws "
-        f"of conversations, t quantiles), p {corrected_words(rows)}. {effect} Equivalent: surely "
-        f"less than {margin_words(rows, metric)} apart."
+        f"of conversations, t quantiles), {moderation_words(rows)}; p {corrected_words(rows)}, "
+        "and every interval is that of the row's verdict, at the level at which the correction "
+        f"decides it. {effect} Equivalent: surely less than {margin_words(rows, metric)} apart."
     )
 
 

@@ -38,8 +38,8 @@ class ComparisonTable:
     methods: str = ""
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
-        """Rows by factor, in order."""
-        return [(factor, list(rows)) for factor, rows in groupby(self.rows, lambda r: r.factor)]
+        """Rows by factor, in order, after those that answer planned questions."""
+        return [(factor, list(rows)) for factor, rows in groupby(self.rows, section_name)]
 
     @property
     def unit(self) -> MetricUnit:
@@ -77,9 +77,21 @@ class ComparisonTable:
         )
 
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
-        lines = tuple(Line(row.level, row_texts(row), row.verdict or "") for row in rows)
+        lines = tuple(Line(row_label(row), row_texts(row), row.verdict or "") for row in rows)
         bracket = self.reference_levels.get(factor, "")
-        return TableSection(factor, lines, bracket, rows[0].is_reference)
+        exploratory = any(row.question for row in self.rows) and rows[0].question is None
+        name = f"{factor}, exploratory" if exploratory and not rows[0].is_reference else factor
+        return TableSection(name, lines, bracket, rows[0].is_reference)
+
+
+def section_name(row: ComparisonRow) -> str:
+    """What a row stands under."""
+    return row.factor if row.question is None else "planned questions"
+
+
+def row_label(row: ComparisonRow) -> str:
+    """What a row is called where its section is named."""
+    return row.level if row.question is None else f"{row.question}: {row.cell}"
 
 
 def is_significant(row: ComparisonRow) -> bool:
@@ -88,8 +100,21 @@ def is_significant(row: ComparisonRow) -> bool:
 
 
 def interval_text(row: ComparisonRow) -> str:
-    """The confidence interval of the difference, in the unit of the row's metric."""
-    return unit_of(row.metric).interval(row.ci_low, row.ci_high)
+    """The interval that belongs to the row's verdict, in the unit of the row's metric."""
+    unit = unit_of(row.metric)
+    low, high = shown_interval(row)
+    if row.side == "greater" and low is not None and high is None:
+        return f"≥ {unit.number(low, signed=True)}"
+    if row.side == "less" and high is not None and low is None:
+        return f"≤ {unit.number(high, signed=True)}"
+    return unit.interval(low, high)
+
+
+def shown_interval(row: ComparisonRow) -> tuple[float | None, float | None]:
+    """The ends of the interval that decided the row: of equivalence where that is its verdict."""
+    if row.verdict == "equivalent":
+        return row.equivalence_low, row.equivalence_high
+    return row.ci_low_corrected, row.ci_high_corrected
 
 
 def row_texts(row: ComparisonRow) -> tuple[str, ...]:

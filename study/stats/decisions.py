@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +18,24 @@ from study.stats.spread import NO_WIDTH
 from study.stats.verdicts import SIGNIFICANCE, Verdict, correct, verdict
 
 Interval = tuple[float, float]
+Side = Literal["two", "less", "greater"]
+"""Which differences a test can show: any, or those below or above 0 alone."""
 _UNKNOWN: Interval = (np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class PlannedContrast:
+    """A comparison that a study was made for.
+
+    Args:
+        name: of the question.
+        side: which differences would answer it.
+        smallest_difference: the smallest of interest; that of the table when left out.
+    """
+
+    name: str
+    side: Side = "two"
+    smallest_difference: float | None = None
 
 
 @dataclass(frozen=True)
@@ -27,7 +45,8 @@ class Decision:
     Args:
         p_corrected: of no difference.
         ci_low, ci_high: the interval at the level at which the correction decides the row, so it
-            excludes 0 exactly when ``p_corrected`` is below 0.05.
+            excludes 0 exactly when ``p_corrected`` is below 0.05; NaN at the end that a one-sided
+            test leaves open.
         p_equivalence: of a difference worth having, corrected.
         equivalence_low, equivalence_high: the interval of the two one-sided tests at the level at
             which the correction decides them, so it lies within the smallest interesting
@@ -95,10 +114,11 @@ def decided_rows(
 def decide(
     compared: Mapping[str, CellComparison],
     correction: str = "holm",
+    planned: Mapping[str, PlannedContrast] | None = None,
     *,
     more_is_better: bool = True,
 ) -> dict[str, Decision]:
-    """Decide the rows of one table.
+    """Decide the rows of one table, planned ones among themselves and the others likewise.
 
     With Holm's correction over m rows of which R are rejected, the j-th smallest p-value of those
     is decided at the level 0.05 / (m - j + 1), and the others are not rejected at
@@ -108,6 +128,7 @@ def decide(
     Args:
         compared: row to comparison, without the reference.
         correction: one of :data:`study.stats.names.CORRECTIONS`.
+        planned: row to what was asked of it beforehand.
         more_is_better: the direction that is called ``better``.
 
     Sources: Strassburger and Bretz, "Compatible simultaneous lower confidence bounds for the Holm
@@ -118,18 +139,60 @@ def decide(
     Raises:
         InputError: for another correction.
     """
-    p_values = correct([one.p_value for one in compared.values()], correction)
-    equivalences = correct([one.p_equivalence for one in compared.values()], correction)
-    levels = deciding_levels([one.p_value for one in compared.values()], correction)
-    outside = deciding_levels([one.p_equivalence for one in compared.values()], correction)
+    planned = planned or {}
+    families = (
+        {name: one for name, one in compared.items() if name in planned},
+        {name: one for name, one in compared.items() if name not in planned},
+    )
+    decided: dict[str, Decision] = {}
+    for family in families:
+        decided |= _decide_family(family, correction, planned, more_is_better=more_is_better)
+    return {name: decided[name] for name in compared}
+
+
+def _decide_family(
+    family: Mapping[str, CellComparison],
+    correction: str,
+    planned: Mapping[str, PlannedContrast],
+    *,
+    more_is_better: bool,
+) -> dict[str, Decision]:
+    asked = {name: planned.get(name, PlannedContrast(name)) for name in family}
+    raw = [_p_value(one, asked[name].side) for name, one in family.items()]
+    raw_outside = [_p_outside(one, asked[name]) for name, one in family.items()]
+    p_values, equivalences = correct(raw, correction), correct(raw_outside, correction)
+    levels = deciding_levels(raw, correction)
+    outside = deciding_levels(raw_outside, correction)
     sign = 1.0 if more_is_better else -1.0
     decisions: dict[str, Decision] = {}
-    for i, (name, one) in enumerate(compared.items()):
-        low, high = interval(one, levels[i])
-        within = interval(one, min(2 * outside[i], 1.0))
+    for i, (name, one) in enumerate(family.items()):
+        low, high = _sided(one, asked[name].side, levels[i])
+        within = interval(one, 2 * outside[i])
         said = verdict(sign * one.difference, p_values[i], equivalences[i])
         decisions[name] = Decision(p_values[i], low, high, equivalences[i], *within, said)
     return decisions
+
+
+def _p_value(comparison: CellComparison, side: Side) -> float:
+    """Of no difference, or of none to the side asked about."""
+    if side == "two" or np.isnan(comparison.p_value):
+        return comparison.p_value
+    towards = comparison.difference < 0 if side == "less" else comparison.difference > 0
+    return comparison.p_value / 2 if towards else 1 - comparison.p_value / 2
+
+
+def _p_outside(comparison: CellComparison, asked: PlannedContrast) -> float:
+    """Of a difference worth having, by the question's own measure."""
+    if asked.smallest_difference is None or comparison.spread is None:
+        return comparison.p_equivalence
+    return comparison.spread.p_equivalence(comparison.difference, asked.smallest_difference)
+
+
+def _sided(comparison: CellComparison, side: Side, level: float) -> Interval:
+    if side == "two":
+        return interval(comparison, level)
+    low, high = interval(comparison, 2 * level)
+    return (np.nan, high) if side == "less" else (low, np.nan)
 
 
 def interval(comparison: CellComparison, level: float) -> Interval:
