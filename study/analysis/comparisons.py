@@ -140,12 +140,12 @@ class Rules:
 def _questions(study_row: StudyRow) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
     asked: Mapping[str, Mapping[str, Any]] = study_row.spec.get("questions") or {}
     return tuple(
-        (question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
+        (_question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
         for name, q in asked.items()
     )
 
 
-def question_parts(cell: str | Mapping[str, Any]) -> tuple[str, ...]:
+def _question_parts(cell: str | Mapping[str, Any]) -> tuple[str, ...]:
     """The ``FACTOR=LEVEL`` texts of the cell that a question is about, or its name."""
     if isinstance(cell, str):
         return (cell,)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
-from study.analysis.comparisons import PhaseReading
+from study.analysis.comparisons import PhaseReading, Rules
 from study.analysis.levels import config_level
 from study.design.cell import REFERENCE
 from study.reporting.phrases import (
@@ -79,6 +79,8 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
         yield "Rows of another balance are scored on other utterances of the same conversations."
     yield timing_note(reading.study_row, [t for cell in reading.cells.values() for t in cell])
+    if unanswered := _unanswered(reading):
+        yield f"Planned questions without a row: {', '.join(unanswered)}."
     others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
     base = others.pop(reading.reference)
     pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
@@ -94,6 +96,16 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def _unanswered(reading: PhaseReading) -> list[str]:
+    """Questions about a cell that is the reference, was skipped or has not finished."""
+    if reading.phase is not Phase.ABLATE:
+        return []
+    rules = Rules.of(reading.study_row)
+    cells = [cell for cell in reading.cells if cell != reading.reference]
+    answered = {contrast.name for contrast in rules.planned(cells).values()}
+    return [contrast.name for _, contrast in rules.questions if contrast.name not in answered]
 
 
 def tuning_note(reading: PhaseReading) -> str | None:
