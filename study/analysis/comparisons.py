@@ -20,10 +20,11 @@ from study.analysis.digest import comparison_digest
 from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
 from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
-from study.stats.decisions import PlannedContrast, decide
+from study.stats.decisions import Decision, PlannedContrast, decide
 from study.stats.metrics import Metric
 from study.stats.names import METRICS
 from study.stats.permutation import permutation_tests
+from study.stats.reachable import need
 from study.stats.spread import Spread
 from tracking.ledger import Ledger
 from tracking.ledger.predictions import Confusions, Scored, confusions, scored
@@ -269,6 +270,7 @@ def judged(
                 "equivalence_low": _known(decision.equivalence_low),
                 "equivalence_high": _known(decision.equivalence_high),
                 "verdict": decision.verdict,
+                "decidable": _decidable(compared[row.cell], decision, rules, planned.get(row.cell)),
             }
         if (contrast := planned.get(row.cell)) is not None:
             own = contrast.smallest_difference
@@ -276,6 +278,21 @@ def judged(
             changes["smallest_difference"] = margin if own is None or margin is None else own
         done.append(replace(row, **changes))
     return sorted(done, key=lambda row: _place(row, order))
+
+
+def _decidable(
+    compared: CellComparison, decision: Decision, rules: Rules, contrast: PlannedContrast | None
+) -> str | None:
+    """What would decide the row, in words; costs have no smallest difference and no such words."""
+    own = None if contrast is None else contrast.smallest_difference
+    margin = rules.smallest_difference if own is None else own
+    if math.isnan(margin) or (counts := need(compared, decision, margin)) is None:
+        return None
+    if counts.seeds is not None:
+        return f"about {counts.seeds} seeds"
+    if counts.conversations is not None:
+        return f"no number of seeds, about {counts.conversations:,} test conversations"
+    return "neither seeds nor test conversations alone"
 
 
 def _place(row: ComparisonRow, planned: Sequence[str]) -> int:

@@ -98,6 +98,14 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
 
 
+def undecided_note(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
+    """What each row that is not shown would take, if its difference stays as it is."""
+    needs = [f"{row.cell}: {row.decidable}" for row in rows if row.decidable]
+    if not needs:
+        return ()
+    return (f"What would decide the rows not shown, if they stay as they are: {'; '.join(needs)}.",)
+
+
 def _unanswered(reading: PhaseReading) -> list[str]:
     """Questions about a cell that is the reference, was skipped or has not finished."""
     if reading.phase is not Phase.ABLATE:

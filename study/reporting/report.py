@@ -16,7 +16,7 @@ from study.analysis.comparisons import PhaseReading, Rules, refresh, score_rows
 from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
-from study.reporting.captions import caption, notes, reference_levels
+from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.methods import methods_paragraph
@@ -136,7 +136,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         rows=tuple(_selected(rows, options.by)),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=(*subset_notes(options.subset), *notes(reading)),
+        notes=(*subset_notes(options.subset), *notes(reading), *undecided_note(rows)),
         methods=methods_paragraph(reading, rows, metric),
     )
 

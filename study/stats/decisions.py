@@ -52,6 +52,7 @@ class Decision:
             which the correction decides them, so it lies within the smallest interesting
             difference exactly when ``p_equivalence`` is below 0.05.
         verdict: ``None`` where nothing can be said.
+        level, equivalence_level: at which the correction decides the two tests.
     """
 
     p_corrected: float
@@ -61,6 +62,8 @@ class Decision:
     equivalence_low: float
     equivalence_high: float
     verdict: Verdict | None
+    level: float = np.nan
+    equivalence_level: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ def _decide_family(
         low, high = _sided(one, asked[name].side, levels[i])
         within = interval(one, 2 * outside[i])
         said = verdict(sign * one.difference, p_values[i], equivalences[i])
-        decisions[name] = Decision(p_values[i], low, high, equivalences[i], *within, said)
+        ends = (p_values[i], low, high, equivalences[i], *within)
+        decisions[name] = Decision(*ends, said, levels[i], outside[i])
     return decisions
 
 
