@@ -17,6 +17,7 @@ from search_spaces.factors import (
     parse_factor,
     refuse_repeats,
 )
+from search_spaces.questions import check_questions, parse_questions
 from search_spaces.schema import (
     COMPONENTS,
     Ablate,
@@ -50,6 +51,7 @@ _KEYS = (
     "base",
     "factors",
     *_SECTIONS,
+    "questions",
 )
 
 
@@ -76,11 +78,14 @@ def parse_study(values: Mapping[str, Any], where: str) -> Study:
         for key, model in _SECTIONS.items()
         if key in raw
     }
+    if "questions" in raw:
+        sections["questions"] = parse_questions(raw["questions"], where)
     study = _study({**raw, **sections, "factors": _parents_first(factors, where)}, where)
     _check_not_empty(study, where)
     _check_dataset(study, where)
     study = _check_levels(study, where)
     _check_phases(study, where)
+    check_questions(study, where)
     return study
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Factor",
     "Float",
     "Integer",
+    "Question",
     "Report",
     "Resources",
     "Search",
@@ -125,6 +126,18 @@ class Report(StudyPart):
     share of false discoveries."""
 
 
+class Question(StudyPart):
+    """A comparison that the study is made for; all that it does not ask about is exploratory."""
+
+    cell: str | dict[str, Scalar]
+    """The levels by which the cell differs from the reference, or its name, such as
+    ``without context``."""
+    side: Literal["two", "less", "greater"] = "two"
+    """Which differences, cell - reference, would answer it."""
+    smallest_difference: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """The smallest of interest; that of ``report`` when left out."""
+
+
 class Resources(StudyPart):
     """What trials may use."""
 
@@ -168,6 +181,8 @@ class Study(StudyPart):
     confirm: Confirm | None = None
     ablate: Ablate | None = None
     report: Report = Report()
+    questions: dict[str, Question] = Field(default_factory=dict)
+    """By name, in the order in which they are answered; corrected among themselves."""
     resources: Resources = Resources()
     budget: Budget = Budget()
 
@@ -224,7 +239,10 @@ class Study(StudyPart):
 
         ``Study.model_validate`` reads it back.
         """
-        return self.model_dump(mode="json", by_alias=True)
+        values = self.model_dump(mode="json", by_alias=True)
+        if not self.questions:
+            del values["questions"]
+        return values
 
     def space_digest(self) -> str:
         """SHA-256 of all that decides what a search trial of a given assignment computes.

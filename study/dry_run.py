@@ -37,6 +37,7 @@ from study.execution.winner import (
 from study.stats.metrics import Metric
 from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
+from study.stats.reachable import MOST_SEEDS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
@@ -252,7 +253,9 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
     def points(count: int) -> str:
-        smallest = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        smallest = detectable_difference(
+            seeds, conversations, deviations, 0.05 / count, rows=comparisons
+        )
         return f"{100 * smallest:.2f} points"
 
     corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
@@ -260,7 +263,24 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
         f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
         f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
-        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}"
+        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
+        + _what_to_buy(seeds, conversations, deviations)
+    )
+
+
+def _what_to_buy(seeds: int, conversations: int, deviations: Deviations) -> str:
+    """Which of the two makes up more of the variance of a difference."""
+    by_seed = deviations.seeds**2 / seeds
+    by_conversation = deviations.conversations**2 / conversations
+    total = by_seed + by_conversation
+    if not total:
+        return "neither varies"
+    if by_seed >= by_conversation:
+        return f"seeds make up {100 * by_seed / total:.0f} % of its variance: buy seeds first"
+    least = detectable_difference(MOST_SEEDS, conversations, deviations)
+    return (
+        f"test conversations make up {100 * by_conversation / total:.0f} % of its variance: buy "
+        f"conversations (folds) first, seeds alone cannot go below {100 * least:.2f} points"
     )
 
 

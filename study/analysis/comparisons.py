@@ -7,7 +7,7 @@ the tables and the picture all show those.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from statistics import fmean
@@ -15,15 +15,18 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from search_spaces.factors import level_name
 from sslcl.errors import InputError
 from study.analysis.digest import comparison_digest
 from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
 from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
+from study.stats.decisions import Decision, PlannedContrast, decide
 from study.stats.metrics import Metric
 from study.stats.names import METRICS, PROBE
 from study.stats.permutation import permutation_tests
-from study.stats.verdicts import correct, verdict
+from study.stats.reachable import need
+from study.stats.spread import Spread
 from tracking.ledger import Ledger
 from tracking.ledger.predictions import Confusions, Scored, confusions, scored
 from tracking.records import Phase
@@ -128,10 +131,12 @@ class Rules:
     Args:
         smallest_difference: what a difference must reach to be of interest, in the metric's units.
         correction: over the rows of a table, one of :data:`study.stats.names.CORRECTIONS`.
+        questions: ``FACTOR=LEVEL`` texts of a cell, or its name, to what was asked of it.
     """
 
     smallest_difference: float = SMALLEST_DIFFERENCE
     correction: str = "holm"
+    questions: tuple[tuple[tuple[str, ...], PlannedContrast], ...] = ()
 
     @classmethod
     def of(
@@ -146,7 +151,36 @@ class Rules:
         chosen: dict[str, Any] = {
             key: said.get(key) if own is None else own for key, own in given.items()
         }
-        return cls(**{key: value for key, value in chosen.items() if value is not None})
+        given_rules = {key: value for key, value in chosen.items() if value is not None}
+        return cls(**given_rules, questions=_questions(study_row))
+
+    def planned(self, cells: Iterable[str]) -> dict[str, PlannedContrast]:
+        """Cell to what was asked of it, in the order of the questions."""
+        by_parts = {_parts(cell): cell for cell in cells}
+        return {
+            by_parts[frozenset(parts)]: contrast
+            for parts, contrast in self.questions
+            if frozenset(parts) in by_parts
+        }
+
+
+def _questions(study_row: StudyRow) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
+    asked: Mapping[str, Mapping[str, Any]] = study_row.spec.get("questions") or {}
+    return tuple(
+        (_question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
+        for name, q in asked.items()
+    )
+
+
+def _question_parts(cell: str | Mapping[str, Any]) -> tuple[str, ...]:
+    """The ``FACTOR=LEVEL`` texts of the cell that a question is about, or its name."""
+    if isinstance(cell, str):
+        return (cell,)
+    return tuple(f"{factor}={level_name(level)}" for factor, level in cell.items())
+
+
+def _parts(cell: str) -> frozenset[str]:
+    return frozenset(re.split(r", (?=[\w.]+=)", cell))
 
 
 def write_comparisons(ledger: Ledger, study_name: str, rules: Rules | None = None) -> None:
@@ -207,7 +241,7 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
     with threadpool_limits(limits=1, user_api="blas"):
         compared = compare_cells(samples, reference, measure, smallest_difference=margin)
         exchanged = permutation_tests(samples, reference, measure)
-    return judged(rows_of(reading, metric, compared, exchanged), rules)
+    return judged(rows_of(reading, metric, compared, exchanged), compared, rules)
 
 
 def rows_of(
@@ -228,23 +262,69 @@ def rows_of(
 
 
 def judged(
-    rows: Sequence[ComparisonRow], rules: Rules, *, more_is_better: bool = True
+    rows: Sequence[ComparisonRow],
+    compared: Mapping[str, CellComparison],
+    rules: Rules,
+    *,
+    more_is_better: bool = True,
 ) -> list[ComparisonRow]:
-    """The rows of one table with corrected p-values and verdicts."""
-    p_values = correct([_number(row.p_value) for row in rows], rules.correction)
-    equivalences = correct([_number(row.p_equivalence) for row in rows], rules.correction)
-    sign = 1.0 if more_is_better else -1.0
-    return [
-        replace(
-            row,
-            p_corrected=_known(p),
-            p_equivalence_corrected=_known(equivalence),
-            verdict=verdict(sign * _number(row.difference), p, equivalence),
-            smallest_difference=_known(rules.smallest_difference),
-            correction=rules.correction,
-        )
-        for row, p, equivalence in zip(rows, p_values, equivalences, strict=True)
-    ]
+    """The rows of one table with corrected p-values, their intervals and verdicts.
+
+    Args:
+        rows: of :func:`rows_of`.
+        compared: cell to its comparison with the reference.
+        rules: how they are judged.
+        more_is_better: the direction that is called ``better``.
+
+    Returns:
+        The reference, the rows that answer planned questions in their order, then the others.
+    """
+    known = {row.cell: compared[row.cell] for row in rows if not row.is_reference}
+    planned = rules.planned(known)
+    decisions = decide(known, rules.correction, planned, more_is_better=more_is_better)
+    order = list(planned)
+    done: list[ComparisonRow] = []
+    for row in rows:
+        margin = _known(rules.smallest_difference)
+        changes: dict[str, Any] = {"smallest_difference": margin, "correction": rules.correction}
+        if (decision := decisions.get(row.cell)) is not None:
+            changes |= {
+                "p_corrected": _known(decision.p_corrected),
+                "ci_low_corrected": _known(decision.ci_low),
+                "ci_high_corrected": _known(decision.ci_high),
+                "p_equivalence_corrected": _known(decision.p_equivalence),
+                "equivalence_low": _known(decision.equivalence_low),
+                "equivalence_high": _known(decision.equivalence_high),
+                "verdict": decision.verdict,
+                "decidable": _decidable(compared[row.cell], decision, rules, planned.get(row.cell)),
+            }
+        if (contrast := planned.get(row.cell)) is not None:
+            own = contrast.smallest_difference
+            changes |= {"question": contrast.name, "side": contrast.side}
+            changes["smallest_difference"] = margin if own is None or margin is None else own
+        done.append(replace(row, **changes))
+    return sorted(done, key=lambda row: _place(row, order))
+
+
+def _decidable(
+    compared: CellComparison, decision: Decision, rules: Rules, contrast: PlannedContrast | None
+) -> str | None:
+    """What would decide the row, in words; costs have no smallest difference and no such words."""
+    own = None if contrast is None else contrast.smallest_difference
+    margin = rules.smallest_difference if own is None else own
+    if math.isnan(margin) or (counts := need(compared, decision, margin)) is None:
+        return None
+    if counts.seeds is not None:
+        return f"about {counts.seeds} seeds"
+    if counts.conversations is not None:
+        return f"no number of seeds, about {counts.conversations:,} test conversations"
+    return "neither seeds nor test conversations alone"
+
+
+def _place(row: ComparisonRow, planned: Sequence[str]) -> int:
+    if row.is_reference:
+        return -1
+    return planned.index(row.cell) if row.cell in planned else len(planned)
 
 
 def _in_order(reading: PhaseReading) -> list[str]:
@@ -287,7 +367,24 @@ def _row(
         p_permutation=_known(exchanged),
         effect_size=_known(compared.effect_size),
         p_equivalence=_known(compared.p_equivalence),
+        **_variances(compared.spread),
     )
+
+
+def _variances(spread: Spread | None) -> dict[str, Any]:
+    """What the interval is made of."""
+    if spread is None:
+        return {}
+    seeds = (
+        {}
+        if spread.pairs < 2
+        else {
+            "seed_variance": spread.by_seed,
+            "seed_df": spread.seed_freedom,
+            "prior_df": spread.prior_freedom,
+        }
+    )
+    return {**seeds, "conversation_variance": spread.conversations_alone}
 
 
 def split_cell(cell: str) -> tuple[str, str]:
@@ -309,7 +406,3 @@ def split_cell(cell: str) -> tuple[str, str]:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

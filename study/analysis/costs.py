@@ -6,10 +6,11 @@ import numpy as np
 
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
-from study.stats.comparison import CellComparison, Spread, summarise
+from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric
 from study.stats.names import METRICS, PROBE_METRICS
 from study.stats.permutation import sign_flip_p
+from study.stats.spread import Spread
 from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
 
@@ -73,9 +74,10 @@ def cost_rows(
     compared = compare_costs(values, reading.reference)
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
     chosen = Rules.of(reading.study_row, correction=correction).correction
-    rules = Rules(smallest_difference=np.nan, correction=chosen)
+    rules = Rules(np.nan, chosen)
     return judged(
         rows_of(reading, metric, compared, flipped),
+        compared,
         rules,
         more_is_better=COSTS[metric].more_is_better,
     )

@@ -25,9 +25,10 @@ from study.analysis.comparisons import PhaseReading, Rules
 from study.analysis.costs import values_of
 from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check_assumptions
-from study.stats.comparison import CONFIDENCE, Sample
+from study.stats.comparison import Sample
 from study.stats.crossed_effects import CrossedEffect, crossed_effects
 from study.stats.metrics import Metric
+from study.stats.spread import CONFIDENCE
 from study.stats.verdicts import correct
 from tracking.costs import COSTS
 

@@ -47,8 +47,8 @@ class ComparisonTable:
         return marked_verdict(row, self.marks, reference)
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
-        """Rows by factor, in order."""
-        return [(factor, list(rows)) for factor, rows in groupby(self.rows, lambda r: r.factor)]
+        """Rows by factor, in order, after those that answer planned questions."""
+        return [(factor, list(rows)) for factor, rows in groupby(self.rows, section_name)]
 
     @property
     def unit(self) -> MetricUnit:
@@ -88,11 +88,13 @@ class ComparisonTable:
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
         lines = tuple(map(self._line, rows))
         bracket = self.reference_levels.get(factor, "")
-        return TableSection(factor, lines, bracket, rows[0].is_reference)
+        exploratory = any(row.question for row in self.rows) and rows[0].question is None
+        name = f"{factor}, exploratory" if exploratory and not rows[0].is_reference else factor
+        return TableSection(name, lines, bracket, rows[0].is_reference)
 
     def _line(self, row: ComparisonRow) -> Line:
         verdict = self.verdict_of(row)
-        label = f"{row.level} {mark_of(self.marks.get(row.cell))}".strip()
+        label = f"{row_label(row)} {mark_of(self.marks.get(row.cell))}".strip()
         look = row.verdict if verdict == row.verdict else ""
         return Line(label, row_texts(row, verdict), look or "")
 
@@ -105,14 +107,37 @@ class ComparisonTable:
         }
 
 
+def section_name(row: ComparisonRow) -> str:
+    """What a row stands under."""
+    return row.factor if row.question is None else "planned questions"
+
+
+def row_label(row: ComparisonRow) -> str:
+    """What a row is called where its section is named."""
+    return row.level if row.question is None else f"{row.question}: {row.cell}"
+
+
 def is_significant(row: ComparisonRow) -> bool:
     """Whether the corrected p-value is below 0.05."""
     return row.p_corrected is not None and row.p_corrected < SIGNIFICANCE
 
 
 def interval_text(row: ComparisonRow) -> str:
-    """The confidence interval of the difference, in the unit of the row's metric."""
-    return unit_of(row.metric).interval(row.ci_low, row.ci_high)
+    """The interval that belongs to the row's verdict, in the unit of the row's metric."""
+    unit = unit_of(row.metric)
+    low, high = shown_interval(row)
+    if row.side == "greater" and low is not None and high is None:
+        return f"≥ {unit.number(low, signed=True)}"
+    if row.side == "less" and high is not None and low is None:
+        return f"≤ {unit.number(high, signed=True)}"
+    return unit.interval(low, high)
+
+
+def shown_interval(row: ComparisonRow) -> tuple[float | None, float | None]:
+    """The ends of the interval that decided the row: of equivalence where that is its verdict."""
+    if row.verdict == "equivalent":
+        return row.equivalence_low, row.equivalence_high
+    return row.ci_low_corrected, row.ci_high_corrected
 
 
 def row_texts(row: ComparisonRow, verdict: str | None = None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
 from study.analysis.validity import cell_marks
-from study.reporting.captions import caption, notes, reference_levels
+from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.marks import mark_notes, probe_note
@@ -145,6 +145,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
             *probe_note(reading),
             *subset_notes(options.subset),
             *notes(reading),
+            *undecided_note(rows),
         ),
         methods=methods_paragraph(reading, rows, metric),
         marks=marks,

@@ -11,7 +11,13 @@ from matplotlib.text import Text
 from matplotlib.transforms import blended_transform_factory
 
 from sslcl.files import whole_file
-from study.reporting.comparison_table import ComparisonTable, interval_text, is_significant
+from study.reporting.comparison_table import (
+    ComparisonTable,
+    interval_text,
+    is_significant,
+    row_label,
+    shown_interval,
+)
 from study.reporting.figures.svg import (
     BETTER,
     EQUAL,
@@ -82,7 +88,8 @@ def forest_picture(table: ComparisonTable) -> Picture | None:
         figure = _forest_figure(table, lines, head=0.35, foot=0.6)
     unit = table.unit
     caption = (
-        f"{unit.title}: difference to the reference (vertical line) with its 95 % interval. "
+        f"{unit.title}: difference to the reference (vertical line) with the interval of its "
+        "verdict. "
         f"{_LEGEND} The band is the smallest difference of interest."
     )
     differences = [
@@ -149,7 +156,9 @@ def _lines(table: ComparisonTable, most: int | None = None) -> list[_Line]:
 
 def _left(lines: list[_Line]) -> float:
     """Left end of the plotting area: right of the longest name, within reason."""
-    names = [line.factor + line.level if line.row is None else line.row.level for line in lines]
+    names = [
+        line.factor + line.level if line.row is None else row_label(line.row) for line in lines
+    ]
     return min(0.42, max(0.16, _LEVEL_X + _LETTER * max(map(len, names), default=0)))
 
 
@@ -181,8 +190,10 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) 
     points = 0.0 if row.difference is None else unit.scale * row.difference
     sure = is_significant(row)
     marker, color = _MARKS.get(row.verdict or "", ("o", UNCLEAR))
-    if row.ci_low is not None and row.ci_high is not None:
-        ends = [unit.scale * row.ci_low, unit.scale * row.ci_high]
+    low, high = shown_interval(row)
+    if low is not None or high is not None:
+        # The end that a one-sided question leaves open is drawn to the difference alone.
+        ends = [points if end is None else unit.scale * end for end in (low, high)]
         axes.plot(ends, [place, place], color=color, linewidth=1.8, solid_capstyle="round")
     axes.plot(
         points,
@@ -195,7 +206,7 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) 
         zorder=3,
     )
     weight = "bold" if sure else "normal"
-    _write(axes, _LEVEL_X, place, row.level)
+    _write(axes, _LEVEL_X, place, row_label(row))
     difference = unit.number(row.difference, signed=True)
     _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval_text(row), ha="right")

@@ -47,8 +47,10 @@ def row(factor: str, level: str, difference: float, p: float) -> ComparisonRow:
         is_reference=False,
         mean=0.61236 + difference,
         difference=difference,
-        ci_low=difference - 0.01,
-        ci_high=difference + 0.01,
+        ci_low=difference - 0.005,
+        ci_high=difference + 0.005,
+        ci_low_corrected=difference - 0.01,
+        ci_high_corrected=difference + 0.01,
         p_value=p / 2,
         p_corrected=p,
         effect_size=60 * difference,
@@ -256,7 +258,9 @@ def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:
 
 
 def test_forest_plot_copes_with_rows_that_have_no_interval(tmp_path: Path) -> None:
-    bare = replace(row("a", "1", 0.01, 0.2), ci_low=None, ci_high=None, p_corrected=None)
+    bare = replace(
+        row("a", "1", 0.01, 0.2), ci_low_corrected=None, ci_high_corrected=None, p_corrected=None
+    )
     picture = tmp_path / "plot.png"
     save_forest_plot(table(bare, replace(bare, cell="a=2", level="2", difference=None)), picture)
     assert picture.stat().st_size > 0
