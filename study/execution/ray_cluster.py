@@ -20,7 +20,12 @@ from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
-from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
+from study.execution.ray_searcher import (  # noqa: E402
+    FlushLate,
+    StartTogether,
+    StopWhen,
+    TrialStream,
+)
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -73,8 +78,11 @@ class Cluster:
     @property
     def workers(self) -> int:
         """Trials that run at a time: as many as were asked for, or as fit."""
-        if self._resources.workers is not None:
-            return self._resources.workers
+        return self._resources.workers or self._fitting
+
+    @property
+    def _fitting(self) -> int:
+        """Trials that the cluster has room for now."""
         have = ray.cluster_resources()
         fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
         if self._resources.gpus_per_trial > 0:
@@ -84,6 +92,9 @@ class Cluster:
     def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
         """Train everything that the sources give out, writing results to the ledger."""
         stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
+        together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
+        # Else Ray starts a worker only when the one before has started.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         trainable = tune.with_resources(
             tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
@@ -106,7 +117,7 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[FlushLate(stream)],
+                callbacks=[FlushLate(stream), together],
             ),
         )
         with warnings.catch_warnings():
