@@ -69,6 +69,11 @@ class Home:
         return sqlite_url(self.optuna)
 
     @property
+    def ray_gate(self) -> Path:
+        """There while workers may begin trials."""
+        return self.ray / "workers-may-begin"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that may run a study here."""
         return self.folder / "driver.lock"

@@ -23,7 +23,12 @@ from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
 from study.execution.machine.ray_nodes import require_shared, short_folder  # noqa: E402
 from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
-from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
+from study.execution.ray_searcher import (  # noqa: E402
+    FlushLate,
+    StartTogether,
+    StopWhen,
+    TrialStream,
+)
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -83,8 +88,11 @@ class Cluster:
     @property
     def workers(self) -> int:
         """Trials that run at a time: as many as were asked for, or as fit."""
-        if self._resources.workers is not None:
-            return self._resources.workers
+        return self._resources.workers or self._fitting
+
+    @property
+    def _fitting(self) -> int:
+        """Trials that the cluster has room for now."""
         have = ray.cluster_resources()
         fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
         if self._resources.gpus_per_trial > 0:
@@ -94,6 +102,9 @@ class Cluster:
     def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
         """Train everything that the sources give out, writing results to the ledger."""
         stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
+        together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
+        # Else Ray starts a worker only when the one before has started.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         trainable = tune.with_resources(
             tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
@@ -116,7 +127,11 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[FlushLate(stream), Recoveries(stream.retried, callbacks.say)],
+                callbacks=[
+                    FlushLate(stream),
+                    together,
+                    Recoveries(stream.retried, callbacks.say),
+                ],
             ),
         )
         with warnings.catch_warnings():

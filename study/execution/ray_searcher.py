@@ -1,6 +1,8 @@
 """The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -8,7 +10,7 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
-from study.execution.ray_worker import TRIAL_KEY
+from study.execution.ray_worker import READY_KEY, TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -50,6 +52,12 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
         """Why there was no next source."""
+
+    @property
+    def wanted(self) -> int:
+        """Workers that the present source can keep busy."""
+        waiting = 0 if self._source is None else self._source.remaining
+        return min(self._workers, len(self._live) + waiting)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
@@ -217,3 +225,66 @@ class StopWhen(tune.Stopper):  # type: ignore[misc]
     def stop_all(self) -> bool:
         """Whether everything should stop."""
         return self._asked()
+
+
+class StartTogether(tune.Callback):  # type: ignore[misc]
+    """Lets workers begin trials when all that can be kept busy have started.
+
+    Ray Tune gives the worker of an ended trial to a trial whose own worker is still starting,
+    and stops the latter. Trials shorter than a start would all be trained by one worker.
+
+    Args:
+        stream: knows how many workers are wanted.
+        workers: that fit at the same time.
+        gate: a file that is there while workers may begin trials.
+        clock: seconds.
+    """
+
+    LONGEST = 60.0
+    """Seconds that the first worker waits for the others; they may never come."""
+
+    def __init__(
+        self,
+        stream: TrialStream,
+        workers: int,
+        gate: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._workers = workers
+        self._gate = gate
+        self._clock = clock
+        self._started: set[str] = set()
+        self._since: float | None = None
+        self._given_up = False
+        gate.parent.mkdir(parents=True, exist_ok=True)
+        gate.unlink(missing_ok=True)
+        self._open = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as for the stream."""
+        return {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Ray's hook: a worker may have answered that it has started."""
+        if READY_KEY not in result:
+            return
+        self._started.add(result[READY_KEY])
+        if self._since is None:
+            self._since = self._clock()
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ray's hook, at least ten times a second: open or close the gate."""
+        if self._since is not None and self._clock() - self._since > self.LONGEST:
+            self._given_up = True
+        wanted = min(self._stream.wanted, self._workers)
+        is_open = self._given_up or len(self._started) >= max(wanted, 1)
+        if is_open == self._open:
+            return
+        self._open, self._since = is_open, None
+        if is_open:
+            self._gate.touch()
+        else:
+            self._gate.unlink(missing_ok=True)

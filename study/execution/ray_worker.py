@@ -16,6 +16,7 @@ from study.execution.trial import (
     pick_device,
     save_state,
     unfinished,
+    worker_name,
 )
 from tracking.home import Home
 from tracking.records import Phase, PlannedTrial
@@ -23,6 +24,10 @@ from tracking.records import Phase, PlannedTrial
 CHECKPOINT_SECONDS = 15.0
 TRIAL_KEY = "trial"
 """Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
+READY_KEY = "ready"
+"""Where a result without an epoch holds the name of a worker that waits for the others."""
+READY_SECONDS = 0.05
+"""How long a worker waits before it looks again whether the others have started."""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -53,7 +58,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
-        """One epoch; the last result of a trial carries its outcome or its failure."""
+        """One epoch; the last result of a trial carries its outcome or its failure.
+
+        No epoch, but the worker's name, while a new trial waits for other workers to start.
+        """
+        if self._trainer is None and not self._home.ray_gate.exists():
+            time.sleep(READY_SECONDS)
+            return {READY_KEY: worker_name(pick_device())}
         try:
             return self._step()
         except Exception as error:

@@ -16,6 +16,14 @@ def test_every_planned_trial_is_in_the_ledger_once_and_final(finished: Home) -> 
     assert statuses <= {"COMPLETE", "PRUNED", "CACHED"}
 
 
+def test_both_workers_trained_although_trials_are_shorter_than_a_workers_start(
+    finished: Home,
+) -> None:
+    shares = finished.sql("select worker, count(*) from trials where attempts > 0 group by worker")
+    assert len(shares) == 2
+    assert min(count for _, count in shares) >= sum(TRIALS.values()) // 4
+
+
 def test_search_sees_no_test_scores(finished: Home) -> None:
     found = finished.sql(
         "select count(*) from evaluations e join trials t on t.id = e.trial "
