@@ -16,6 +16,7 @@ from sslcl.validation import Scalar
 
 __all__ = [
     "COMPONENTS",
+    "FIRST_ABLATION_SEED",
     "FIRST_FRESH_SEED",
     "TUNED_TRIALS",
     "Ablate",
@@ -34,14 +35,21 @@ __all__ = [
 ]
 
 FIRST_FRESH_SEED = 1001
-"""Seeds of confirmation and ablation count up from here; those of search stay below."""
+"""Seeds of the confirmation count up from here; those of search stay below."""
+
+FIRST_ABLATION_SEED = 2001
+"""Seeds of the ablation count up from here, beyond those of the confirmation.
+
+The confirmation chooses the reference by the scores of its own seeds, which flatter whoever won by
+them; trained anew with other seeds the reference has no such advantage over the other cells.
+"""
 
 TUNED_TRIALS = 8
 """Search trials of every cell of the design ``tuned`` that does not say how many."""
 
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
-_Seeds = Annotated[int, Field(ge=1)]
+_Seeds = Annotated[int, Field(ge=1, le=FIRST_ABLATION_SEED - FIRST_FRESH_SEED)]
 Design = Literal["search", "grid", "fractional", "one_factor", "leave_one_out", "tuned"]
 COMPONENTS = (
     "label_label_term",

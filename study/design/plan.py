@@ -2,11 +2,18 @@
 
 import heapq
 from collections.abc import Callable, Collection, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Confirm, Study
+from search_spaces.schema import (
+    FIRST_ABLATION_SEED,
+    FIRST_FRESH_SEED,
+    Ablate,
+    Assignment,
+    Confirm,
+    Study,
+)
 from sslcl.config import TrialConfig
-from study.design.ablation import REFERENCE, Cell, Cells, ablation_cells, placeholder
+from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
 from study.design.tuning import Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
@@ -15,9 +22,13 @@ Seconds = Callable[[Phase, TrialConfig], float]
 """How long a trial of a phase takes, from its configuration or one like it."""
 
 
-def fresh_seeds(count: int) -> tuple[int, ...]:
-    """The seeds of confirmation and ablation: the same for every cell, none of them searched."""
-    return tuple(range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + count))
+_FIRST_SEED = {Phase.CONFIRM: FIRST_FRESH_SEED, Phase.ABLATE: FIRST_ABLATION_SEED}
+
+
+def fresh_seeds(phase: Phase, count: int) -> tuple[int, ...]:
+    """The seeds of confirmation or ablation: the same for every cell, in no other phase."""
+    first = _FIRST_SEED[phase]
+    return tuple(range(first, first + count))
 
 
 def confirm_trials(
@@ -181,7 +192,7 @@ def _trials(
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
     trials: list[PlannedTrial] = []
-    for seed in fresh_seeds(seeds):
+    for seed in fresh_seeds(phase, seeds):
         for cell in cells:
             config = cell.config(study, seed)
             identity = data.identify(config)
@@ -212,14 +223,10 @@ def _drawn(tuning: Tuning) -> tuple[PlannedTrial, ...]:
     )
 
 
-def _rank_key(rank: int, seed: int) -> str:
-    return f"rank{rank} {seed}"
-
-
 def _confirm_plan(
     study: Study, confirm: Confirm, data: DataFacts, winners: Sequence[Assignment]
 ) -> PhasePlan:
-    seeds = fresh_seeds(confirm.seeds)
+    seeds = fresh_seeds(Phase.CONFIRM, confirm.seeds)
     known = winners or ([] if study.search else [{}])
     if known:
         trials = confirm_trials(study, confirm, known, data)
@@ -228,7 +235,7 @@ def _confirm_plan(
     ranks = range(1, confirm.top + 1)
     like = study.config(placeholder(study), 0)
     stand_ins = tuple(
-        _stand_in(Phase.CONFIRM, f"rank{rank}", _rank_key(rank, seed), like)
+        _stand_in(Phase.CONFIRM, f"rank{rank}", f"rank{rank} {seed}", like)
         for seed in seeds
         for rank in ranks
     )
@@ -242,14 +249,8 @@ def _ablation_plan(
     around, provisional = _around(study, ablate, reference)
     cells: Cells = ablation_cells(study, ablate, around, data)
     trials = ablation_trials(study, ablate, cells.cells, data)
-    if provisional:
-        # The reference will be one of the confirmed configurations, trained there already.
-        trials = [
-            replace(trial, id=key, identity=key) if trial.cell == REFERENCE else trial
-            for trial, key in ((t, _rank_key(1, t.config.seed)) for t in trials)
-        ]
     names = tuple(cell.name for cell in cells.cells)
-    seeds = fresh_seeds(ablate.seeds)
+    seeds = fresh_seeds(Phase.ABLATE, ablate.seeds)
     return PhasePlan(Phase.ABLATE, names, seeds, tuple(trials), provisional, cells.notes)
 
 
@@ -262,7 +263,7 @@ def _tuned_plans(
     names = tuple(str(cell.tuning.cell) for cell in cells)
     seed = (cells[0].tuning.settings.seed,)
     tune = PhasePlan(Phase.TUNE, names, seed, searches, provisional, notes)
-    seeds = fresh_seeds(ablate.seeds)
+    seeds = fresh_seeds(Phase.ABLATE, ablate.seeds)
     if winners.tuned:
         trials = tuple(ablation_trials(study, ablate, winners.tuned, data))
         rows = tuple(cell.name for cell in winners.tuned)
