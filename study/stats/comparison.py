@@ -69,6 +69,7 @@ class CellComparison:
         effect_size: standardised paired difference, see :func:`standardised`.
         p_equivalence: of a difference at least as large as the smallest interesting one; below
             0.05 exactly when the 90 % interval lies within it on both sides.
+        spread: what the difference varies by; ``None`` where nothing can be said.
     """
 
     n: int
@@ -81,6 +82,7 @@ class CellComparison:
     p_value: float
     effect_size: float
     p_equivalence: float
+    spread: "Spread | None" = None
 
     @property
     def covers_seeds(self) -> bool:
@@ -270,6 +272,7 @@ def summarise(
         p_value=p_value,
         effect_size=standardised(differences),
         p_equivalence=p_equivalence,
+        spread=spread,
     )
 
 
