@@ -18,6 +18,7 @@ from sslcl.data.types import Dataset
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
+from study.analysis.next_looks import given_looks
 from study.execution.campaign import Campaign
 from study.execution.environment import environment
 from study.execution.mlflow_session import TrackingSession
@@ -79,7 +80,7 @@ def run_study(
             campaign = Campaign(study, dataset, workspace, start_cluster, halt)
             with halt.listening(console):
                 try:
-                    campaign.run()
+                    campaign.run(given_looks)
                 except NothingToCompare as error:
                     console.print(f"[red]{error}[/red]")
             stopped = halt()

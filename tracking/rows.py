@@ -158,6 +158,11 @@ class ComparisonRow:
         p_equivalence_corrected: the same, corrected over the table.
         verdict: ``better``, ``worse``, ``equivalent`` or ``not shown``.
         correction: ``holm`` or ``bh``.
+        look: the last look at which the row was judged, where seeds are added in looks; 0 before
+            its first is complete.
+        stopped: why it gets no more seeds: ``verdict``, ``not decidable`` (on these test
+            conversations), ``out of reach`` (of the seeds of the last look), ``at most`` or
+            ``nothing to compare``; ``None`` while it does.
     """
 
     study: str
@@ -184,3 +189,5 @@ class ComparisonRow:
     p_equivalence_corrected: float | None = None
     verdict: str | None = None
     correction: str | None = None
+    look: int | None = None
+    stopped: str | None = None

@@ -214,6 +214,8 @@ COMPARISONS = Table(
     Column("p_equivalence_corrected", Float),
     Column("verdict", Text),
     Column("correction", Text),
+    Column("look", Integer),
+    Column("stopped", Text),
     Column("digest", Text),
     Column("computed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,

@@ -88,6 +88,7 @@ def _ablation() -> str:
     added = [
         "cell", "pairs", *map(_rounded, ("p_permutation", "effect_size", "smallest_difference")),
         *map(_rounded, ("p_equivalence", "p_equivalence_corrected")), "verdict", "correction",
+        "look", "stopped",
     ]  # fmt: skip
     return (
         f"SELECT study, phase, metric, factor, level, n, {', '.join(map(_rounded, _ROUNDED))},"

@@ -132,7 +132,7 @@ def test_every_cell_has_one_trial_for_each_of_the_same_fresh_seeds(
     study, reference = drawn
     assert study.ablate is not None
     trials = trials_around(study, reference)
-    seeds = fresh_seeds(Phase.ABLATE, study.ablate.seeds)
+    seeds = fresh_seeds(Phase.ABLATE, study.ablate.seed_looks[0])
     cells = Counter(trial.cell for trial in trials)
     assert len(trials) == len(cells) * len(seeds)
     for cell in cells:
