@@ -19,6 +19,7 @@ from study.analysis.filters import Conditions
 from study.reporting.captions import caption, notes, reference_levels
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
+from study.reporting.looks import looks_notes
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -136,7 +137,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         rows=tuple(_selected(rows, options.by)),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=(*subset_notes(options.subset), *notes(reading)),
+        notes=(*subset_notes(options.subset), *looks_notes(reading, rows), *notes(reading)),
         methods=methods_paragraph(reading, rows, metric),
     )
 

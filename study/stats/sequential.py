@@ -25,7 +25,6 @@ from enum import StrEnum
 from itertools import pairwise
 
 import numpy as np
-from scipy import optimize, special
 
 from sslcl.errors import InputError
 from study.stats.comparison import CONFIDENCE, CellComparison
@@ -77,6 +76,8 @@ class Look:
         """
         if math.isnan(p_value) or p_value <= 0.0:
             return p_value
+        from scipy import optimize  # takes as long to import as a whole report of stored rows
+
         top = self.nominal(_LARGEST)
         if p_value >= top:
             return _LARGEST + (1 - _LARGEST) * min(1.0, (p_value - top) / (1 - top))
@@ -115,6 +116,8 @@ def spent(level: float, share: float) -> float:
     """
     if share <= 0.0 or level <= 0.0:
         return 0.0
+    from scipy import special
+
     return float(2 * special.ndtr(special.ndtri(level / 2) / math.sqrt(share)))
 
 
@@ -187,6 +190,8 @@ def within_reach(compared: CellComparison, seeds: float, nominal: float, margin:
 
 
 def _t(freedom: float, level: float) -> float:
+    from scipy import special
+
     quantile = special.stdtrit(freedom, level / 2) if freedom < np.inf else special.ndtri(level / 2)
     return -float(quantile)
 
