@@ -131,14 +131,22 @@ ALLOWED = 0.05
 
 def figures() -> list[Figure]:
     """Family-wise error in every setting, then what looks cost and find beside fixed seeds."""
-    return [_error(name, ablations) for name, ablations in ERRORS.items()] + [
-        _price(name, ablations) for name, ablations in PRICES.items()
+    return [
+        _levels(),
+        *(_error(name, ablations) for name, ablations in ERRORS.items()),
+        *(_price(name, ablations) for name, ablations in PRICES.items()),
     ]
 
 
 def surely_above(share: float, allowed: float, studies: int) -> bool:
     """Whether a share seen in so many studies says that the true one is above ``allowed``."""
     return share > allowed + 1.64 * float(np.sqrt(allowed * (1 - allowed) / studies))
+
+
+def _levels() -> Figure:
+    levels = [look.nominal(ALLOWED) for look in planned_looks(LOOKS)]
+    value = ", ".join(f"{100 * level:.2g} %" for level in levels)
+    return Figure("levels of looks at 5, 10, 20 seeds", value, "5 % in all", sum(levels) <= 0.0501)
 
 
 def _error(name: str, ablations: Ablations) -> Figure:

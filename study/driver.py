@@ -21,6 +21,7 @@ from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
 from study.analysis.next_looks import given_looks
+from study.design.looks import GivenLooks
 from study.execution.campaign import Campaign
 from study.execution.environment import environment
 from study.execution.mlflow_session import TrackingSession
@@ -83,7 +84,7 @@ def run_study(
             campaign = Campaign(study, dataset, workspace, start_cluster, halt)
             with halt.listening(console):
                 try:
-                    campaign.run(given_looks)
+                    campaign.run(judge_looks)
                 except NothingToCompare as error:
                     console.print(f"[red]{error}[/red]")
             stopped = halt()
@@ -155,6 +156,14 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
             environment=environment() | {"synthetic": dataset.synthetic},
         )
     )
+
+
+def judge_looks(ledger: Ledger, study_name: str, cells: Sequence[str]) -> GivenLooks:
+    """How many looks each cell is given, after writing where each row stands to the ledger."""
+    looks = given_looks(ledger, study_name, cells)
+    if looks.given:
+        write_comparisons(ledger, study_name)
+    return looks
 
 
 def refuse_other_looks(ledger: Ledger, before: StudyRow, study: Study) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from search_spaces.schema import Ablate, Study
 from sslcl.data.types import Dataset
 from study.design.ablation import ablation_cells
-from study.design.cell import Cell
+from study.design.cell import REFERENCE, Cell
 from study.design.data_facts import DataFacts
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.plan import ablation_trials, confirm_trials
@@ -146,6 +146,11 @@ class Campaign:
             before, self._looks = self._looks, self._given()
             if self._looks.given == before.given:
                 return
+            rows = self._looks.given.keys() - {REFERENCE}
+            self._console.print(
+                f"{Phase.ABLATE.value}: {len(rows - self._looks.stopped)} of {len(rows)} rows get "
+                "more seeds, the others have a verdict or would not get one"
+            )
             name = f"{Phase.ABLATE.value}, look {max(self._looks.given.values())}"
             yield name, self._look
 

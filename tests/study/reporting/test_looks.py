@@ -1,6 +1,6 @@
 """What tables and the methods paragraph say of looks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -43,8 +43,8 @@ def row(cell: str, look: int | None, stopped: str | None) -> ComparisonRow:
 
 
 @pytest.fixture
-def rows() -> Iterator[list[ComparisonRow]]:
-    yield [
+def rows() -> list[ComparisonRow]:
+    return [
         row("reference", None, None),
         row("a", 1, "verdict"),
         row("b", 2, "not decidable"),
