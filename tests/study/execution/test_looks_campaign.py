@@ -22,7 +22,7 @@ from ..test_dry_run import Shown
 from . import simulated
 from .mortal import open_ledger
 from .simulator import MakeWorld, World
-from .tuned import data_of
+from .tuned import TUNED, data_of
 
 ACCURACY = {4: 0.7, 8: 0.4, 16: 0.7, 32: 0.62}
 """Share of correct predictions by batch size; 4 is the reference's."""
@@ -168,6 +168,26 @@ class TestACampaign:
         check(world)
         after = {row.id: row.attempts for row in world.rows(None)}
         assert all(after[trial] == count for trial, count in attempts.items() if trial in after)
+
+
+class TestOtherDesigns:
+    @pytest.mark.parametrize("design", ["tuned", "leave_one_out"])
+    def test_are_given_looks_too(self, make_world: MakeWorld, loaded: Dataset, design: str) -> None:
+        content = {**TUNED, "ablate": {**TUNED["ablate"], "seeds": LOOKED["ablate"]["seeds"]}}
+        if design == "leave_one_out":
+            components = ["context", "label_label_term"]
+            extra = {"design": design, "components": components, "factors": [], "trials": None}
+            content["ablate"] |= extra
+        world = make_world(content)
+        assert world.campaign(data_of(world, loaded))[0]
+        seeds = seeds_of(world)
+        rows = ablation(world)
+        assert set(rows) == set(seeds)
+        assert len(rows) > 1
+        for cell, row in rows.items():
+            if not row.is_reference:
+                assert row.stopped is not None
+                assert len(seeds[cell]) == LOOKS[(row.look or 0) - 1]
 
 
 class TestTheDecisions:
