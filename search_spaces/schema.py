@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
+from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
@@ -16,6 +17,7 @@ from sslcl.validation import Scalar
 
 __all__ = [
     "COMPONENTS",
+    "FIRST_ABLATION_SEED",
     "FIRST_FRESH_SEED",
     "TUNED_TRIALS",
     "Ablate",
@@ -30,19 +32,27 @@ __all__ = [
     "Report",
     "Resources",
     "Search",
+    "SeedLooks",
     "Study",
     "changes",
 ]
 
 FIRST_FRESH_SEED = 1001
-"""Seeds of confirmation and ablation count up from here; those of search stay below."""
+"""Seeds of the confirmation count up from here; those of search stay below."""
+
+FIRST_ABLATION_SEED = FIRST_FRESH_SEED + MOST_SEEDS
+"""Seeds of the ablation count up from here, beyond those of the confirmation.
+
+The confirmation chooses the reference by the scores of its own seeds, which flatter whoever won by
+them; trained anew with other seeds the reference has no such advantage over the other cells.
+"""
 
 TUNED_TRIALS = 8
 """Search trials of every cell of the design ``tuned`` that does not say how many."""
 
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
-_Seeds = Annotated[int, Field(ge=1)]
+_Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
 Design = Literal["search", "grid", "fractional", "one_factor", "leave_one_out", "tuned"]
 COMPONENTS = (
     "label_label_term",
@@ -87,7 +97,8 @@ class Ablate(StudyPart):
     factors: tuple[str, ...] = ()
     """What varies; ``search`` and ``leave_one_out`` do without."""
     design: Design = "one_factor"
-    seeds: _Seeds = 5
+    seeds: Annotated[int | SeedLooks, BeforeValidator(read_seeds)] = 5
+    """Of every cell; or looks at which the rows without a verdict get more."""
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
     """The search's winner, or a level for some factors; the others are as in the base."""
     levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
@@ -99,6 +110,20 @@ class Ablate(StudyPart):
     resolution: Literal[3, 4] = 4
     """Of the ``fractional`` design: 4 keeps main effects clear of two-way interactions, 3 does
     with about half the runs and does not."""
+
+    @model_validator(mode="after")
+    def _looks_compare_with_a_reference(self) -> Self:
+        if isinstance(self.seeds, SeedLooks) and self.design in ("grid", "fractional"):
+            raise InputError(
+                "seeds are added until rows have a verdict, but the effects of design "
+                f"{self.design} need as many of every cell: expected a number"
+            )
+        return self
+
+    @property
+    def seed_looks(self) -> tuple[int, ...]:
+        """Seeds of a cell at each look; a single look where ``seeds`` is a number."""
+        return self.seeds.looks if isinstance(self.seeds, SeedLooks) else (self.seeds,)
 
     @property
     def needs_factors(self) -> bool:

@@ -18,9 +18,13 @@ from search_spaces.schema import Study
 from sslcl.augmentation import views_of
 from sslcl.command import INTERRUPTED
 from sslcl.data.types import Dataset
+from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
+from study.analysis.looks import seed_looks
+from study.analysis.next_looks import given_looks
+from study.design.looks import GivenLooks
 from study.execution.campaign import Campaign
 from study.execution.environment import environment
 from study.execution.mlflow_session import TrackingSession
@@ -31,7 +35,8 @@ from study.reporting.report import show_report
 from study.saved_reports import save_reports
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Status, StudyRecord
+from tracking.records import Phase, Status, StudyRecord
+from tracking.rows import StudyRow
 
 if TYPE_CHECKING:
     from study.execution.ray_cluster import Cluster
@@ -91,7 +96,7 @@ def run_study(
             campaign = Campaign(study, dataset, workspace, start_cluster, halt)
             with halt.listening(console):
                 try:
-                    campaign.run()
+                    campaign.run(judge_looks)
                 except NothingToCompare as error:
                     console.print(str(error), style="red")
                 except Exception:
@@ -175,6 +180,7 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
     now = study.canonical()
     before = {row.name: row for row in ledger.studies()}.get(study.name)
     if before is not None:
+        refuse_other_looks(ledger, before, study)
         for change in changes(dict(before.spec), now):
             console.print(f"changed since the last run: {change}")
         if before.data_fingerprint != dataset.fingerprint:
@@ -192,6 +198,29 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
             environment=environment() | {"synthetic": dataset.synthetic},
         )
     )
+
+
+def judge_looks(ledger: Ledger, study_name: str, cells: Sequence[str]) -> GivenLooks:
+    """How many looks each cell is given, after writing where each row stands to the ledger."""
+    looks = given_looks(ledger, study_name, cells)
+    if looks.given:
+        write_comparisons(ledger, study_name)
+    return looks
+
+
+def refuse_other_looks(ledger: Ledger, before: StudyRow, study: Study) -> None:
+    """Refuse to change looks whose results have been seen: the error rate would not hold.
+
+    Raises:
+        InputError: naming the looks that the study began with.
+    """
+    old, new = (seed_looks(spec, Phase.ABLATE) for spec in (before.spec, study.canonical()))
+    if old and new != old and ledger.trials(study.name, phase=Phase.ABLATE):
+        raise InputError(
+            f"ablate.seeds of '{study.name}' cannot change any more: its looks at "
+            f"{', '.join(map(str, old))} seeds are fixed since its ablation began; expected these, "
+            "or another name in 'study'"
+        )
 
 
 def set_status(ledger: Ledger, study_name: str, status: str) -> None:

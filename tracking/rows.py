@@ -171,6 +171,11 @@ class ComparisonRow:
         question: the planned question that the row answers; others are exploratory.
         side: ``two``, ``less`` or ``greater``: what the question asks.
         decidable: what it would take to decide a row that is not shown, in words.
+        look: the last look at which the row was judged, where seeds are added in looks; 0 before
+            its first is complete.
+        stopped: why it gets no more seeds: ``verdict``, ``not decidable`` (on these test
+            conversations), ``out of reach`` (of the seeds of the last look), ``at most`` or
+            ``nothing to compare``; ``None`` while it does.
     """
 
     study: str
@@ -208,3 +213,5 @@ class ComparisonRow:
     question: str | None = None
     side: str | None = None
     decidable: str | None = None
+    look: int | None = None
+    stopped: str | None = None

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from search_spaces.factors import level_name
 from sslcl.errors import InputError
 from study.analysis.digest import comparison_digest
+from study.analysis.looks import LookedAblation, ended_seeds, seed_looks
 from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
 from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
@@ -26,6 +27,7 @@ from study.stats.metrics import Metric
 from study.stats.names import METRICS, PROBE
 from study.stats.permutation import permutation_tests
 from study.stats.reachable import need
+from study.stats.sequential import Rule, planned_looks
 from study.stats.spread import Spread
 from tracking.ledger import Ledger
 from tracking.ledger.predictions import Confusions, Scored, confusions, scored
@@ -205,7 +207,9 @@ def refresh(reading: PhaseReading, metric: str, rules: Rules) -> list[Comparison
     The arguments are those of :func:`score_rows`.
     """
     ledger = reading.ledger
-    digest = comparison_digest(reading.study_row, reading.trials, metric, asdict(rules))
+    looks = seed_looks(reading.study_row.spec, reading.phase)
+    judged_by = asdict(rules) | {"looks": looks}
+    digest = comparison_digest(reading.study_row, reading.trials, metric, judged_by)
     place = (reading.study_row.name, reading.phase, metric)
     if ledger.comparisons_digest(*place) == digest:
         return ledger.comparisons(*place)
@@ -237,11 +241,49 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
         return []
     samples, reference = reading.samples_of(metric), reading.reference
     margin = rules.smallest_difference
+    looked = looked_ablation(reading, rules)
     # The products are many and small: threads would spend longer waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        compared = compare_cells(samples, reference, measure, smallest_difference=margin)
+        if looked is None:
+            compared = compare_cells(samples, reference, measure, smallest_difference=margin)
+        else:
+            compared, samples = looked.compared(measure), looked.stopped_samples
         exchanged = permutation_tests(samples, reference, measure)
-    return judged(rows_of(reading, metric, compared, exchanged), compared, rules)
+    rows = judged(rows_of(reading, metric, compared, exchanged), compared, rules)
+    return rows if looked is None else [_with_look(row, looked) for row in rows]
+
+
+def looked_ablation(
+    reading: PhaseReading, rules: Rules, cells: Sequence[str] | None = None
+) -> LookedAblation | None:
+    """The ablation with its looks; ``None`` where there is no reference, or seeds are fixed.
+
+    Args:
+        reading: the phase.
+        rules: how the rows are judged.
+        cells: those that are judged; those that have trials when left out.
+    """
+    looks = seed_looks(reading.study_row.spec, reading.phase)
+    if not looks or (cells is None and REFERENCE not in reading.cells):
+        return None
+    ended = ended_seeds(reading.trials)
+    names = list(ended) if cells is None else cells
+    return LookedAblation(
+        Rule(planned_looks(looks), rules.smallest_difference, rules.correction),
+        REFERENCE,
+        {name: sample for name, sample in reading.samples.items() if name in names}
+        if reading.cells
+        else {},
+        {name: ended.get(name, set()) for name in names},
+        reading.study_row.label_names,
+    )
+
+
+def _with_look(row: ComparisonRow, looked: LookedAblation) -> ComparisonRow:
+    standing = looked.standing.get(row.cell)
+    if standing is None:
+        return row
+    return replace(row, look=standing.look, stopped=standing.stop and str(standing.stop))
 
 
 def rows_of(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import PhaseReading
+from study.reporting.looks import looks_methods
 from study.reporting.phrases import (
     corrected_words,
     correction_of,
@@ -34,7 +35,8 @@ def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metr
         rows: its table.
         metric: what the table scores.
     """
-    parts = [*_training(reading, rows), *_testing(rows, metric), *_judging(rows, metric)]
+    looks = [] if metric in COSTS else looks_methods(reading)
+    parts = [*_training(reading, rows), *_testing(rows, metric), *looks, *_judging(rows, metric)]
     return " ".join(parts)
 
 

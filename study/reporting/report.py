@@ -20,6 +20,7 @@ from study.analysis.validity import cell_marks
 from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
+from study.reporting.looks import looks_notes
 from study.reporting.marks import mark_notes, probe_note
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
@@ -144,6 +145,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
             *mark_notes(shown),
             *probe_note(reading),
             *subset_notes(options.subset),
+            *looks_notes(reading, rows),
             *notes(reading),
             *undecided_note(rows),
         ),

@@ -218,6 +218,8 @@ COMPARISONS = Table(
     Column("p_equivalence_corrected", Float),
     Column("verdict", Text),
     Column("correction", Text),
+    Column("look", Integer),
+    Column("stopped", Text),
     Column("ci_low_corrected", Float),
     Column("ci_high_corrected", Float),
     Column("equivalence_low", Float),

@@ -138,6 +138,12 @@ def factor_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(spec.get("factors", {}))
 
 
+def looks_text(spec: Mapping[str, Any]) -> str:
+    """Seeds at each look of a study's ablation, such as ``5, 10, 20``; empty where fixed."""
+    seeds = (spec.get("ablate") or {}).get("seeds")
+    return ", ".join(map(str, seeds["looks"])) if isinstance(seeds, Mapping) else ""
+
+
 def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
     """The level of ``factor`` in a configuration; ``a.b`` is entry ``b`` of field ``a``.
 
@@ -258,6 +264,7 @@ def study_contents(study_row: "StudyRow") -> RunContents:
         "status": str(study_row.status),
         "data_fingerprint": study_row.data_fingerprint,
         "code_fingerprint": study_row.code_fingerprint,
+        "looks": looks_text(study_row.spec),
         "mlflow.runName": study_row.name,
     }
     end = None if status == "RUNNING" else study_row.updated_at

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from search_spaces.schema import Study
 from sslcl.data.types import Dataset
+from study.analysis.next_looks import given_looks
 from study.design.data_facts import DataFacts
 from study.design.tuning import Tuning, search_of
 from study.execution.callbacks import Callbacks
@@ -235,7 +236,7 @@ class World:
                 self.halt,  # type: ignore[arg-type]
             )
             try:
-                campaign.run()
+                campaign.run(given_looks)
             except Died:
                 return False, fuse.written
             return True, fuse.written
