@@ -141,7 +141,7 @@ class TestFractional:
         names = ("dropout", "weight_decay", "scale", "focus_positive", "label_label_weight")
         levels = {name: Categorical(levels=(0.1, 0.2, 0.3)) for name in names[:count]}
         chosen = Ablate(factors=tuple(levels), design="fractional", reference={}, **ablate)
-        base = dict.fromkeys(levels, 0.2)
+        base = {**dict.fromkeys(levels, 0.2), "logit_scale": "fixed"}
         return study_of(base=base, factors=levels, ablate=chosen)
 
     def test_low_is_the_references_level_and_high_the_first_other(self) -> None:
