@@ -14,7 +14,8 @@ from sslcl.training import Trainer
 SMALLEST_DISTANCE = 0.1
 SMALLEST_RANK = 1.5
 SMALLEST_LOGIT_STD = 0.02
-LARGEST_PENALTY_SHARE = 0.5
+LARGEST_PENALTY_SHARE = 0.25
+"""From here on released Soft-HGR lost 2 points and more on the simulator, 5 points at 0.36."""
 LARGEST_CLIPPING = 10.0
 LARGEST_BELOW_EPS = 0.1
 STILL_IMPROVING = "still_improving"

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import fmean, stdev
 
 from sslcl.diagnostics import STILL_IMPROVING
 from study.analysis.comparisons import PhaseReading
-from study.stats.metrics import Metric
-from study.stats.names import DEFAULT_METRIC, PROBE_METRICS
-from tracking.ledger.summaries import warnings_of_trials
+from study.stats.names import DEFAULT_METRIC
+from tracking.ledger.summaries import stored_scores, warnings_of_trials
 
 BEARING = (
     "penalty_share",
@@ -64,16 +64,17 @@ def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
     where the probe is better by at least :data:`SMALLEST_GAP` and two standard errors over seeds.
     Cells with trials that have no probe are left out.
     """
-    measure = Metric.named(DEFAULT_METRIC, reading.study_row.label_names)
-    probed = set(reading.probed.trials)
-    if not all(trial.id in probed for trials in reading.cells.values() for trial in trials):
-        return {}
-    by_probe = reading.samples_of(PROBE_METRICS[0])
+    engine, study_name = reading.ledger.engine, reading.study_row.name
+    scores = stored_scores(engine, study_name, reading.phase, DEFAULT_METRIC)
     gaps = {}
-    for cell, sample in reading.samples.items():
-        own, probe = sample.scores(measure), by_probe[cell].scores(measure)
-        gap = probe - own
-        error = float(gap.std(ddof=1)) / len(gap) ** 0.5 if len(gap) > 1 else 0.0
-        if gap.mean() >= max(SMALLEST_GAP, 2 * error):
-            gaps[cell] = (float(own.mean()), float(probe.mean()))
+    for cell, trials in reading.cells.items():
+        pairs = [(scores.get((t.id, "test")), scores.get((t.id, "probe"))) for t in trials]
+        known = [(own, probe) for own, probe in pairs if own is not None and probe is not None]
+        if len(known) < len(pairs):
+            continue
+        by_trial = [probe - own for own, probe in known]
+        error = stdev(by_trial) / len(known) ** 0.5 if len(known) > 1 else 0.0
+        if fmean(by_trial) >= max(SMALLEST_GAP, 2 * error):
+            own_scores, probe_scores = zip(*known, strict=True)
+            gaps[cell] = (fmean(own_scores), fmean(probe_scores))
     return gaps

@@ -127,7 +127,7 @@ class TestCounts:
         assert trained == Counter({k: n for k, n in told.items() if n})
 
     def test_leave_out_failures_that_are_final(self, world: World, dataset: Dataset) -> None:
-        world.fate = fates(3, 0.5)
+        world.fate = fates(5, 0.5)
         world.campaign(dataset)
         failures = {row.id: row.failure for row in world.rows(None) if row.failure}
         assert {FailureKind.ERROR, FailureKind.NODE} <= set(failures.values())
@@ -148,7 +148,8 @@ class TestCounts:
     def test_before_several_are_confirmed_the_ablation_is_provisional(
         self, world: World, dataset: Dataset
     ) -> None:
-        content = {**CONTENT, "confirm": {"top": 2, "seeds": 2}}
+        search = {**CONTENT["search"], "trials": 8}
+        content = {**CONTENT, "search": search, "confirm": {"top": 2, "seeds": 2}}
         world.study = make_study(**{**content, "ablate": None, "confirm": None})
         assert world.search()[0]
         world.study = make_study(**content)

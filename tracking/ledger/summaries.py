@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, case, func, select
 
 from tracking.ledger.reads import PLAN_ORDER, select_trials, trial_rows
-from tracking.ledger.schema import FINDINGS, TRIALS
+from tracking.ledger.schema import EVALUATIONS, FINDINGS, TRIALS
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
@@ -110,3 +110,21 @@ def warnings_of_trials(
         for trial_id, name, words in connection.execute(query):
             fired.setdefault(trial_id, []).append((name, words))
     return fired
+
+
+def stored_scores(
+    engine: Engine, study_name: str, phase: Phase, metric: str
+) -> dict[tuple[str, str], float]:
+    """Trial id and split to the stored score, without reading predictions.
+
+    Of the current trials of one phase; a CACHED trial has those of its original.
+    """
+    trial, held = TRIALS.c, EVALUATIONS.c
+    query = (
+        select(trial.id, held.split, held.value)
+        .join(EVALUATIONS, held.trial == func.coalesce(trial.original, trial.id))
+        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
+        .where(held.metric == metric, held.value.is_not(None))
+    )
+    with engine.connect() as connection:
+        return {(t, split): value for t, split, value in connection.execute(query)}
