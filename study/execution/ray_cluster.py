@@ -22,6 +22,7 @@ from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.ray_searcher import (  # noqa: E402
     FlushLate,
+    ForgetResults,
     StartTogether,
     StopWhen,
     TrialStream,
@@ -117,7 +118,7 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[FlushLate(stream), together],
+                callbacks=[FlushLate(stream), ForgetResults(), together],
             ),
         )
         with warnings.catch_warnings():
