@@ -25,6 +25,7 @@ from study.execution.machine.ray_nodes import require_shared, short_folder  # no
 from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
 from study.execution.ray_searcher import (  # noqa: E402
     FlushLate,
+    ForgetResults,
     StartTogether,
     StopWhen,
     TrialStream,
@@ -129,6 +130,7 @@ class Cluster:
                 verbose=0,
                 callbacks=[
                     FlushLate(stream),
+                    ForgetResults(),
                     together,
                     Recoveries(stream.retried, callbacks.say),
                 ],

@@ -204,6 +204,15 @@ class FlushLate(tune.Callback):  # type: ignore[misc]
         self._stream.flush(late_only=True)
 
 
+class ForgetResults(tune.Callback):  # type: ignore[misc]
+    """Drops what ended trials answered, predictions among it, which Ray keeps to the run's end."""
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Ray's hook, after the stream has written the trial's end."""
+        for key in ("outcome", "partial", "metrics"):
+            trial.last_result.pop(key, None)
+
+
 class StopWhen(tune.Stopper):  # type: ignore[misc]
     """Ends a phase as soon as it is asked to.
 

@@ -16,6 +16,7 @@ from study.execution.trial import (
     pick_device,
     save_state,
     unfinished,
+    utterances_of,
     worker_name,
 )
 from tracking.home import Home
@@ -86,9 +87,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             "score": metrics[SCORE],
             # A tuple, since Ray flattens nested dictionaries before the driver sees them.
             "metrics": tuple(metrics.items()),
-            "partial": unfinished(trainer, self._dataset),
             "done": trainer.finished,
         }
+        if self._trial.phase.searches and not trainer.finished:
+            # Trials of other phases are never pruned.
+            result["partial"] = unfinished(trainer, self._utterances)
         if trainer.finished:
             result["outcome"] = conclude(trainer, self._dataset)
             if self._trial.phase is Phase.CONFIRM:
@@ -104,6 +107,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         state = load_state(self._home.checkpoint(self._trial.identity))
         if state is not None:
             trainer.load_state_dict(state)
+        self._utterances = utterances_of(self._dataset.train)
         self._trainer = trainer
         return trainer
 

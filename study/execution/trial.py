@@ -46,7 +46,7 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
     trainer.restore_best()
     validation = trainer.validation()
     evaluations = [_evaluation("validation", validation)]
-    spent = cost(trainer, dataset.train)
+    spent = cost(trainer, utterances_of(dataset.train))
     if dataset.test is not None:
         evaluations.append(_evaluation("test", trainer.test(dataset.test)))
         evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
@@ -65,21 +65,30 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
     )
 
 
-def unfinished(trainer: Trainer, dataset: Dataset) -> Outcome:
-    """What is known of a trial that a scheduler stopped."""
+def unfinished(trainer: Trainer, utterances: int) -> Outcome:
+    """What is known of a trial that a scheduler may stop now; see :func:`cost`."""
     return Outcome(
         best_epoch=trainer.best_epoch,
         epochs=trainer.epoch,
         score=trainer.best_score,
-        cost=cost(trainer, dataset.train),
+        cost=cost(trainer, utterances),
         worker=worker_name(trainer.device),
     )
 
 
-def cost(trainer: Trainer, split: Split) -> dict[str, float]:
-    """What :func:`~sslcl.profiling.training_cost` tells, and training utterances per second."""
-    utterances = sum(len(c) for c in split) * trainer.epoch
-    speed = utterances / max(trainer.seconds, 1e-9)
+def utterances_of(split: Split) -> int:
+    """Utterances of a split."""
+    return sum(len(conversation) for conversation in split)
+
+
+def cost(trainer: Trainer, utterances: int) -> dict[str, float]:
+    """What :func:`~sslcl.profiling.training_cost` tells, and training utterances per second.
+
+    Args:
+        trainer: of the trial.
+        utterances: of the training split.
+    """
+    speed = utterances * trainer.epoch / max(trainer.seconds, 1e-9)
     return {**training_cost(trainer), "utterances_per_second": speed}
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from search_spaces import load_study
 from sslcl.data import load_dataset
 from study.driver import register
 from study.execution.campaign import Campaign
-from study.execution.ray_searcher import StartTogether
+from study.execution.ray_searcher import ForgetResults, StartTogether
 from study.execution.ray_worker import READY_KEY
 from study.execution.resources import ClusterResources, Halt
 from study.execution.workspace import Workspace
@@ -110,3 +111,9 @@ def test_two_workers_share_twenty_very_short_trials(tmp_path: Path) -> None:
     trained = Counter(row.worker for row in rows if row.status is Status.COMPLETE)
     assert len(trained) == 2
     assert min(trained.values()) > 1
+
+
+def test_what_a_trial_predicted_is_forgotten_when_it_is_in_the_ledger() -> None:
+    trial = SimpleNamespace(last_result={"epoch": 3, "metrics": (), "outcome": "large"})
+    ForgetResults().on_trial_complete(0, [], trial)
+    assert trial.last_result == {"epoch": 3}
