@@ -76,8 +76,9 @@ def _mended(corpus: Corpus) -> Corpus:
         if column in table:
             values, counts[column] = mended(table[column].fillna("").astype(str))
             if counts[column]:
-                kept = {"index": table.index, "dtype": table[column].dtype}
-                table = table.assign(**{column: pd.Series(values, **kept)})
+                table = table.assign(
+                    **{column: pd.Series(values, index=table.index).astype(table[column].dtype)}
+                )
     if not any(counts.values()):
         return corpus
     note = (

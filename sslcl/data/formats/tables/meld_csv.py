@@ -96,6 +96,8 @@ class MeldCsv(Format):
             ignore_index=True,
         )
         timed = all(set(TIMES) <= set(rows.columns) for rows in raw.values())
+        if not timed:
+            table = table.drop(columns=["start", "end"], errors="ignore")
         corpus = Corpus(
             name="meld" if ours else folder_name(contents.path),
             table=table.drop(columns=["number", "episode"]),

@@ -272,7 +272,6 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "other digits": (cell(Utterance_ID="٣"), "expected a whole number"),
     "number twice": (cell(Dialogue_ID="0", Utterance_ID="0"), "once in a dialogue"),
     "no speaker": (cell(Speaker=" "), "column 'Speaker': is '', expected a speaker's name"),
-    "column missing": (without("Dialogue_ID"), "has no column 'Dialogue_ID'"),
     "label columns swapped": (swapped("Emotion", "Sentiment"), "unknown emotion"),
     "words and labels swapped": (swapped("Utterance", "Emotion"), "unknown emotion"),
     "times swapped": (swapped("StartTime", "EndTime"), "utterances end before they start"),
