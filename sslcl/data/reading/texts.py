@@ -80,10 +80,10 @@ def _codec(raw: bytes) -> str | None:
             return codec if _decodes(raw, codec) else None
     if (codec_16 := _utf_16_without_mark(raw)) and _decodes(raw, codec_16):
         return codec_16
-    if b"\0" in raw:
-        return None
     if _decodes(raw, "utf-8"):
         return "utf-8"
+    if b"\0" in raw:
+        return None
     fitting = [codec for codec in ("cp1252", "gb18030") if _decodes(raw, codec)]
     # The earlier one where both are as likely.
     return max(fitting, key=lambda codec: _likelihood(raw, codec), default=None)
@@ -101,7 +101,7 @@ def _utf_16_without_mark(raw: bytes) -> str | None:
     """UTF-16 by its zero bytes: every second one of Latin letters, commas and line ends."""
     sample = raw[:_SAMPLE]
     even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if max(even, odd) < 2 or min(even, odd) > max(even, odd) / 10:
+    if max(even, odd) < max(2, len(sample) / 8) or min(even, odd) > max(even, odd) / 10:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
