@@ -14,6 +14,8 @@ from sslcl.dropout import Dropout
 from sslcl.errors import unknown
 from sslcl.objectives import OBJECTIVES, Loss, Shape
 
+_RESOLUTION = torch.finfo(torch.float32).eps
+
 
 class Standardiser(nn.Module):
     """Scales features to zero mean and unit variance over the training utterances.
@@ -29,9 +31,11 @@ class Standardiser(nn.Module):
         super().__init__()
         wide = rows.double()
         self.register_buffer("mean", wide.mean(dim=0).float())
-        # A constant feature carries nothing; dividing by 1 keeps it finite.
+        # A constant feature carries nothing; dividing by 1 keeps it finite. Constant is what varies
+        # by less than 32-bit numbers of its size can tell apart, whatever the unit.
         std = wide.std(dim=0, unbiased=False).float()
-        self.register_buffer("std", torch.where(std > 1e-6, std, torch.ones_like(std)))
+        varies = std > _RESOLUTION * wide.abs().amax(dim=0)
+        self.register_buffer("std", torch.where(varies, std, torch.ones_like(std)))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Standardise ``(B, T, width)``; padding stays zero."""

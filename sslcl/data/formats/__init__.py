@@ -5,13 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
+
 from sslcl.data.corpus import Corpus
 from sslcl.data.published.sizes import known_notes
 from sslcl.data.reading.feature_width import width_of
 from sslcl.data.reading.path_contents import PICKLES, PathContents
+from sslcl.data.reading.texts import encoding_note, mended
 from sslcl.errors import InputError
 from sslcl.registry import Registry
 
+TEXT_FILES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 _LISTED = 8
 _FIELDS = 16
 
@@ -55,8 +59,33 @@ def recognise(path: Path) -> Corpus:
 
 def read_noted(layout: Format, contents: PathContents) -> Corpus:
     """The corpus in its format, with a note on how its sizes compare with the usual files'."""
-    corpus = layout.read(contents)
-    return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
+    encodings = _encoding_notes(layout.claims(contents))
+    corpus = _mended(layout.read(contents))
+    return replace(corpus, notes=(*corpus.notes, *encodings, *known_notes(corpus)))
+
+
+def _encoding_notes(files: frozenset[Path]) -> list[str]:
+    texts = sorted(file for file in files if file.suffix.lower() in TEXT_FILES)
+    return [note for file in texts if (note := encoding_note(file)) is not None]
+
+
+def _mended(corpus: Corpus) -> Corpus:
+    """The corpus with the control characters in its texts and speakers read as what they are."""
+    table, counts = corpus.table, {}
+    for column in ("text", "speaker"):
+        if column in table:
+            values, counts[column] = mended(table[column].fillna("").astype(str))
+            if counts[column]:
+                table = table.assign(
+                    **{column: pd.Series(values, index=table.index).astype(table[column].dtype)}
+                )
+    if not any(counts.values()):
+        return corpus
+    note = (
+        f"{max(counts.values())} texts had Windows-1252 characters read as Latin-1 (control "
+        "characters U+0080 to U+009F): mended"
+    )
+    return replace(corpus, table=table, notes=(*corpus.notes, note))
 
 
 def format_of(contents: PathContents) -> Format:

@@ -1,6 +1,5 @@
 """The table of the open format, as CSV or Parquet: text, and numbers where features are columns."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sslcl.data.formats.own._card import RESERVED
+from sslcl.data.reading.headed_csv import csv_rows
 from sslcl.errors import InputError, did_you_mean
 
 Columns = str | tuple[str, ...]
@@ -72,7 +72,7 @@ def read_table(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
     """Read the table at ``path``.
 
     Args:
-        path: ``.csv`` (UTF-8, commas, one header row) or ``.parquet``.
+        path: ``.csv`` (commas, semicolons or tabs, one header row) or ``.parquet``.
         modalities: those whose features are columns.
 
     Raises:
@@ -108,13 +108,9 @@ def _read_csv(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for number, row in enumerate(csv.reader(file, strict=True), start=1):
-                if row:
-                    yield number, row
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not a complete CSV file in UTF-8: {error}") from None
+    for number, row in enumerate(csv_rows(path), start=1):
+        if any(cell.strip() for cell in row):
+            yield number, row
 
 
 def _numbers(
@@ -132,7 +128,8 @@ def _numbers(
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        # A decimal comma can only stand in a cell where it does not separate cells.
+        return float(cell.replace(",", ".")) if cell.count(",") == 1 else float(cell)
     except ValueError:
         return float("nan")
 

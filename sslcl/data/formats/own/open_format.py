@@ -22,6 +22,16 @@ TEST_SHARE = 5
 """One in this many conversations tests where the table has no column ``split``; one in
 :data:`VALIDATION_SHARE` of the others validates: 70 % remain to train from."""
 VALIDATION_SHARE = 8
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+"""What else the splits are called in a table, in any case."""
 _OURS = frozenset({"classes", "tasks", "modalities", "table"})
 
 
@@ -163,7 +173,7 @@ def _splits(raw: RawTable) -> pd.Series:
     if "split" not in raw.cells:
         return _hashed_splits(raw.path, conversations)
     raw.require("split")
-    split = raw.cells["split"]
+    split = raw.cells["split"].map(lambda name: SPLIT_NAMES.get(name.lower(), name))
     strange = ~split.isin(SPLITS).to_numpy()
     if strange.any():
         row = int(strange.argmax())

@@ -54,6 +54,9 @@ class Layout:
             return False
         if not isinstance(_first(needed[2]), str):
             return False
+        splits = [content[self.fields[n]] for n in ("train", "test") if n in self.fields]
+        if any(isinstance(part, dict) for part in splits):
+            return False
         return speaker_kind(needed[0]) == self.speakers and all(
             width_of(content[place]) == width
             for places, width in self.features.values()

@@ -1,5 +1,6 @@
 """The open format: whatever is wrong with a folder is told in one line that says where."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -188,11 +189,27 @@ def test_a_card_of_something_else_is_left_alone(folder: Path) -> None:
         recognise(folder)
 
 
-def test_a_utf16_table_is_told(folder: Path) -> None:
+def test_a_utf16_table_is_read_and_named(folder: Path) -> None:
+    expected = recognise(folder)
     text = (folder / "utterances.csv").read_text()
     (folder / "utterances.csv").write_text(text, encoding="utf-16")
-    with pytest.raises(InputError, match="not a complete CSV file in UTF-8"):
-        recognise(folder)
+    corpus = recognise(folder)
+    assert corpus.table.equals(expected.table)
+    assert "utterances.csv is not UTF-8: read as UTF-16" in corpus.notes
+
+
+def test_semicolons_empty_rows_and_other_split_names(folder: Path) -> None:
+    expected = recognise(folder).table
+    with (folder / "utterances.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    with (folder / "utterances.csv").open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerows(
+            [{"validation": "Dev", "train": "Train"}.get(cell, cell) for cell in row]
+            for row in rows
+        )
+        writer.writerow([""] * len(rows[0]))
+    assert recognise(folder).table.equals(expected)
 
 
 FILES = ("data.yaml", "utterances.csv", "audio.npy", "audio.npz", "a.safetensors", "u.parquet")
