@@ -3,7 +3,7 @@
 Whole ablations are made up at the level of scores and judged by the code that judges real ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -243,8 +243,9 @@ def _judged(standing: list[Standing], truths: Floats, looks: tuple[int, ...]) ->
 
 def _noise(rng: np.random.Generator, shape: tuple[int, int], kind: Shape) -> Floats:
     """Mean 0 and standard deviation 1."""
-    if kind == "heavy-tailed":
-        return rng.standard_t(4, shape) / np.sqrt(2.0)
-    if kind == "skewed":
-        return rng.exponential(size=shape) - 1.0
-    return rng.normal(size=shape)
+    drawn: dict[Shape, Callable[[], Floats]] = {
+        "normal": lambda: rng.normal(size=shape),
+        "heavy-tailed": lambda: rng.standard_t(4, shape) / np.sqrt(2.0),
+        "skewed": lambda: rng.exponential(size=shape) - 1.0,
+    }
+    return drawn[kind]()

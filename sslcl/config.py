@@ -73,7 +73,7 @@ class TrialConfig(BaseModel):
     ``matched``."""
     scale: Positive = 1.0
     """The number that ``logit_scale`` refers to."""
-    inference: Inference = "prior_adjusted"
+    inference: Inference = "similarity"
     """How ``sslcl`` predicts: by the ``similarity``'s own form, by the centred dot product times a
     scale fitted to the training split plus the log prior (``prior_adjusted``), by a linear
     ``probe`` fitted to the training features, or by whichever of these does best on validation

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from search_spaces.schema import Assignment, Study
 from sslcl.data.types import Dataset
-from study.analysis.comparisons import PhaseReading
 from study.analysis.next_looks import given_looks
+from study.analysis.reading import PhaseReading
 from study.design.ablation import ablation_cells
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts

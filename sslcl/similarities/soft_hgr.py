@@ -38,7 +38,6 @@ class SoftHGR(SoftHGRBase):
 
     name = "soft_hgr"
     logit_scale = "released"
-    inference = "prior_adjusted"
 
     @classmethod
     def largest_batch(cls, width: int, classes: int) -> float | None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sslcl.errors import InputError, unknown
-from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
+from study.analysis.comparisons import Rules, judged, rows_of
+from study.analysis.reading import PhaseReading
 from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric
 from study.stats.names import METRICS, PROBE_METRICS

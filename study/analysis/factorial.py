@@ -21,8 +21,9 @@ import pandas as pd
 from search_spaces.factors import level_name
 from search_spaces.schema import Study
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading, Rules
+from study.analysis.comparisons import Rules
 from study.analysis.costs import values_of
+from study.analysis.reading import PhaseReading
 from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check_assumptions
 from study.stats.comparison import Sample

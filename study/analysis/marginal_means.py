@@ -8,9 +8,9 @@ from statistics import fmean, stdev
 from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import unknown
-from study.analysis.comparisons import PhaseReading
 from study.analysis.costs import values_of
 from study.analysis.levels import chosen
+from study.analysis.reading import PhaseReading
 
 Levels = tuple[str, ...]
 _Seen = dict[Levels, dict[str, dict[int, float]]]

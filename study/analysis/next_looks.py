@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from study.analysis.comparisons import PhaseReading, Rules, looked_ablation
+from study.analysis.comparisons import Rules, looked_ablation
+from study.analysis.reading import PhaseReading
 from study.design.cell import REFERENCE
 from study.design.looks import FIRST_LOOK, GivenLooks
 from tracking.ledger import Ledger

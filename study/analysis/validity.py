@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from sslcl.diagnostics import STILL_IMPROVING
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.stats.names import DEFAULT_METRIC
 from tracking.ledger.summaries import stored_scores, warnings_of_trials
 

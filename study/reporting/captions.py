@@ -5,8 +5,9 @@ from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
-from study.analysis.comparisons import PhaseReading, Rules
+from study.analysis.comparisons import Rules
 from study.analysis.levels import config_level
+from study.analysis.reading import PhaseReading
 from study.design.cell import REFERENCE
 from study.reporting.phrases import (
     corrected_words,

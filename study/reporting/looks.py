@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from study.analysis.comparisons import PhaseReading
 from study.analysis.looks import seed_looks
+from study.analysis.reading import PhaseReading
 from study.stats.sequential import Stop
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow

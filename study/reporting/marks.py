@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.analysis.validity import CellMarks, cell_marks, probe_gaps
 from study.reporting.units import percent
 from tracking.rows import ComparisonRow

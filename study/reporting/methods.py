@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.looks import looks_methods
 from study.reporting.phrases import (
     corrected_words,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.units import unit_of
 from study.stats.names import CORRECTION_NAMES
 from tracking.costs import COSTS

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.marginal_means import cross
+from study.analysis.reading import PhaseReading
 from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label
 from study.reporting.table import Line, Table, TableSection

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
-from study.analysis.comparisons import PhaseReading, Rules, refresh, score_rows
+from study.analysis.comparisons import Rules, refresh, score_rows
 from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
+from study.analysis.reading import PhaseReading
 from study.analysis.validity import cell_marks
 from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable

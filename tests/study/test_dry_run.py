@@ -17,7 +17,7 @@ from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.training import Trainer
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.design.ablation import ablation_cells
 from study.design.plan import ablation_trials
 from study.dry_run import show_plan

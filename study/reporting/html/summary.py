@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.marks import mark_notes, probe_note
 from study.reporting.phrases import plural, points

@@ -111,7 +111,7 @@ def test_the_probe_of_a_trial_is_that_of_its_features_and_leaves_the_model_alone
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, "prior_adjusted"),
+        ({}, "similarity"),
         ({"similarity": "cosine"}, "similarity"),
         ({"inference": "auto"}, "auto"),
         ({"objective": "sslcl_calibrated"}, "similarity"),

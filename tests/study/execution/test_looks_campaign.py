@@ -12,8 +12,9 @@ import pytest
 from search_spaces.schema import FIRST_ABLATION_SEED
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
-from study.analysis.comparisons import PhaseReading, Rules, looked_ablation, write_comparisons
+from study.analysis.comparisons import Rules, looked_ablation, write_comparisons
 from study.analysis.next_looks import given_looks
+from study.analysis.reading import PhaseReading
 from study.stats.sequential import Stop
 from tracking.records import Evaluation, Outcome, Phase, Status
 from tracking.rows import ComparisonRow

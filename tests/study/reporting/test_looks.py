@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.looks import looks_methods, looks_notes
 from tracking.mirror.contents import looks_text
 from tracking.records import Phase

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import f1_score
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.analysis.validity import CellMarks, cell_marks, probe_gaps
 from study.reporting.html.summary import summary_sentences
 from study.reporting.marks import (
