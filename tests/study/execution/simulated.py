@@ -65,7 +65,7 @@ def put_study(ledger: Ledger, study: Study, fingerprint: str = "data") -> None:
 
 
 def _own(config: TrialConfig) -> str:
-    """What is not at its default, so that a new field of the configuration changes no simulation."""
+    """What is not at its default, so that a new field changes no simulation."""
     derived = set(component_defaults(config.objective, config.similarity))
     return str(config.model_dump(exclude_defaults=True, exclude=derived))
 
