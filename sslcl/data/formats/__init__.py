@@ -15,6 +15,7 @@ from sslcl.data.reading.texts import encoding_note, mended
 from sslcl.errors import InputError
 from sslcl.registry import Registry
 
+TABLE_FILES = (".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet")
 TEXT_FILES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 _LISTED = 8
 _FIELDS = 16
@@ -106,11 +107,22 @@ def format_of(contents: PathContents) -> Format:
         if not any(files < other for other in claimed.values())
     }
     if not best:
-        raise InputError(f"{path}: no known format; found {_listing(contents)}")
+        raise InputError(f"{path}: no known format; found {_listing(contents)}{_advice(contents)}")
     if len(best) > 1:
         what = "; ".join(f"{n} ({_names(files)})" for n, files in best.items())
         raise InputError(f"{path} could be read as {what}: give the path of one of them")
     return FORMATS.get(next(iter(best)))()
+
+
+def _advice(contents: PathContents) -> str:
+    """What to do with a table that is nobody's layout."""
+    tables = contents.of(*TABLE_FILES)
+    if not tables:
+        return ""
+    return (
+        f"; if it is a table of your own, 'python -m sslcl.data init {tables[0]}' writes a card "
+        "for it (see docs/data.md)"
+    )
 
 
 def _listing(contents: PathContents) -> str:

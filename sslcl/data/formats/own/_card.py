@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sslcl.data.corpus import COLUMNS, Task
-from sslcl.data.formats.own._cells import TABLE_FILES
+from sslcl.data.formats import TABLE_FILES
 from sslcl.data.formats.own._names import SYNONYMS
 from sslcl.errors import InputError, unknown
 from sslcl.plain_yaml import parse_yaml

@@ -12,8 +12,6 @@ from sslcl.data.reading.headed_csv import csv_rows, separator
 from sslcl.data.reading.texts import first_line, read_text
 from sslcl.errors import InputError
 
-TABLE_FILES = (".csv", ".tsv", ".parquet", ".jsonl", ".json", ".xlsx")
-"""How the names of files of tables end."""
 _LONGEST_HEADER = 1 << 16
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 

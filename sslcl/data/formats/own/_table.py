@@ -80,7 +80,8 @@ def read_table(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
     """Read the table at ``path``.
 
     Args:
-        path: any of :data:`TABLE_FILES`, with one header row where it has rows.
+        path: it ends as one of :data:`sslcl.data.formats.TABLE_FILES`, with a header row where it
+            has rows.
         modalities: those whose features are columns.
 
     Raises:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from sslcl.data.corpus import SPLITS
+from sslcl.data.formats import TABLE_FILES
 from sslcl.data.formats.own._card import CARD, TABLES, Card
-from sslcl.data.formats.own._cells import TABLE_FILES
 from sslcl.data.formats.own._names import label_column, meanings
 from sslcl.data.formats.own._table import RawTable, joined, read_table
 from sslcl.errors import InputError, did_you_mean
@@ -107,10 +107,10 @@ def _named(raw: RawTable, card: Card) -> tuple[RawTable, list[str]]:
     said = meanings(cells[[name for name in header if name not in tasks]], card.columns)
     taken = set(said.values())
     for task in card.all_tasks().values():
-        name = label_column(cells, task.column, task.classes, taken)
-        if name is not None:
-            said[task.column] = name
-            taken.add(name)
+        labels = label_column(cells, task.column, task.classes, taken)
+        if labels is not None:
+            said[task.column] = labels
+            taken.add(labels)
     other = {meaning: name for meaning, name in said.items() if meaning != name}
     # A column that is called as another one's meaning steps aside.
     aside = {name: f"{name} (2)" for name in other if name in header and name not in taken}
