@@ -102,7 +102,7 @@ def _utterances(raw: RawTable, card: Card) -> tuple[pd.DataFrame, NDArray[np.int
         raw.require(column)
     cells = raw.cells
     rows = _order(raw)
-    notes = []
+    notes = _interleaved(raw)
     table = pd.DataFrame(
         {
             "conversation": cells["conversation"],
@@ -140,6 +140,20 @@ def _order(raw: RawTable) -> NDArray[np.int64]:
     if again.any():
         raise raw.fault(int(again.argmax()), "order", "a number only once in a conversation")
     return np.lexsort((order, codes))
+
+
+def _interleaved(raw: RawTable) -> list[str]:
+    """A note where rows of other conversations stand within one, and nothing gives their order."""
+    if "order" in raw.cells:
+        return []
+    names = raw.cells["conversation"]
+    pieces = int((names != names.shift()).sum())
+    if pieces == names.nunique():
+        return []
+    return [
+        f"warning: the {names.nunique()} conversations of {raw.path.name} are interleaved (in "
+        f"{pieces} pieces) and no column 'order' puts them in order: the order of the rows is taken"
+    ]
 
 
 def _utterance_ids(raw: RawTable, rows: NDArray[np.int64]) -> pd.Series:

@@ -258,3 +258,12 @@ def test_it_is_refused_in_a_line_that_says_what_to_do(tmp_path: Path, case: str)
     assert words in message
     assert "docs/data.md" in message
     assert "\n" not in message
+
+
+def test_interleaved_conversations_without_an_order_are_told(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text(CARD)
+    mixed = frame().sample(frac=1, random_state=0)
+    mixed.to_csv(tmp_path / "utterances.csv", index=False)
+    assert any("are interleaved" in note for note in recognise(tmp_path).notes)
+    mixed.assign(order=range(len(mixed))).to_csv(tmp_path / "utterances.csv", index=False)
+    assert recognise(tmp_path).notes == ()
