@@ -94,6 +94,7 @@ def main(  # noqa: PLR0913
     # Help must not wait for PyTorch.
     from search_spaces.loader import load_study
     from sslcl.data import load_dataset
+    from sslcl.data.features.unknown_tokens import PREFIX
     from study.cli.console import person_console
     from study.driver import check_modalities
 
@@ -102,6 +103,9 @@ def main(  # noqa: PLR0913
     study = load_study(study_name, [*overrides, *chosen], data)
     dataset = load_dataset(study.dataset, study.dataset_options, data_dir)
     check_modalities(study, dataset)
+    for note in dataset.notes:
+        if note.startswith(PREFIX):
+            click.echo(f"warning: {note}", err=True)
     resources = ResourceOptions(workers, gpus_per_trial, address).applied(study)
     if dry_run:
         from study.dry_run import show_plan

@@ -7,7 +7,8 @@ import pandas as pd
 from sslcl.data.reading.headed_csv import cell_error
 from sslcl.errors import InputError
 
-_CLOCK = r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:[,.](\d{1,3}))?$"
+CLOCK = r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:[,.](\d{1,3}))?$"
+"""Hours where there are any, minutes, seconds, and digits of a fraction."""
 _UNKNOWN = ("", "nan", "NaN", "None", "null", "NA")
 _ENOUGH = 10
 
@@ -46,7 +47,7 @@ def clock_seconds(path: Path, column: pd.Series) -> pd.Series:
     Raises:
         InputError: naming the file, row and column of the first other cell.
     """
-    parts = column.str.extract(_CLOCK)
+    parts = column.str.extract(CLOCK)
     wrong = parts[2].isna() & ~column.isin(_UNKNOWN)
     if wrong.any():
         raise cell_error(path, column[wrong], "a time such as 00:20:57,256, or nothing")

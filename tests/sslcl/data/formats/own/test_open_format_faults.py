@@ -102,7 +102,7 @@ ROWS = len(writer.rows())
 DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "card key": (card("licence", "license"), "data.yaml", "did you mean 'licence'"),
     "card nested key": (card("width: 4", "widht: 4"), "modalities.audio", "did you mean 'width'"),
-    "card key twice": (card("licence: CC0", "name: b"), "data.yaml, line 1", "'name' is given"),
+    "card key twice": (card("licence: CC0", "name: b"), "data.yaml, line 3", "'name' is given"),
     "card no name": (card("name: ten_talks\n", ""), "data.yaml", "no key 'name'"),
     "card bad name": (card("ten_talks", "Ten talks"), "data.yaml", "expected lower-case"),
     "card not yaml": (card("classes: [", "classes: [["), "data.yaml, line", "not valid YAML"),
@@ -124,7 +124,7 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     ),
     "cells": (extra_cell, "utterances.csv, row 5", "has 8 cells, expected 7"),
     "column": (header("speaker", "speeker"), "utterances.csv", "did you mean 'speeker'"),
-    "label column": (header("label", "emotion"), "utterances.csv", "no column 'label'"),
+    "label column": (header("label", "mood"), "utterances.csv", "no column 'label'"),
     "column twice": (header("order", "text"), "utterances.csv", "'text' is there twice"),
     "class": (cell(3, "label", "angr"), "row 3, column 'label'", "did you mean 'anger'"),
     "split": (cell(3, "split", "trian"), "row 3, column 'split'", "did you mean 'train'"),
