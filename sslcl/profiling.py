@@ -121,15 +121,18 @@ def flops(model: SSLCLModel, conversations: Sequence[Conversation]) -> int:
     """
     copied = copy.deepcopy(model).to("cpu").eval()
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), _countable(), counter:
+    with torch.no_grad(), countable(), counter:
         for conversation in conversations:
             copied.scores(Batch.of([conversation]))
     return int(counter.get_total_flops())
 
 
 @contextmanager
-def _countable() -> Iterator[None]:
-    """Fused kernels of attention and LSTM hide their products from the counter: none of them."""
+def countable() -> Iterator[None]:
+    """Let a counter of operations see all products: without the fused kernels that hide them.
+
+    Those are of attention and of recurrent layers.
+    """
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn
     with ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
