@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import Figure, at_most, of_pairs, seconds
 from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
-from sslcl.profiling import countable, profile
+from sslcl.profiling import ProductCounter, countable, profile
 from sslcl.training import Trainer
 
 MOST_FOR_VIEWS = 1.8
@@ -46,11 +45,10 @@ def _views(name: str, dataset: Dataset) -> Figure:
 
 def products(name: str, objective: str, dataset: Dataset) -> int:
     """Floating-point operations of the matrix products of one training epoch."""
-    counter = FlopCounterMode(display=False)
     train = _training(TrialConfig(backbone=name, objective=objective), dataset)
-    with countable(), counter:
+    with countable(), ProductCounter() as counter:
         train()
-    return int(counter.get_total_flops())
+    return counter.operations
 
 
 def _training(config: TrialConfig, dataset: Dataset) -> Callable[[], object]:
