@@ -122,13 +122,14 @@ def flops(model: SSLCLModel, conversations: Sequence[Conversation]) -> int:
     is usual. The count is the same on every device and for every number format.
     """
     copied = copy.deepcopy(model).to("cpu").eval()
-    with torch.no_grad(), countable(), ProductCounter() as counter:
+    counter = ProductCounter()
+    with torch.no_grad(), countable(), counter:
         for conversation in conversations:
             copied.scores(Batch.of([conversation]))
     return counter.operations
 
 
-class ProductCounter(TorchDispatchMode):
+class ProductCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products while it is entered.
 
     The formulas are those of :class:`torch.utils.flop_counter.FlopCounterMode`, which besides
@@ -136,8 +137,8 @@ class ProductCounter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.operations = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations: int = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
