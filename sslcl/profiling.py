@@ -133,7 +133,7 @@ class ProductCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products while it is entered.
 
     The formulas are those of :class:`torch.utils.flop_counter.FlopCounterMode`, which besides
-    follows the modules they belong to and takes twice as long.
+    follows the modules they belong to, which takes longer.
     """
 
     def __init__(self) -> None:
