@@ -15,9 +15,9 @@ from sslcl.command import OneLineCommand
 from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
 
-PARTS = ("loss", "steps", "front_door", "platform")
-SIMULATIONS = {"statistics": "statistics", "looks": "sequential"}
-"""Parts that measure no speed and run when they are named, and the modules that do it."""
+PARTS = ("loss", "steps", "products", "padding", "front_door", "platform")
+NAMED = {"gpu": "gpu", "statistics": "statistics", "looks": "sequential"}
+"""Parts that run when they are named, and the modules that do it."""
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -26,20 +26,21 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 @click.argument("parts", nargs=-1)
 @click.option("--write", is_flag=True, help=f"Write the table to {PAGE.name}.")
 def main(parts: Sequence[str], write: bool) -> int:
-    """Measure PARTS, all speeds when none is named; exit code 1 when a target is missed.
+    """Measure PARTS, all speeds on this machine's CPUs when none is named; exit code 1 when a
+    target is missed.
 
-    ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same of
-    tables that are judged several times.
+    ``gpu`` measures on a GPU; ``statistics`` simulates how often tables err, and how much they
+    show; ``looks`` the same of tables that are judged several times.
     """
     for part in parts:
-        if part not in (*PARTS, *SIMULATIONS):
-            raise unknown("part", part, [*PARTS, *SIMULATIONS])
-        if write and part in SIMULATIONS:
-            raise InputError(f"--write: {part} measures no speed: expected it without --write")
+        if part not in (*PARTS, *NAMED):
+            raise unknown("part", part, [*PARTS, *NAMED])
+        if write and part in NAMED:
+            raise InputError(f"--write: {part} is not on the page: expected it without --write")
     lines: list[Figure] = []
     for part in parts or PARTS:
         click.echo(f"measuring {part} ...", err=True)
-        lines += importlib.import_module(f"benchmarks.{SIMULATIONS.get(part, part)}").figures()
+        lines += importlib.import_module(f"benchmarks.{NAMED.get(part, part)}").figures()
     table = as_markdown(lines)
     click.echo(table)
     if write:

@@ -21,6 +21,7 @@ class ResidentSplit:
         lengths: ``(K,)`` int64 on the CPU.
         labelled: ``(K,)`` bool on the CPU, whether any utterance of the conversation has a label.
         names: conversation and utterance id of each utterance.
+        complete: whether every utterance has a label.
     """
 
     features: dict[str, Tensor]
@@ -30,6 +31,7 @@ class ResidentSplit:
     lengths: Tensor
     labelled: Tensor
     names: tuple[tuple[str, str], ...]
+    complete: bool = False
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class ResidentSplit:
             lengths=lengths,
             labelled=torch.tensor([bool((c.labels != PAD_LABEL).any()) for c in conversations]),
             names=tuple((c.id, u) for c in conversations for u in c.utterance_ids),
+            complete=all(bool((c.labels != PAD_LABEL).all()) for c in conversations),
         )
 
     def __len__(self) -> int:
@@ -90,6 +93,7 @@ class ResidentSplit:
             mask=mask.to(device, non_blocking=True),
             lengths=lengths,
             standardised=True,
+            complete=self.complete,
         )
 
     def spans(self, order: Tensor) -> Iterator[tuple[int, int]]:

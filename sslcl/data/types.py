@@ -45,6 +45,7 @@ class Batch:
         mask: ``(B, T)`` bool, true at utterances.
         lengths: ``(B,)`` int64, on the CPU.
         standardised: whether features are as the model standardises them.
+        complete: whether every utterance is known to have a label.
     """
 
     features: Mapping[str, Tensor]
@@ -53,6 +54,7 @@ class Batch:
     mask: Tensor
     lengths: Tensor
     standardised: bool = False
+    complete: bool = False
 
     @classmethod
     def of(cls, conversations: Sequence[Conversation]) -> "Batch":
