@@ -51,6 +51,10 @@ def told_earlier(world: World) -> dict[str, optuna.trial.FrozenTrial]:
     return by_id
 
 
+def told_params(world: World) -> dict[str, dict[str, Any]]:
+    return {row_id: trial.params for row_id, trial in told_earlier(world).items()}
+
+
 class TestDeclaredLevels:
     def test_the_first_trial_has_the_levels_of_the_base(self, world: World) -> None:
         assert world.study.assignment(world.rows()[0].config) == DECLARED
@@ -64,11 +68,11 @@ class TestDeclaredLevels:
     def test_levels_outside_the_space_become_the_nearest(self) -> None:
         factors = {
             "learning_rate": {"low": 2e-3, "high": 1e-2, "log": True},
-            "hidden_size": {"low": 16, "high": 50, "step": 16},
+            "batch_size": {"low": 4, "high": 14, "step": 4},
             "dropout": {"low": 0.0, "high": 0.1},
             "backbone": ["transformer", "dialogue_gcn"],
         }
-        nearest = {"learning_rate": 2e-3, "hidden_size": 48, "dropout": 0.1}
+        nearest = {"learning_rate": 2e-3, "batch_size": 12, "dropout": 0.1}
         expected = {**nearest, "backbone": "transformer"}
         tuning = search_of(make_study(factors=factors))
         assert declared(tuning) == expected
@@ -95,8 +99,8 @@ class TestEarlierTrials:
         world.check()
         told = told_earlier(world)
         assert set(told) == set(rows)
-        for id, trial in told.items():
-            row = rows[id]
+        for row_id, trial in told.items():
+            row = rows[row_id]
             assert trial.params == world.study.assignment(row.config)
             if row.status is Status.COMPLETE:
                 assert (trial.state, trial.value) == (TrialState.COMPLETE, row.score)
@@ -126,11 +130,11 @@ class TestEarlierTrials:
     def test_a_lost_optuna_file_gives_the_same_trials_again(self, world: World) -> None:
         next_study(world)
         assert world.search()[0]
-        before = world.rows(), {id: t.params for id, t in told_earlier(world).items()}
+        before = world.rows(), told_params(world)
         world.storage = MortalMemory()
         assert world.search()[0]
         world.check()
-        assert (world.rows(), {id: t.params for id, t in told_earlier(world).items()}) == before
+        assert (world.rows(), told_params(world)) == before
 
     def test_the_same_ledger_gives_the_same_search(self, world: World) -> None:
         world.workers = 1
