@@ -20,7 +20,7 @@ from .simulated import DATA, SPACE, SimulatedData, make_study
 from .simulator import World
 
 SEARCH: dict[str, Any] = {"trials": 5, "sampler": "tpe"}
-DECLARED = {"objective": "sslcl", "similarity": "dot", "learning_rate": 1e-3}
+DECLARED: dict[str, Any] = {"objective": "sslcl", "similarity": "dot", "learning_rate": 1e-3}
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def next_study(world: World, **changes: Any) -> None:
 
 def told_earlier(world: World) -> dict[str, optuna.trial.FrozenTrial]:
     """Trials of other searches that Optuna was told, by their id in the ledger."""
+    assert world.storage is not None
     opened = optuna.load_study(study_name=search_of(world.study).name, storage=world.storage)
     known = [t for t in opened.get_trials() if "earlier_trial" in t.user_attrs]
     by_id = {str(trial.user_attrs["earlier_trial"]): trial for trial in known}
@@ -72,7 +73,7 @@ class TestDeclaredLevels:
             "dropout": {"low": 0.0, "high": 0.1},
             "backbone": ["transformer", "dialogue_gcn"],
         }
-        nearest = {"learning_rate": 2e-3, "batch_size": 12, "dropout": 0.1}
+        nearest: dict[str, Any] = {"learning_rate": 2e-3, "batch_size": 12, "dropout": 0.1}
         expected = {**nearest, "backbone": "transformer"}
         tuning = search_of(make_study(factors=factors))
         assert declared(tuning) == expected
