@@ -102,7 +102,10 @@ class Curves:
         expected, residuals = _forest()
         text = f"{self._repeat} {sorted(levels.items())}"
         draw = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
-        curve = expected.predict([_features(self._study, levels)])[0]
+        inputs = np.array([_features(self._study, levels)], dtype=np.float32)
+        # Tree by tree, since the forest's own checks of one row take ten times as long.
+        trees = [tree.tree_.predict(inputs).reshape(-1) for tree in expected.estimators_]
+        curve = np.mean(trees, axis=0)
         curve = curve + residuals[draw % len(residuals)]
         return curve[:-1].tolist(), float(np.exp(curve[-1]))
 
