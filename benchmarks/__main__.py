@@ -16,7 +16,7 @@ from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
 
 PARTS = ("loss", "steps", "products", "padding", "front_door", "platform")
-NAMED = {"gpu": "gpu", "statistics": "statistics", "looks": "sequential"}
+NAMED = {"gpu": "gpu", "search": "search", "statistics": "statistics", "looks": "sequential"}
 """Parts that run when they are named, and the modules that do it."""
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -29,7 +29,8 @@ def main(parts: Sequence[str], write: bool) -> int:
     """Measure PARTS, all speeds on this machine's CPUs when none is named; exit code 1 when a
     target is missed.
 
-    ``gpu`` measures on a GPU; ``statistics`` simulates how often tables err, and how much they
+    ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search finds;
+    ``statistics`` simulates how often tables err, and how much they
     show; ``looks`` the same of tables that are judged several times.
     """
     for part in parts:

@@ -82,6 +82,9 @@ class Search(StudyPart):
     """Seeds the sampler and every search trial."""
     fixed: dict[str, Scalar] = Field(default_factory=dict)
     """Levels of factors that the search leaves as they are, for the ablation to vary."""
+    warm_start: bool = True
+    """Whether the sampler is told of equal trials that earlier searches have finished; the design
+    ``tuned`` tells none, so that all cells are searched alike."""
 
 
 class Confirm(StudyPart):

@@ -157,9 +157,12 @@ class Campaign:
     def _search(self) -> TrialSource | None:
         if self._study.search is None:
             return None
-        return self._draw([search_of(self._study)])
+        source = self._draw([search_of(self._study)])
+        if source.earlier:
+            self._console.print(f"search starts from {source.earlier} earlier trials")
+        return source
 
-    def _draw(self, tunings: Sequence[Tuning]) -> TrialSource:
+    def _draw(self, tunings: Sequence[Tuning]) -> OptunaSource:
         return OptunaSource(tunings, self._ledger, self._home.optuna_url, self._data)
 
     def _confirm(self) -> TrialSource | None:

@@ -268,7 +268,8 @@ class World:
             self.storage.fuse = Fuse()  # type: ignore[attr-defined]
         name = (tuning or search_of(self.study)).name
         opened = optuna.load_study(study_name=name, storage=self.storage or self.url)
-        return {trial.number: trial for trial in opened.get_trials()}
+        own = [t for t in opened.get_trials() if "earlier_trial" not in t.user_attrs]
+        return {trial.number: trial for trial in own}
 
     def check(self, tuning: Tuning | None = None) -> None:
         """Every trial of a search once and final; Optuna says of each what the ledger says."""
