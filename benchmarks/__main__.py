@@ -29,9 +29,9 @@ def main(parts: Sequence[str], write: bool) -> int:
     """Measure PARTS, all speeds on this machine's CPUs when none is named; exit code 1 when a
     target is missed.
 
-    ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search finds;
-    ``statistics`` simulates how often tables err, and how much they
-    show; ``looks`` the same of tables that are judged several times.
+    ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search
+    finds; ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same
+    of tables that are judged several times.
     """
     for part in parts:
         if part not in (*PARTS, *NAMED):

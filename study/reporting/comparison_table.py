@@ -12,7 +12,7 @@ from study.reporting.units import MISSING, MetricUnit, decimal, p_text, unit_of
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
-_EFFECT, _COST = "Effect", "s/trial"
+_EFFECT, _COST, _SIZE = "Effect", "s/trial", "Parameters"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class ComparisonTable:
         notes: what a reader must know besides, such as trials that failed.
         methods: the paragraph for a paper, see :func:`study.reporting.methods.methods_paragraph`.
         marks: what must be known of a cell before its row is believed, for the cells that have any.
+        parameters: cell to the trained parameters of its model, for the cells where it is known;
+            a table that knows none has no column of them.
     """
 
     title: str
@@ -40,6 +42,7 @@ class ComparisonTable:
     notes: tuple[str, ...] = ()
     methods: str = ""
     marks: Mapping[str, CellMarks] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def verdict_of(self, row: ComparisonRow) -> str:
         """The verdict in words, empty where there is none."""
@@ -76,14 +79,23 @@ class ComparisonTable:
                 _EFFECT,
                 "Verdict",
                 _COST,
+                *self._size_column,
             ),
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
             records=[self._record(row) for row in self.rows],
             caption=self.caption,
             notes=self.notes,
-            spare=(_COST, _EFFECT),
+            spare=(*self._size_column, _COST, _EFFECT),
             methods=self.methods,
         )
+
+    @property
+    def _size_column(self) -> tuple[str, ...]:
+        return (_SIZE,) if self.parameters else ()
+
+    def _size(self, row: ComparisonRow) -> tuple[str, ...]:
+        known = self.parameters.get(row.cell)
+        return tuple(unit_of("parameters").number(known) for _ in self._size_column)
 
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
         lines = tuple(map(self._line, rows))
@@ -96,12 +108,13 @@ class ComparisonTable:
         verdict = self.verdict_of(row)
         label = f"{row_label(row)} {mark_of(self.marks.get(row.cell))}".strip()
         look = row.verdict if verdict == row.verdict else ""
-        return Line(label, row_texts(row, verdict), look or "")
+        return Line(label, (*row_texts(row, verdict), *self._size(row)), look or "")
 
     def _record(self, row: ComparisonRow) -> dict[str, object]:
         marks = self.marks.get(row.cell, CellMarks(row.n))
         return {
             **asdict(row),
+            "parameters": self.parameters.get(row.cell),
             "still_improving": marks.improving,
             "warnings": "; ".join(marks.faults),
         }

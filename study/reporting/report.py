@@ -17,6 +17,7 @@ from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
 from study.analysis.reading import PhaseReading
+from study.analysis.sizes import cell_parameters
 from study.analysis.validity import cell_marks
 from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable
@@ -152,6 +153,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         ),
         methods=methods_paragraph(reading, rows, metric),
         marks=marks,
+        parameters=cell_parameters(reading),
     )
 
 

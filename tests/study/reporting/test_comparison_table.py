@@ -139,6 +139,29 @@ def test_every_format_tells_all(form: str) -> None:
         assert needle in text
 
 
+def test_parameters_stand_beside_every_row_that_knows_them() -> None:
+    sizes = {"reference": 1_234_567.0, "similarity=dot": 89_000.0}
+    sized = replace(table(), parameters=sizes)
+    lines = {line.label: line.cells for s in sized.as_table().sections for line in s.lines}
+    assert sized.as_table().heading[-1] == "Parameters"
+    assert [lines[label][-1] for label in ("", "dot", "64")] == ["1,234,567", "89,000", "–"]
+    frame = pd.read_csv(io.StringIO(render(sized.as_table(), "csv")))
+    assert frame["parameters"].tolist()[:2] == [1_234_567, 89_000]
+    assert frame["parameters"].isna().tolist()[2:] == [True, True]
+
+
+def test_parameters_are_the_first_column_that_a_narrow_window_leaves_out() -> None:
+    wide = replace(table(row("similarity", "dot", -0.1, 0.2)), parameters={"reference": 5e6})
+    assert "5,000,000" in terminal_text(wide.as_table(), 140)
+    narrow = terminal_text(wide.as_table(), 80)
+    assert "5,000,000" not in narrow
+    assert "Left out of a narrow window: Parameters" in narrow
+
+
+def test_a_table_that_knows_no_parameters_has_no_column_of_them() -> None:
+    assert "Parameters" not in table().as_table().heading
+
+
 def test_unknown_format_names_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'markdown'"):
         render(table().as_table(), "markdwn")
