@@ -17,7 +17,7 @@ from study.reporting.table import Table
 PLAIN_WIDTH = 100
 """Columns where the output is a file or a pipe, which have no width of their own."""
 _COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "best": "bold"}
-_NARROWEST_LABEL = 26
+_NARROWEST_LABEL = 18
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class TestADriverThatDies:
         """It dies between two epochs; the next driver goes on from the checkpoint."""
         content = {"search": {"trials": 1, "sampler": "random"}, "base": {"epochs": 6}}
         world = make_world(content, reduction=None)
-        assert not world.search(14)[0]
+        assert not world.search(12)[0]
         (row,) = world.rows()
         assert world.home.checkpoint(row.identity).is_file()
         before = world.ledger.epoch_metrics(row.id)
