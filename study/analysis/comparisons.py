@@ -151,7 +151,8 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
         if looked is None:
             compared = compare_cells(samples, reference, measure, smallest_difference=margin)
         else:
-            compared, samples = looked.compared(measure), looked.stopped_samples
+            own = None if samples is reading.samples else samples
+            compared, samples = looked.compared(measure, own), looked.stopped(samples)
         exchanged = permutation_tests(samples, reference, measure)
     rows = judged(rows_of(reading, metric, compared, exchanged), compared, rules)
     return rows if looked is None else [_with_look(row, looked) for row in rows]

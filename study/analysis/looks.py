@@ -54,28 +54,35 @@ class LookedAblation:
             return {row: Standing() for row in rows}
 
         def compare(seeds: Mapping[str, int]) -> dict[str, CellComparison]:
-            return self._compare(self._first(seeds), metric)
+            return self._compare(_first(self.samples, seeds, self.reference), metric)
 
         return follow(rows, self._is_complete, compare, self.rule)
 
-    def compared(self, metric: Metric) -> dict[str, CellComparison]:
+    def compared(
+        self, metric: Metric, samples: Mapping[str, Sample] | None = None
+    ) -> dict[str, CellComparison]:
         """Every cell with the reference by another score, at the look where its row stands.
 
         Levels of looks add up to the whole level whatever decides when a row stops, so they hold
         for scores that do not decide it too.
+
+        Args:
+            metric: what is scored.
+            samples: predictions by cell, such as those of probes; the models' own when left out.
         """
-        compared = self._compare(self.stopped_samples, metric)
+        compared = self._compare(self.stopped(samples or self.samples), metric)
         return {
             cell: one
             if cell == self.reference
             else at_look(one, self._look(cell), self.rule.margin)
             for cell, one in compared.items()
-        } | self._kept(metric)
+        } | (self._kept(metric) if samples is None else {})
 
-    @property
-    def stopped_samples(self) -> dict[str, Sample]:
-        """Test predictions by cell, of the seeds up to the look where its row stands."""
-        return self._first({row: self._look(row).seeds for row in self.standing})
+    def stopped(self, samples: Mapping[str, Sample]) -> dict[str, Sample]:
+        """Predictions by cell, of the seeds up to the look where its row stands."""
+        return _first(
+            samples, {row: self._look(row).seeds for row in self.standing}, self.reference
+        )
 
     def _kept(self, metric: Metric) -> dict[str, CellComparison]:
         """What decided: the comparisons at which rows stopped."""
@@ -90,14 +97,6 @@ class LookedAblation:
         margin = self.rule.margin
         return compare_cells(samples, self.reference, metric, smallest_difference=margin)
 
-    def _first(self, seeds: Mapping[str, int]) -> dict[str, Sample]:
-        """The samples of so many first seeds; those of the reference are all there."""
-        return {
-            cell: sample if cell not in seeds else _cut(sample, seeds[cell])
-            for cell, sample in self.samples.items()
-            if cell == self.reference or any(_within(s, seeds[cell]) for s in sample.seeds)
-        }
-
     def _is_complete(self, row: str, look: Look) -> bool:
         wanted = set(range(FIRST_ABLATION_SEED, FIRST_ABLATION_SEED + look.seeds))
         return wanted <= self.ended[row] and wanted <= self.ended.get(self.reference, set())
@@ -109,6 +108,17 @@ def ended_seeds(trials: Sequence[TrialRow]) -> dict[str, set[int]]:
     for trial in trials:
         ended[trial.cell] |= {trial.config.seed} if trial.status.final else set()
     return dict(ended)
+
+
+def _first(
+    samples: Mapping[str, Sample], seeds: Mapping[str, int], reference: str
+) -> dict[str, Sample]:
+    """The samples of so many first seeds; those of the reference are all there."""
+    return {
+        cell: sample if cell not in seeds else _cut(sample, seeds[cell])
+        for cell, sample in samples.items()
+        if cell == reference or any(_within(s, seeds[cell]) for s in sample.seeds)
+    }
 
 
 def _within(seed: int, count: int) -> bool:
