@@ -84,8 +84,10 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-_StrictLoader.add_implicit_resolver(
+NUMBERS = (
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
+"""What is read as a number here and not by PyYAML itself; writers must put such texts in quotes."""
+_StrictLoader.add_implicit_resolver(*NUMBERS)

@@ -22,7 +22,7 @@ def started(home: Path) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_heed_signals,
     )
     deadline = time.monotonic() + 120
     while not (home / "results.db").exists() or not _training(home):
@@ -31,6 +31,12 @@ def started(home: Path) -> "subprocess.Popen[str]":
         time.sleep(0.2)
     time.sleep(1.0)
     return process
+
+
+def _heed_signals() -> None:
+    """As a shell starts a command; the tests themselves may run in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _training(home: Path) -> bool:

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from sslcl.errors import InputError
 from sslcl.plain_yaml import MOST_LEVELS, parse_yaml
@@ -32,3 +33,10 @@ def test_aliases_that_multiply_are_refused() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(InputError, match="aliases counted each time"):
         parse_yaml("\n".join(lines), "bomb")
+
+
+@pytest.mark.parametrize("text", ["0E0", "1e3", "-2E+5", "1.e3", "yes", "12", "~"])
+def test_what_is_written_as_text_is_read_as_text(text: str) -> None:
+    from sslcl.data.formats.own.writer import _Exact
+
+    assert parse_yaml(yaml.dump({"a": text}, Dumper=_Exact), "f") == {"a": text}

@@ -16,6 +16,7 @@ from sslcl.data.formats.own._card import CARD, TABLES, read_card
 from sslcl.data.formats.own.open_format import OpenFormat
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
+from sslcl.plain_yaml import NUMBERS
 
 
 def write_corpus(corpus: Corpus, folder: Path) -> None:
@@ -109,6 +110,7 @@ class _Exact(yaml.SafeDumper):
 
 
 _Exact.add_representer(str, _Exact.represent_str)
+_Exact.add_implicit_resolver(*NUMBERS)
 
 
 def _cell(value: Any) -> str:
