@@ -93,7 +93,10 @@ def read_parquet(path: Path) -> pd.DataFrame:
         InputError: when it is damaged.
     """
     try:
-        return pd.read_parquet(path, dtype_backend="numpy_nullable")
+        frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
+        # Damaged texts are only told when they are decoded.
+        frame.select_dtypes("string").to_numpy(dtype=object)
+        return frame
     except Exception as error:  # Damaged bytes raise anything in the library.
         raise _cut_off(path, "Parquet", error) from None
 

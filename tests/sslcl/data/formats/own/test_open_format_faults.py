@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -234,6 +234,7 @@ def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     junk=st.binary(max_size=4),
     cut=st.booleans(),
 )
+@example(name="u.parquet", place=0.08984375, junk=b"\x80", cut=False)
 @settings(max_examples=80)
 def test_files_cut_short_or_overwritten_never_end_in_a_traceback(
     every_kind: Path, name: str, place: float, junk: bytes, cut: bool
