@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import Column, Engine, Select, Table, case, func, select
 
 from tracking.ledger.reads import PLAN_ORDER, select_trials, trial_rows
 from tracking.ledger.schema import EVALUATIONS, FINDINGS, TRIALS
@@ -97,13 +98,11 @@ def warnings_of_trials(
 
     Of the current trials of one phase; a CACHED trial has those of its original.
     """
-    trial, found = TRIALS.c, FINDINGS.c
+    found = FINDINGS.c
     query = (
-        select(trial.id, found.name, found.warning)
-        .join(FINDINGS, found.trial == func.coalesce(trial.original, trial.id))
-        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
+        _of_trials(FINDINGS, [found.name, found.warning], study_name, phase)
         .where(found.warning.is_not(None), found.name.in_(names))
-        .order_by(trial.id, found.name)
+        .order_by(TRIALS.c.id, found.name)
     )
     fired: dict[str, list[tuple[str, str]]] = {}
     with engine.connect() as connection:
@@ -119,12 +118,21 @@ def stored_scores(
 
     Of the current trials of one phase; a CACHED trial has those of its original.
     """
-    trial, held = TRIALS.c, EVALUATIONS.c
-    query = (
-        select(trial.id, held.split, held.value)
-        .join(EVALUATIONS, held.trial == func.coalesce(trial.original, trial.id))
-        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
-        .where(held.metric == metric, held.value.is_not(None))
+    held = EVALUATIONS.c
+    query = _of_trials(EVALUATIONS, [held.split, held.value], study_name, phase).where(
+        held.metric == metric, held.value.is_not(None)
     )
     with engine.connect() as connection:
         return {(t, split): value for t, split, value in connection.execute(query)}
+
+
+def _of_trials(
+    table: Table, columns: Sequence[Column[Any]], study_name: str, phase: Phase
+) -> Select[Any]:
+    """Ids of the current trials of a phase, with what a table holds of them or their originals."""
+    trial = TRIALS.c
+    return (
+        select(trial.id, *columns)
+        .join(table, table.c.trial == func.coalesce(trial.original, trial.id))
+        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
+    )
