@@ -77,7 +77,7 @@ class TrialConfig(BaseModel):
     """How ``sslcl`` predicts: by the ``similarity``'s own form, by the centred dot product times a
     scale fitted to the training split plus the log prior (``prior_adjusted``), by a linear
     ``probe`` fitted to the training features, or by whichever of these does best on validation
-    (``auto``). Where it is left out it is that of the similarity."""
+    (``auto``)."""
     focus_positive: NonNegative = 2.0
     """Focusing exponent of the positives, γ+."""
     focus_negative: NonNegative = 0.5
@@ -122,7 +122,7 @@ class TrialConfig(BaseModel):
     stop: StopRule = "patience"
     """When training ends earlier: after ``patience`` epochs without a better validation score, or
     once it has ``converged``: neither the score nor its running mean has risen for that long and
-    for a quarter of all epochs so far, which does not cut a curve that still rises."""
+    for a third of all epochs so far, which does not cut a curve that still rises."""
     patience: Count = 8
     """Epochs without a better validation score after which training stops."""
     gradient_clip: Positive = 1.0
@@ -209,11 +209,7 @@ def component_defaults(objective: str, similarity: str) -> dict[str, Any]:
     Raises:
         InputError: for an unknown objective or similarity.
     """
-    chosen = OBJECTIVES.get(objective)
-    return {
-        "logit_scale": chosen.default_logit_scale(similarity),
-        "inference": chosen.default_inference(similarity),
-    }
+    return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
 
 
 def spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:

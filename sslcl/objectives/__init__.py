@@ -188,15 +188,6 @@ class Objective(nn.Module, ABC):
         return "matched"
 
     @classmethod
-    def default_inference(cls, similarity: str) -> Inference:
-        """The ``inference`` of a configuration that does not say.
-
-        Args:
-            similarity: name of the configuration's similarity, whether or not it is read.
-        """
-        return "similarity"
-
-    @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:
         """Configuration fields that cannot change what this objective computes."""
         return frozenset()

@@ -13,7 +13,7 @@ from sslcl.objectives._classifier import WithCrossEntropy
 from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
 from sslcl.objectives._read_out import ReadOut
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
-from sslcl.validation import Inference, LogitScaleMode, ReadOutRule
+from sslcl.validation import LogitScaleMode, ReadOutRule
 
 SMALLEST_PRIOR = 1e-6
 """Stands for the share of a class without training utterances, whose logarithm is not finite."""
@@ -195,11 +195,6 @@ class SSLCL(WithCrossEntropy):
     def default_logit_scale(cls, similarity: str) -> LogitScaleMode:
         """That of the similarity."""
         return SIMILARITIES.get(similarity).logit_scale
-
-    @classmethod
-    def default_inference(cls, similarity: str) -> Inference:
-        """That of the similarity."""
-        return SIMILARITIES.get(similarity).inference
 
     @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sslcl.registry import Registry
-from sslcl.validation import Inference, LogitScaleMode
+from sslcl.validation import LogitScaleMode
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,6 @@ class Similarity(nn.Module, ABC):
     """Whether the objective L2-normalises features and embeddings first."""
     logit_scale: ClassVar[LogitScaleMode] = "matched"
     """How it becomes logits where the configuration does not say."""
-    inference: ClassVar[Inference] = "similarity"
-    """How classes are predicted where the configuration does not say."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -71,7 +71,7 @@ def is_json(annotation: object) -> bool:
     return annotation not in (int, float, bool, str) and get_origin(annotation) is not Literal
 
 
-FORMER_VALUES: dict[str, Any] = {"inference": "similarity", "weight_average": 0.0}
+FORMER_VALUES: dict[str, Any] = {"weight_average": 0.0}
 """How trials were trained before a field existed, where that is not its default."""
 
 
