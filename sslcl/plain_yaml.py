@@ -1,4 +1,4 @@
-"""YAML from people: plain values, strictly read, within limits."""
+"""YAML from people and for them: plain values, strictly read within limits, exactly written."""
 
 import re
 from collections.abc import Hashable
@@ -43,6 +43,14 @@ def parse_yaml(text: str, where: str) -> Any:
     return values
 
 
+def as_yaml(values: Any) -> str:
+    """Plain values as YAML that :func:`parse_yaml` reads back unchanged."""
+    text: str = yaml.dump(
+        values, Dumper=_ExactDumper, sort_keys=False, allow_unicode=True, width=10**6
+    )
+    return text
+
+
 def _count(values: Any, most: int) -> int:
     """How many values there are in all, or some number above ``most``."""
     counted, waiting = 0, [values]
@@ -84,10 +92,19 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-NUMBERS = (
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-"""What is read as a number here and not by PyYAML itself; writers must put such texts in quotes."""
-_StrictLoader.add_implicit_resolver(*NUMBERS)
+class _ExactDumper(yaml.SafeDumper):
+    """Writes text with line breaks of any kind in double quotes, where they are escaped."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if data.splitlines() != [data] else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_ExactDumper.add_representer(str, _ExactDumper.represent_str)
+for _side in (_StrictLoader, _ExactDumper):
+    # A number is one for both, so that a text which looks like one is written in quotes.
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+        list("-+0123456789"),
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sslcl.command import OneLineCommand, data_dir_option, plugin_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option, warn
 from sslcl.errors import InputError
 from tracking.home import Home, home_option
 
@@ -105,7 +105,7 @@ def main(  # noqa: PLR0913
     check_modalities(study, dataset)
     for note in dataset.notes:
         if note.startswith(PREFIX):
-            click.echo(f"warning: {note}", err=True)
+            warn(note)
     resources = ResourceOptions(workers, gpus_per_trial, address).applied(study)
     if dry_run:
         from study.dry_run import show_plan

@@ -1,8 +1,7 @@
 import pytest
-import yaml
 
 from sslcl.errors import InputError
-from sslcl.plain_yaml import MOST_LEVELS, parse_yaml
+from sslcl.plain_yaml import MOST_LEVELS, as_yaml, parse_yaml
 
 
 def test_plain_values_and_numbers_without_a_dot() -> None:
@@ -37,6 +36,4 @@ def test_aliases_that_multiply_are_refused() -> None:
 
 @pytest.mark.parametrize("text", ["0E0", "1e3", "-2E+5", "1.e3", "yes", "12", "~"])
 def test_what_is_written_as_text_is_read_as_text(text: str) -> None:
-    from sslcl.data.formats.own.writer import _Exact
-
-    assert parse_yaml(yaml.dump({"a": text}, Dumper=_Exact), "f") == {"a": text}
+    assert parse_yaml(as_yaml({"a": text}), "f") == {"a": text}

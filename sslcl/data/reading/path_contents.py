@@ -1,11 +1,14 @@
 """What lies under a path: its files, and what the pickles among them hold."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sslcl.data.reading.pickles import load_pickle
+from sslcl.data.reading.texts import read_text
 from sslcl.errors import InputError
 
 PICKLES = (".pkl", ".pickle", ".p")
@@ -13,7 +16,7 @@ _DATA = (*PICKLES, ".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet", ".npy"
 
 
 class PathContents:
-    """The files under a path; each pickle among them is read once, and safely.
+    """The files under a path; each pickle and JSON file among them is read once, and safely.
 
     Args:
         path: a file, or a folder with everything below it.
@@ -45,6 +48,15 @@ class PathContents:
             InputError: for one that is damaged, too large, or holds more than plain data.
         """
         return {file: load_pickle(file) for file in self.of(*PICKLES)}
+
+    @cached_property
+    def json(self) -> Mapping[Path, Any]:
+        """The content of every JSON file that is whole."""
+        values = {}
+        for file in self.of(".json"):
+            with suppress(InputError, ValueError, RecursionError):
+                values[file] = json.loads(read_text(file))
+        return values
 
 
 def _refuse_stand_in(file: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from sslcl.data.formats import TABLE_FILES
 from sslcl.data.formats.own._card import CARD, read_card
@@ -17,6 +16,7 @@ from sslcl.data.formats.own._table import read_table
 from sslcl.data.formats.own._tables import read_tables, split_of_name
 from sslcl.data.published.texts import folder_name
 from sslcl.errors import InputError
+from sslcl.plain_yaml import as_yaml
 
 NO_LABEL = ("na", "n/a", "nan", "none", "null", "-1", "-1.0", "?")
 """Cells that usually mean no label, in lower case."""
@@ -79,7 +79,7 @@ def guess(path: Path) -> Guess:
     card["tasks"] = tasks
     card["modalities"] = {name: {"columns": list(names)} for name, names in features.items()}
     kept = {key: value for key, value in card.items() if value}
-    text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=10**6)
+    text = as_yaml(kept)
     return Guess(text, tuple(reasons), tuple(_missing(said, tasks)))
 
 

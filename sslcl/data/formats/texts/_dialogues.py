@@ -1,10 +1,9 @@
 """What the readers of plain dialogues share."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,7 +11,7 @@ from sslcl.data.corpus import SPLITS, Corpus, Task
 from sslcl.data.published.corpora import RECORDS
 from sslcl.data.published.texts import are_texts_of, folder_name
 from sslcl.data.reading.split_files import split_named
-from sslcl.data.reading.texts import mend, read_text
+from sslcl.data.reading.texts import mend
 from sslcl.errors import InputError
 
 
@@ -45,26 +44,6 @@ class Made:
     corpora: Sequence[str]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def load_json(path: Path) -> Any:
-    """The values of a JSON file.
-
-    Raises:
-        InputError: when it is damaged.
-    """
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a complete JSON file: {error}") from None
-
-
-def peeked_json(path: Path) -> Any:
-    """The values of a JSON file to tell layouts apart, ``None`` when it is damaged."""
-    try:
-        return load_json(path)
-    except InputError:
-        return None
 
 
 def split_files(files: Sequence[Path]) -> dict[str, Path]:

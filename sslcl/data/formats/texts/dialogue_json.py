@@ -9,8 +9,6 @@ from sslcl.data.formats.texts._dialogues import (
     Made,
     Utterance,
     corpus_of_dialogues,
-    load_json,
-    peeked_json,
     split_files,
 )
 from sslcl.data.published.corpora.iemocap import IEMOCAP
@@ -29,7 +27,7 @@ class DialogueJson(Format):
 
     def claims(self, contents: PathContents) -> frozenset[Path]:
         """The JSON files of this structure."""
-        return frozenset(file for file in contents.of(".json") if _fits(peeked_json(file)))
+        return frozenset(file for file, content in contents.json.items() if _fits(content))
 
     def read(self, contents: PathContents) -> Corpus:
         """Every split that is there."""
@@ -37,7 +35,7 @@ class DialogueJson(Format):
         splits = {
             split: {
                 f"{split}_{number:04}": _dialogue(file, number, rows)
-                for number, rows in enumerate(load_json(file))
+                for number, rows in enumerate(contents.json[file])
             }
             for split, file in home.items()
         }

@@ -9,8 +9,6 @@ from sslcl.data.formats.texts._dialogues import (
     Made,
     Utterance,
     corpus_of_dialogues,
-    load_json,
-    peeked_json,
     split_files,
 )
 from sslcl.data.published.corpora.emorynlp import EMORYNLP
@@ -26,7 +24,7 @@ class EmoryNlpJson(Format):
 
     def claims(self, contents: PathContents) -> frozenset[Path]:
         """The JSON files of this structure."""
-        return frozenset(file for file in contents.of(".json") if _fits(peeked_json(file)))
+        return frozenset(file for file, content in contents.json.items() if _fits(content))
 
     def read(self, contents: PathContents) -> Corpus:
         """Every split that is there."""
@@ -36,7 +34,7 @@ class EmoryNlpJson(Format):
         for split, file in home.items():
             splits[split] = {}
             try:
-                for scene in (s for e in load_json(file)["episodes"] for s in e["scenes"]):
+                for scene in (s for e in contents.json[file]["episodes"] for s in e["scenes"]):
                     rows = scene["utterances"]
                     several += sum(len(row["speakers"]) > 1 for row in rows)
                     splits[split][str(scene["scene_id"])] = [_utterance(row) for row in rows]
