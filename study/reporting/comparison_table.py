@@ -49,6 +49,11 @@ class ComparisonTable:
         reference = next((r.cell for r in self.rows if r.is_reference), "")
         return marked_verdict(row, self.marks, reference)
 
+    def label_of(self, row: ComparisonRow) -> str:
+        """What a row is called where its section is named, and its marks."""
+        name = row.level if row.question is None else f"{row.question}: {row.cell}"
+        return f"{name} {mark_of(self.marks.get(row.cell))}".strip()
+
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
         """Rows by factor, in order, after those that answer planned questions."""
         return [(factor, list(rows)) for factor, rows in groupby(self.rows, section_name)]
@@ -106,9 +111,8 @@ class ComparisonTable:
 
     def _line(self, row: ComparisonRow) -> Line:
         verdict = self.verdict_of(row)
-        label = f"{row_label(row)} {mark_of(self.marks.get(row.cell))}".strip()
         look = row.verdict if verdict == row.verdict else ""
-        return Line(label, (*row_texts(row, verdict), *self._size(row)), look or "")
+        return Line(self.label_of(row), (*row_texts(row, verdict), *self._size(row)), look or "")
 
     def _record(self, row: ComparisonRow) -> dict[str, object]:
         marks = self.marks.get(row.cell, CellMarks(row.n))
@@ -123,11 +127,6 @@ class ComparisonTable:
 def section_name(row: ComparisonRow) -> str:
     """What a row stands under."""
     return row.factor if row.question is None else "planned questions"
-
-
-def row_label(row: ComparisonRow) -> str:
-    """What a row is called where its section is named."""
-    return row.level if row.question is None else f"{row.question}: {row.cell}"
 
 
 def is_significant(row: ComparisonRow) -> bool:

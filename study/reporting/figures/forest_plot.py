@@ -15,7 +15,6 @@ from study.reporting.comparison_table import (
     ComparisonTable,
     interval_text,
     is_significant,
-    row_label,
     shown_interval,
 )
 from study.reporting.figures.svg import (
@@ -107,7 +106,7 @@ def _forest_figure(
     last = lines[-1].place if lines else 0.0
     height = head + _ROW * (last + 1) + foot
     figure = Figure(figsize=(_WIDTH, height))
-    left = _left(lines)
+    left = _left(lines, table)
     axes = figure.add_axes((left, foot / height, _RIGHT - left, 1 - (foot + head) / height))
     _prepare(axes, table, last)
     for line in lines:
@@ -154,10 +153,10 @@ def _lines(table: ComparisonTable, most: int | None = None) -> list[_Line]:
     return lines
 
 
-def _left(lines: list[_Line]) -> float:
+def _left(lines: list[_Line], table: ComparisonTable) -> float:
     """Left end of the plotting area: right of the longest name, within reason."""
     names = [
-        line.factor + line.level if line.row is None else row_label(line.row) for line in lines
+        line.factor + line.level if line.row is None else table.label_of(line.row) for line in lines
     ]
     return min(0.42, max(0.16, _LEVEL_X + _LETTER * max(map(len, names), default=0)))
 
@@ -206,7 +205,7 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) 
         zorder=3,
     )
     weight = "bold" if sure else "normal"
-    _write(axes, _LEVEL_X, place, row_label(row))
+    _write(axes, _LEVEL_X, place, table.label_of(row))
     difference = unit.number(row.difference, signed=True)
     _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval_text(row), ha="right")
