@@ -10,6 +10,8 @@ from torch.nn import functional as F
 PENALTY = 1.0
 """Weight of half the squared coefficients against the summed cross-entropy."""
 _STEPS = 100
+_FLAT = 1e-5
+"""Largest derivative of the mean loss at which the fit ends."""
 _SMALLEST_STD = 1e-6
 _SCALES = (1e-3, 1e4)
 """Between these the scale of similarities is looked for."""
@@ -46,28 +48,33 @@ class LinearProbe:
         wide = features.detach().double()
         mean, std = wide.mean(dim=0), wide.std(dim=0, unbiased=False)
         std = torch.where(std > _SMALLEST_STD, std, torch.ones_like(std))
-        rows = (wide - mean) / std
-        weight = torch.zeros(classes, rows.shape[1], dtype=torch.float64, device=rows.device)
-        bias = torch.zeros(classes, dtype=torch.float64, device=rows.device)
-        weight.requires_grad_(), bias.requires_grad_()
+        rows = F.pad((wide - mean) / std, (0, 1), value=1.0)  # (N, D + 1), the last for the bias
+        share = 1 / len(rows)
+        targets = F.one_hot(labels, classes).double()
+        means = rows.T @ targets * share  # (D + 1, C)
+        decay = rows.new_full((rows.shape[1], 1), PENALTY * share)
+        decay[-1] = 0.0
+        weight = torch.zeros_like(means, requires_grad=True)
         search = torch.optim.LBFGS(
-            [weight, bias],
+            [weight],
             max_iter=_STEPS,
-            tolerance_grad=1e-6,
+            tolerance_grad=_FLAT,
             tolerance_change=1e-10,
             line_search_fn="strong_wolfe",
         )
 
+        @torch.no_grad()
         def closure() -> Tensor:
-            search.zero_grad()
-            loss = F.cross_entropy(rows @ weight.T + bias, labels)
-            loss = loss + PENALTY / 2 / len(rows) * weight.square().sum()
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss
+            # The gradient is written out: most of the time would be autograd's.
+            w = weight.detach()
+            logs = (rows @ w).log_softmax(dim=1)
+            pull = decay * w
+            weight.grad = torch.addmm(pull - means, rows.T, logs.exp(), alpha=share)
+            return (pull * w).sum() / 2 - (logs * targets).sum() * share
 
-        with torch.enable_grad():
-            search.step(closure)  # type: ignore[no-untyped-call]
-        return cls(mean, std, weight.detach(), bias.detach())
+        search.step(closure)  # type: ignore[no-untyped-call]
+        fitted = weight.detach().T
+        return cls(mean, std, fitted[:, :-1].contiguous(), fitted[:, -1].contiguous())
 
     def scores(self, features: Tensor) -> Tensor:
         """``(N, C)`` logits of ``(N, D)`` features."""

@@ -107,7 +107,9 @@ class Cluster:
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home),
+            tune.with_parameters(
+                TrialWorker, dataset=run.dataset, home=self._home, rungs=rungs(run.study)
+            ),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
@@ -207,8 +209,23 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         self._of(trial).on_trial_remove(controller, trial)
 
 
+def rungs(study: Study) -> frozenset[int]:
+    """Epochs after which the study's scheduler may prune a trial."""
+    search, epochs = _search_of(study), study.base_config(seed=0).epochs
+    if search.scheduler == "none":
+        return frozenset()
+    chosen = [min(search.grace_epochs, epochs)]
+    while chosen[-1] < epochs:
+        chosen.append(chosen[-1] * search.reduction)
+    return frozenset(chosen)
+
+
+def _search_of(study: Study) -> Search:
+    return study.search or Search(trials=TUNED_TRIALS)
+
+
 def _scheduler(study: Study) -> TrialScheduler:
-    search = study.search or Search(trials=TUNED_TRIALS)
+    search = _search_of(study)
     if search.scheduler == "none":
         return FIFOScheduler()
     epochs = study.base_config(seed=0).epochs

@@ -105,7 +105,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         return None
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Ray's hook: an epoch has ended and more may follow."""
+        """Ray's hook: some epochs have ended and more may follow."""
         self._record(trial_id, result)
 
     def on_trial_complete(
@@ -116,7 +116,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         result = result or self._last.get(trial_id) or {}
         self._last.pop(trial_id, None)
         if not error:
-            self._record_epoch(planned, result)
+            self._record_epochs(planned, result)
         self._epochs.flush()
         if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
             self._ledger.release(planned.id)
@@ -162,17 +162,15 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _record(self, trial_id: str, result: dict[str, Any]) -> None:
         self._last[trial_id] = result
-        self._record_epoch(self._live[trial_id], result)
+        self._record_epochs(self._live[trial_id], result)
 
-    def _record_epoch(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
-        if "metrics" not in result:
-            return
-        epoch = int(result["epoch"])
-        self._epochs.add(planned.id, epoch, dict(result["metrics"]))
+    def _record_epochs(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
+        for epoch, metrics in result.get("epochs", ()):
+            self._epochs.add(planned.id, int(epoch), dict(metrics))
+            self._callbacks.on_epoch()
         if result.get("saved"):
-            # The next driver goes on after this epoch and will not measure it again.
+            # The next driver goes on after these epochs and will not measure them again.
             self._epochs.flush()
-        self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles a run's parts to restore it, which is never done here."""
@@ -209,7 +207,7 @@ class ForgetResults(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Ray's hook, after the stream has written the trial's end."""
-        for key in ("outcome", "partial", "metrics"):
+        for key in ("outcome", "partial", "epochs"):
             trial.last_result.pop(key, None)
 
 

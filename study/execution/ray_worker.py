@@ -29,19 +29,31 @@ READY_KEY = "ready"
 """Where a result without an epoch holds the name of a worker that waits for the others."""
 READY_SECONDS = 0.05
 """How long a worker waits before it looks again whether the others have started."""
+STEP_SECONDS = 0.1
+"""Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains one epoch per step; reused for trial after trial.
+    """Trains a tenth of a second per step, at least an epoch; reused for trial after trial.
 
     Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
     worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
-        """Ray's hook for a new actor."""
+    def setup(
+        self, config: dict[str, Any], dataset: Dataset, home: Home, rungs: frozenset[int]
+    ) -> None:
+        """Ray's hook for a new actor.
+
+        Args:
+            config: holds the first trial.
+            dataset: with its test split.
+            home: where checkpoints are.
+            rungs: epochs after which a searched trial may be pruned.
+        """
         self._all_data = dataset
         self._home = home
+        self._rungs = rungs
         self._begin(config[TRIAL_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -54,12 +66,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         # A search must not see the test split.
         self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
         self._trainer: Trainer | None = None
+        self._epochs: list[tuple[int, tuple[tuple[str, float], ...]]] = []
         self._saved_at = time.monotonic()
         self._save_next = False
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
-        """One epoch; the last result of a trial carries its outcome or its failure.
+        """Some epochs; the last result of a trial carries its outcome or its failure.
 
         No epoch, but the worker's name, while a new trial waits for other workers to start.
         """
@@ -71,7 +84,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         except Exception as error:
             kind, message = failure_of(error)
             self._trainer = None
-            return {"failure": kind.value, "message": message, "done": True}
+            return {
+                "epochs": tuple(self._epochs),
+                "failure": kind.value,
+                "message": message,
+                "done": True,
+            }
 
     def _step(self) -> dict[str, Any]:
         trainer = self._trainer or self._prepare()
@@ -81,12 +99,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
             self._save_next = False
             self._saved_at = time.monotonic()
-        metrics = trainer.fit_epoch()
         result: dict[str, Any] = {
+            "score": self._train(trainer),
             "epoch": trainer.epoch,
-            "score": metrics[SCORE],
-            # A tuple, since Ray flattens nested dictionaries before the driver sees them.
-            "metrics": tuple(metrics.items()),
+            "epochs": tuple(self._epochs),
             "done": trainer.finished,
         }
         if self._trial.phase.searches and not trainer.finished:
@@ -101,6 +117,18 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             self._save_next = True
         result["saved"] = self._save_next
         return result
+
+    def _train(self, trainer: Trainer) -> float:
+        """Train to the next answer; the score of the last epoch."""
+        self._epochs = []
+        until = time.monotonic() + STEP_SECONDS
+        while True:
+            metrics = trainer.fit_epoch()
+            # Tuples, since Ray flattens nested dictionaries before the driver sees them.
+            self._epochs.append((trainer.epoch, tuple(metrics.items())))
+            may_be_pruned = self._trial.phase.searches and trainer.epoch in self._rungs
+            if trainer.finished or may_be_pruned or time.monotonic() >= until:
+                return metrics[SCORE]
 
     def _prepare(self) -> Trainer:
         trainer = Trainer(self._trial.config, self._dataset, pick_device())

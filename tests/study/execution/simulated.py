@@ -116,7 +116,7 @@ def result(
     found: dict[str, Any] = {
         "epoch": epoch,
         "score": score,
-        "metrics": (("validation_weighted_f1", score), ("train_loss", 1.0 / epoch)),
+        "epochs": ((epoch, (("validation_weighted_f1", score), ("train_loss", 1.0 / epoch))),),
         "partial": outcome(config, epoch),
         "done": done,
         "saved": not done,

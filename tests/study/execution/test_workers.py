@@ -114,6 +114,6 @@ def test_two_workers_share_twenty_very_short_trials(tmp_path: Path) -> None:
 
 
 def test_what_a_trial_predicted_is_forgotten_when_it_is_in_the_ledger() -> None:
-    trial = SimpleNamespace(last_result={"epoch": 3, "metrics": (), "outcome": "large"})
+    trial = SimpleNamespace(last_result={"epoch": 3, "epochs": (), "outcome": "large"})
     ForgetResults().on_trial_complete(0, [], trial)
     assert trial.last_result == {"epoch": 3}
