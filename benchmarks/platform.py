@@ -81,9 +81,13 @@ class Run:
 
     @property
     def over_ideal(self) -> float:
-        """Wall time from the first trial's start over training seconds per worker."""
-        span = max(trial.ended for trial in self.trials) - self.trials[0].started
-        return span * WORKERS / sum(trial.training for trial in self.trials)
+        """Wall time over training seconds per worker, each worker's first trial left out.
+
+        That has waited for its worker to start, which ``to_first_epoch`` tells of.
+        """
+        counted = self.trials[WORKERS:]
+        span = max(trial.ended for trial in counted) - counted[0].started
+        return span * WORKERS / sum(trial.training for trial in counted)
 
     @property
     def idle_per_trial(self) -> float:

@@ -29,12 +29,12 @@ READY_KEY = "ready"
 """Where a result without an epoch holds the name of a worker that waits for the others."""
 READY_SECONDS = 0.05
 """How long a worker waits before it looks again whether the others have started."""
-STEP_SECONDS = 0.1
+STEP_SECONDS = 0.5
 """Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains a tenth of a second per step, at least an epoch; reused for trial after trial.
+    """Trains half a second per step, at least an epoch; reused for trial after trial.
 
     Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
     worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
