@@ -74,7 +74,7 @@ class Search(StudyPart):
     trials: Annotated[int, Field(ge=1)]
     sampler: Literal["tpe", "random"] = "tpe"
     scheduler: Literal["asha", "none"] = "asha"
-    grace_epochs: Annotated[int, Field(ge=1)] = 3
+    grace_epochs: Annotated[int, Field(ge=1)] = 1
     """Epochs before a trial may be pruned."""
     reduction: Annotated[int, Field(ge=2)] = 3
     """One trial in this many goes on at each rung."""
