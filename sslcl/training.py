@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from sslcl.config import TrialConfig
 from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
-from sslcl.data.types import PAD_LABEL, Dataset, Split, View
+from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
@@ -71,13 +71,13 @@ class Trainer:
             validation=select(dataset.validation, config.balance),
         )
         self._label_names = dataset.label_names
-        torch.manual_seed(_derived_seed(config.seed, "initialisation"))
+        torch.manual_seed(derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
-        self._train, self._validation = (
+        self.train_split, self.validation_split = (
             self._resident(split) for split in (balanced.train, balanced.validation)
         )
         self.model = self.model.to(self.device)
-        self._optimiser = torch.optim.AdamW(
+        self.optimiser = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
@@ -112,14 +112,28 @@ class Trainer:
         """
         started = time.perf_counter()
         self.epoch += 1
-        metrics = self.train_epoch()
-        validation = self._predict(self._validation).metrics
-        metrics |= {
-            f"validation_{name}": validation[name]
-            for name in ("weighted_f1", "macro_f1", "accuracy")
-        }
-        metrics["seconds"] = time.perf_counter() - started
-        self.seconds += metrics["seconds"]
+        training = self.train_epoch()
+        scored = self.validation()
+        return self.close_epoch(training, scored, time.perf_counter() - started)
+
+    def close_epoch(
+        self, training: Mapping[str, float], validation: Predictions, seconds: float
+    ) -> dict[str, float]:
+        """Count an epoch that has been trained, and remember the model if it is the best so far.
+
+        Args:
+            training: metrics of the steps.
+            validation: predictions of the model as it stands.
+            seconds: what training and predicting took.
+
+        Returns:
+            All metrics of the epoch, as :meth:`fit_epoch` has them.
+        """
+        metrics = dict(training)
+        for name in ("weighted_f1", "macro_f1", "accuracy"):
+            metrics[f"validation_{name}"] = validation.metrics[name]
+        metrics["seconds"] = seconds
+        self.seconds += seconds
         if metrics[SCORE] > self.best_score:
             self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
             self.best_metrics = metrics
@@ -137,28 +151,28 @@ class Trainer:
             Diverged: when one of them is not finite; weights stay as before the first such step.
         """
         config = self.config
-        torch.manual_seed(_derived_seed(config.seed, "epoch", self.epoch))
-        rate = self._learning_rate()
-        for group in self._optimiser.param_groups:
+        torch.manual_seed(self.epoch_seed())
+        rate = self.learning_rate()
+        for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.model.train()
         steps: list[Tensor] = []
         names: tuple[str, ...] = ()
-        order = torch.randperm(len(self._train))
+        order = torch.randperm(len(self.train_split))
         for chosen in torch.split(order, config.batch_size):
-            if not self._train.labelled[chosen].any():
+            if not self.train_split.labelled[chosen].any():
                 continue
             with self._precision():
-                loss = self.model.loss(self._train.batch(chosen))
-            self._optimiser.zero_grad(set_to_none=True)
+                loss = self.model.loss(self.train_split.batch(chosen))
+            self.optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]
             norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip, foreach=True)
             terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
             steps.append(torch.stack([value.detach().float() for value in terms.values()]))
             names = tuple(terms)
             # The fused optimiser leaves the weights as they are where this is 1.
-            self._optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
-            self._optimiser.step()
+            self.optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
+            self.optimiser.step()
         # Read once an epoch: each reading would make the device wait.
         values = torch.stack(steps).cpu()
         for step in (~values.isfinite()).nonzero()[:1].tolist():
@@ -166,7 +180,12 @@ class Trainer:
         means = values.double().mean(dim=0).tolist()
         return dict(zip(names, means, strict=True)) | {"learning_rate": rate}
 
-    def _learning_rate(self) -> float:
+    def epoch_seed(self) -> int:
+        """What the epoch's order of conversations and dropout are drawn from."""
+        return derived_seed(self.config.seed, "epoch", self.epoch)
+
+    def learning_rate(self) -> float:
+        """Learning rate of the epoch."""
         if self.config.schedule == "constant":
             return self.config.learning_rate
         done = (self.epoch - 1) / self.config.epochs
@@ -190,16 +209,23 @@ class Trainer:
 
     def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
         self.model.eval()
-        # Conversations of like lengths together, which saves padding and changes no feature.
-        order = split.lengths.argsort(stable=True)
-        parts: list[Tensor] = []
         with torch.no_grad(), self._precision():
-            for batch in split.batches(order, _EVALUATION_BATCH):
-                parts.append(self.model.scores(batch, view))
-        class_scores = torch.cat(parts)
+            parts = [self.model.scores(batch, view) for batch in evaluation_batches(split)]
+        return self.predictions(split, torch.cat(parts))
+
+    def predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
+        """What class scores predict.
+
+        Args:
+            split: what was scored.
+            class_scores: ``(N, C)``, batch by batch as :func:`evaluation_batches` has them.
+
+        Raises:
+            Diverged: when a score is not finite, so that its prediction would mean nothing.
+        """
         if not class_scores.isfinite().all():
             raise Diverged(self.epoch, "class_scores")
-        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
+        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(_evaluation_order(split))])
         everything = torch.empty(len(rows), dtype=torch.long)
         everything[rows] = class_scores.argmax(dim=-1).cpu()
         all_labels = split.labels[:-1].cpu()
@@ -218,7 +244,7 @@ class Trainer:
 
     def validation(self) -> Predictions:
         """Predict the validation split."""
-        return self._predict(self._validation)
+        return self._predict(self.validation_split)
 
     def test(self, split: Split) -> Predictions:
         """Predict the test split, from the modalities and in the balance of the configuration."""
@@ -233,7 +259,7 @@ class Trainer:
         """A copy of everything needed to go on from here, as tensors and plain values."""
         state = {
             "model": self.model.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
             "best_state": self._best_state,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
@@ -247,7 +273,7 @@ class Trainer:
         """Go on from a :meth:`state_dict`: the same bits as without the interruption."""
         self.model.load_state_dict(state["model"])
         # The optimiser would otherwise go on in the tensors of ``state`` themselves.
-        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         self._best_state = dict(state["best_state"])
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]
@@ -256,7 +282,17 @@ class Trainer:
         self.seconds = state["seconds"]
 
 
-def _derived_seed(*parts: object) -> int:
+def _evaluation_order(split: ResidentSplit) -> Tensor:
+    """Conversations of like lengths together, which saves padding and changes no feature."""
+    return split.lengths.argsort(stable=True)
+
+
+def evaluation_batches(split: ResidentSplit) -> Iterator[Batch]:
+    """The batches in which a split is predicted."""
+    return split.batches(_evaluation_order(split), _EVALUATION_BATCH)
+
+
+def derived_seed(*parts: object) -> int:
     """A well-mixed seed, so that neighbouring seeds and epochs share nothing."""
     text = ":".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
