@@ -137,7 +137,7 @@ class Trainer:
         if metrics[SCORE] > self.best_score:
             self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
             self.best_metrics = metrics
-            self._best_state = copy.deepcopy(self.model.state_dict())
+            self._best_state = _copied(self.model.state_dict())
         return metrics
 
     def train_epoch(self) -> dict[str, float]:
@@ -267,7 +267,7 @@ class Trainer:
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
-        return copy.deepcopy(state)
+        return dict(_copied(state))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`: the same bits as without the interruption."""
@@ -280,6 +280,15 @@ class Trainer:
         self.best_metrics = dict(state["best_metrics"])
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
+
+
+def _copied(value: Any) -> Any:
+    """A copy whose tensors own their memory; a deep copy of a part of a tensor copies all of it."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _evaluation_order(split: ResidentSplit) -> Tensor:

@@ -52,6 +52,13 @@ def fusible(configs: Sequence[TrialConfig]) -> bool:
     return why_not_fusible(configs) is None
 
 
+def group_of(config: TrialConfig) -> tuple[TrialConfig, ...]:
+    """The configurations of a trial's group in their order; itself where it is trained alone."""
+    if not config.fused_seeds:
+        return (config,)
+    return tuple(config.replace(seed=seed) for seed in config.fused_seeds)
+
+
 def _shared_fields(config: TrialConfig) -> Mapping[str, Any]:
     return {name: value for name, value in config.canonical().items() if name not in OWN_NUMBERS}
 

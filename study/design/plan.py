@@ -8,6 +8,7 @@ from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Confirm, 
 from sslcl.config import TrialConfig
 from study.design.ablation import REFERENCE, Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
+from study.design.fusing import seed_groups
 from study.design.tuning import Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
 
@@ -150,7 +151,7 @@ def summarize(
         left = [trial for trial in phase.trials if not {trial.identity, trial.id} & finished]
         fresh = list({t.identity: t for t in left if t.identity not in planned}.values())
         planned |= {trial.identity for trial in fresh}
-        times = [seconds(phase.phase, trial.config) for trial in fresh] if seconds else None
+        times = _times(phase.phase, fresh, seconds) if seconds else None
         rows.append(
             PhaseSummary(
                 phase=phase.phase,
@@ -168,6 +169,15 @@ def summarize(
     return rows
 
 
+def _times(phase: Phase, trials: Sequence[PlannedTrial], seconds: Seconds) -> list[float]:
+    """Seconds of what a worker is given at a time: a trial, or a group trained as one."""
+    times: dict[str, float] = {}
+    for trial in trials:
+        key = trial.group or trial.identity
+        times[key] = times.get(key, 0.0) + seconds(phase, trial.config)
+    return list(times.values())
+
+
 def elapsed(seconds: Sequence[float], workers: int) -> float:
     """Time that trials of these lengths take, each given to the worker that is free first."""
     free = [0.0] * workers
@@ -180,14 +190,32 @@ def _trials(
     study: Study, phase: Phase, cells: Collection[Cell], seeds: int, data: DataFacts
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
-    trials: list[PlannedTrial] = []
-    for seed in fresh_seeds(seeds):
-        for cell in cells:
-            config = cell.config(study, seed)
-            identity = data.identify(config)
-            trial_id = digest_of(study.name, phase, cell.name, identity)
-            trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config))
-    return trials
+    order = fresh_seeds(seeds)
+    by_cell = [_cell_trials(study, phase, cell, order, data) for cell in cells]
+    return [trial for same_seed in zip(*by_cell, strict=True) for trial in same_seed]
+
+
+def _cell_trials(
+    study: Study, phase: Phase, cell: Cell, seeds: Sequence[int], data: DataFacts
+) -> list[PlannedTrial]:
+    """The trials of a cell, seed by seed."""
+    groups = seed_groups(study, cell.config(study, seeds[0]), seeds)
+    configs = {seed: cell.config(study, seed) for seed in seeds}
+    for seed, group in groups.items():
+        if group:
+            configs[seed] = configs[seed].replace(fused_seeds=group)
+    identities = {seed: data.identify(config) for seed, config in configs.items()}
+    return [
+        PlannedTrial(
+            id=digest_of(study.name, phase, cell.name, identities[seed]),
+            phase=phase,
+            cell=cell.name,
+            identity=identities[seed],
+            config=config,
+            group=digest_of(*(identities[s] for s in groups[seed])) if groups[seed] else None,
+        )
+        for seed, config in configs.items()
+    ]
 
 
 def _stand_in(phase: Phase, cell: str, key: str, like: TrialConfig) -> PlannedTrial:

@@ -8,7 +8,7 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
-from study.execution.ray_worker import TRIAL_KEY
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -45,7 +45,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._home = home
         self._workers = workers
         self._callbacks = callbacks
-        self._live: dict[str, PlannedTrial] = {}
+        self._live: dict[str, dict[int, PlannedTrial]] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
@@ -61,10 +61,17 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if planned is None:
             # What runs now decides what the next source has.
             return None if self._source is not None else str(Searcher.FINISHED)
-        self._live[trial_id] = planned
+        group = self._group(planned)
+        self._live[trial_id] = {member.config.seed: member for member in group}
         self._epochs.flush()
-        self._ledger.start(planned.id)
-        return {TRIAL_KEY: planned}
+        for member in group:
+            self._ledger.start(member.id)
+        return {TRIAL_KEY: planned, GROUP_KEY: group}
+
+    def _group(self, planned: PlannedTrial) -> tuple[PlannedTrial, ...]:
+        """A trial and those that are trained with it, without what the ledger has."""
+        rest = self._source.rest_of_group(planned) if self._source is not None else ()
+        return (planned, *(member for member in rest if not self._taken(member)))
 
     def _next(self) -> PlannedTrial | None:
         """The next trial to train, of this source or of a later one if none is running."""
@@ -86,15 +93,21 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _untrained(self, source: TrialSource) -> PlannedTrial | None:
         """The source's next trial never trained; the others are taken from the ledger."""
         while planned := source.next():
-            # A search never sees the test split; all other phases are judged by it.
-            needs_test = not planned.phase.searches
-            original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
-            if original is None:
+            if not self._taken(planned):
                 return planned
-            self._epochs.flush()
-            self._ledger.cache(planned.id, original.id)
-            self._tell(planned)
         return None
+
+    def _taken(self, planned: PlannedTrial) -> bool:
+        """Whether the trial could be taken from the ledger, where it then is."""
+        # A search never sees the test split; all other phases are judged by it.
+        needs_test = not planned.phase.searches
+        original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
+        if original is None:
+            return False
+        self._epochs.flush()
+        self._ledger.cache(planned.id, original.id)
+        self._tell(planned)
+        return True
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Ray's hook: an epoch has ended and more may follow."""
@@ -104,17 +117,30 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Ray's hook: a trial has ended, by itself, by the scheduler or by an error."""
-        planned = self._live.pop(trial_id)
         result = result or self._last.get(trial_id) or {}
         self._last.pop(trial_id, None)
         if not error:
-            self._record_epoch(planned, result)
+            self._record_epochs(trial_id, result)
         self._epochs.flush()
-        if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
-            self._ledger.release(planned.id)
-            return
+        own = dict(self._parts(trial_id, result))
+        live = self._live.pop(trial_id)
+        halted = self._callbacks.halted()
+        unfinished = {
+            seed
+            for seed in live
+            if halted and not {"outcome", "failure"} & own.get(seed, {}).keys()
+        }
+        for seed, planned in live.items():
+            if seed in unfinished:
+                self._ledger.release(planned.id)
+            else:
+                self._end(planned, own.get(seed, {}), error)
+        if live and not unfinished:
+            (key,) = {planned.checkpoint_key for planned in live.values()}
+            self._home.checkpoint(key).unlink(missing_ok=True)
+
+    def _end(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:
         self._finish(planned, result, error)
-        self._home.checkpoint(planned.identity).unlink(missing_ok=True)
         self._tell(planned)
 
     def flush(self, *, late_only: bool = False) -> None:
@@ -144,16 +170,35 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _record(self, trial_id: str, result: dict[str, Any]) -> None:
         self._last[trial_id] = result
-        self._record_epoch(self._live[trial_id], result)
+        self._record_epochs(trial_id, result)
+        if "members" not in result:
+            return
+        members = self._live[trial_id]
+        for seed, part in self._parts(trial_id, result):
+            if "outcome" in part or "failure" in part:
+                # The others of the group go on.
+                self._epochs.flush()
+                self._end(members.pop(seed), part, error=False)
+
+    def _parts(self, trial_id: str, result: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+        """By seed, what a result says of each trial that is being trained."""
+        members = self._live[trial_id]
+        if "members" in result:
+            return [(seed, part) for seed, part in result["members"] if seed in members]
+        return [(seed, result) for seed in members]
+
+    def _record_epochs(self, trial_id: str, result: dict[str, Any]) -> None:
+        for seed, part in self._parts(trial_id, result):
+            self._record_epoch(self._live[trial_id][seed], part)
+        if result.get("saved"):
+            # The next driver goes on after this epoch and will not measure it again.
+            self._epochs.flush()
 
     def _record_epoch(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
         if "metrics" not in result:
             return
         epoch = int(result["epoch"])
         self._epochs.add(planned.id, epoch, dict(result["metrics"]))
-        if result.get("saved"):
-            # The next driver goes on after this epoch and will not measure it again.
-            self._epochs.flush()
         self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
