@@ -15,7 +15,7 @@ from sslcl.command import OneLineCommand
 from sslcl.errors import unknown
 from sslcl.files import write_whole
 
-PARTS = ("loss", "steps", "front_door", "platform")
+PARTS = ("loss", "steps", "front_door", "platform", "fusion")
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

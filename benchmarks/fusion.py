@@ -18,7 +18,7 @@ from sslcl.fusion.trainer import FusedTrainer
 from sslcl.training import Trainer
 
 OBJECTIVES = ("cross_entropy", "sslcl")
-GROUPS = (4, 8, 16)
+GROUPS = (5, 8, 16)
 BATCHES = (8, 16)
 ROUNDS = 5
 TARGET = 2.5

@@ -132,9 +132,8 @@ class Resources(StudyPart):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
-    fuse: Annotated[int, Field(ge=1)] | None = None
-    """Seeds of a cell trained as one program at most, outside of search; chosen by itself when left
-    out, 1 for none."""
+    fuse: Annotated[int, Field(ge=1)] = 1
+    """Seeds of a cell trained as one program at most, outside of search, on the CPU."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
@@ -145,7 +144,7 @@ class Resources(StudyPart):
                 f"workers is {self.workers} and exclusive is true: expected one of them, since "
                 "exclusive trials run one at a time"
             )
-        if self.exclusive and (self.fuse or 1) > 1:
+        if self.exclusive and self.fuse > 1:
             raise InputError(
                 f"fuse is {self.fuse} and exclusive is true: expected one of them, since exclusive "
                 "trials run one at a time"

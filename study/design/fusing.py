@@ -6,12 +6,6 @@ from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from sslcl.fusion.compatibility import fusible
 
-MOST_BY_ITSELF = 8
-"""Largest group where the study file does not say."""
-WIDEST_BY_ITSELF = 256
-"""Largest hidden size that is fused where the study file does not say: wider models spend their
-time on arithmetic, gain nothing, and several of them would take much memory."""
-
 
 def seed_groups(
     study: Study, config: TrialConfig, seeds: Sequence[int]
@@ -44,6 +38,4 @@ def _most(study: Study, config: TrialConfig) -> int:
     resources = study.resources
     if resources.exclusive or resources.gpus_per_trial > 0 or not fusible([config]):
         return 1
-    if resources.fuse is not None:
-        return resources.fuse
-    return MOST_BY_ITSELF if config.hidden_size <= WIDEST_BY_ITSELF else 1
+    return resources.fuse

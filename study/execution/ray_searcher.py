@@ -134,14 +134,12 @@ class TrialStream(Searcher):  # type: ignore[misc]
             if seed in unfinished:
                 self._ledger.release(planned.id)
             else:
-                self._end(planned, own.get(seed, {}), error)
+                self._finish(planned, own.get(seed, {}), error)
         if live and not unfinished:
             (key,) = {planned.checkpoint_key for planned in live.values()}
             self._home.checkpoint(key).unlink(missing_ok=True)
-
-    def _end(self, planned: PlannedTrial, result: dict[str, Any], error: bool) -> None:
-        self._finish(planned, result, error)
-        self._tell(planned)
+        for seed in live.keys() - unfinished:
+            self._tell(live[seed])
 
     def flush(self, *, late_only: bool = False) -> None:
         """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
@@ -178,7 +176,9 @@ class TrialStream(Searcher):  # type: ignore[misc]
             if "outcome" in part or "failure" in part:
                 # The others of the group go on.
                 self._epochs.flush()
-                self._end(members.pop(seed), part, error=False)
+                member = members.pop(seed)
+                self._finish(member, part, error=False)
+                self._tell(member)
 
     def _parts(self, trial_id: str, result: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
         """By seed, what a result says of each trial that is being trained."""

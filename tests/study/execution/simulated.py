@@ -26,7 +26,6 @@ SPACE: dict[str, Any] = {
         "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
     },
     "search": {"trials": 4, "sampler": "random"},
-    "resources": {"fuse": 1},
 }
 
 
