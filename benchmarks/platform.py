@@ -1,27 +1,30 @@
-"""``python -m benchmarks.platform``: what the platform costs around training.
+"""What the platform costs around training.
 
-Runs small studies whose trials train for a few hundredths of a second, with two workers and
-everything logged, by the same command that a user gives. With ``--before FOLDER``, a working copy
-of an earlier version, both versions are run in turns.
+Runs small studies with two workers and everything logged, by the same command that a user gives.
+Their trials train for a few hundredths of a second, so that what the platform adds is seen.
 """
 
-import argparse
 import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
+from benchmarks.driver_growth import megabytes_per_thousand_trials
 from benchmarks.timing import Figure, seconds
 
 WORKERS = 2
+WARM_UP = 8
+"""First trials of a run that are not counted."""
 MOST_SECONDS = 0.12
 MOST_OF_IDEAL = 1.10
+MOST_OF_PARTS = 1.5
+MOST_MEGABYTES = 600
+MOST_GROWTH = 1.0
 STUDY = """
 study: platform
 dataset: synthetic
@@ -32,10 +35,36 @@ factors:
   dropout: [0.1, 0.2, 0.3, 0.4]
 """
 SEARCH = "search: {{trials: {trials}, sampler: tpe, scheduler: none}}\n"
+PLANNED = "ablate: {design: one_factor, factors: [dropout], seeds: 12, reference: {}}\n"
 CAMPAIGN = """
 confirm: {top: 4, seeds: 4}
 ablate: {design: one_factor, factors: [dropout], seeds: 4, reference: winner}
 """
+BARE = """
+import ray
+
+ray.init(address="local", include_dashboard=False, log_to_driver=False)
+
+
+@ray.remote
+def start():
+    import sslcl.training
+    import ray.tune
+
+
+ray.get(start.remote())
+"""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trained trial; times in seconds since the epoch of the clock."""
+
+    started: float
+    ended: float
+    training: float
+    megabytes: float
+    worker: str
 
 
 @dataclass(frozen=True)
@@ -43,106 +72,102 @@ class Run:
     """A finished run of a study.
 
     Args:
-        wall: seconds of the whole command.
-        span: seconds from the first trial's start to the last one's end.
-        training: seconds of all trials together.
-        trained: how many trials were trained.
+        trials: those that were trained, in the order of their start.
+        to_first_epoch: seconds from the command to the end of the first epoch.
     """
 
-    wall: float
-    span: float
-    training: float
-    trained: int
+    trials: tuple[Trial, ...]
+    to_first_epoch: float
+
+    @property
+    def over_ideal(self) -> float:
+        """Wall time over training seconds per worker, each worker's first trial left out.
+
+        That has waited for its worker to start, which ``to_first_epoch`` tells of.
+        """
+        counted = self.trials[WORKERS:]
+        span = max(trial.ended for trial in counted) - counted[0].started
+        return span * WORKERS / sum(trial.training for trial in counted)
+
+    @property
+    def idle_per_trial(self) -> float:
+        """Worker-seconds that a trial costs beside its training, the first ones left out."""
+        counted = self.trials[WARM_UP:]
+        span = max(trial.ended for trial in counted) - counted[0].started
+        training = sum(trial.training for trial in counted)
+        return (WORKERS * span - training) / len(counted)
+
+    @property
+    def workers(self) -> int:
+        """Workers that trained any of them."""
+        return len({trial.worker for trial in self.trials})
 
 
-def run(tree: Path, text: str) -> Run:
-    """Run the study in ``text`` with the version of the platform in ``tree``."""
+def run(text: str) -> Run:
+    """Run the study in ``text``."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "platform.yaml")
+        path, home = Path(folder, "platform.yaml"), Path(folder, "runs")
         path.write_text(text)
-        home = Path(folder, "runs")
-        options = ("--home", str(home), "--workers", str(WORKERS))
-        command = [sys.executable, "-m", "study.run", str(path), *options]
-        environment = {**os.environ, "PYTHONPATH": str(tree.resolve())}
-
-        def work() -> None:
-            subprocess.run(
-                command, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL
-            )
-
-        wall = seconds(work)
-        query = (
-            "SELECT (max(ended_at) - min(started_at)) / 1000.0, sum(seconds), count(*) FROM trials"
-            " WHERE status IN ('COMPLETE', 'PRUNED')"
-        )
+        words = ("-m", "study.run", str(path), "--home", str(home), "--workers", str(WORKERS))
+        started = time.time()
+        _python(*words)
         with closing(sqlite3.connect(home / "results.db")) as connection:
-            span, training, trained = connection.execute(query).fetchone()
-        return Run(wall, span, training, trained)
+            rows = connection.execute(
+                "SELECT started_at / 1000.0, ended_at / 1000.0, seconds, peak_memory_mb, worker"
+                " FROM trials WHERE status IN ('COMPLETE', 'PRUNED') ORDER BY started_at"
+            ).fetchall()
+            query = "SELECT min(logged_at) / 1000.0 FROM epoch_metrics"
+            (first,) = connection.execute(query).fetchone()
+        return Run(tuple(Trial(*row) for row in rows), first - started)
 
 
-def cost_of_a_trial(tree: Path, few: int, many: int) -> float:
-    """Worker-seconds that a further search trial costs beside its training."""
-    small, large = (run(tree, STUDY + SEARCH.format(trials=n)) for n in (few, many))
-    idle = [WORKERS * r.wall - r.training for r in (small, large)]
-    return (idle[1] - idle[0]) / (large.trained - small.trained)
-
-
-def over_ideal(tree: Path) -> float:
-    """Wall time of three phases, once the first trial runs, over training seconds per worker."""
-    text = STUDY.replace("epochs: 10, patience: 10", "epochs: 400, patience: 400")
-    campaign = run(tree, text + SEARCH.format(trials=32) + CAMPAIGN)
-    return campaign.span / (campaign.training / WORKERS)
-
-
-def figures(repeats: int = 3) -> list[Figure]:
+def figures() -> list[Figure]:
     """What this version costs."""
-    here = Path(__file__).resolve().parents[1]
-    costs = [cost_of_a_trial(here, few=8, many=72) for _ in range(repeats)]
-    return medians(costs, [over_ideal(here) for _ in range(repeats)])
+    search = run(STUDY + SEARCH.format(trials=32))
+    planned = run(STUDY + PLANNED)
+    longer = STUDY.replace("epochs: 10, patience: 10", "epochs: 150, patience: 150")
+    campaign = run(longer + SEARCH.format(trials=32) + CAMPAIGN)
+    bare = seconds(lambda: _python("-c", BARE))
+    memory = max(trial.megabytes for r in (search, planned, campaign) for trial in r.trials)
+    return [
+        *(
+            _at_most(f"platform, a {kind} trial", found.idle_per_trial, MOST_SECONDS, " s")
+            for kind, found in (("search", search), ("planned", planned))
+        ),
+        Figure(
+            "workers that train short trials",
+            str(search.workers),
+            f"{WORKERS}, all that are asked for",
+            search.workers == WORKERS,
+        ),
+        _at_most("campaign, wall over ideal", campaign.over_ideal, MOST_OF_IDEAL, "x"),
+        _at_most(
+            "command to first epoch over a bare start of Ray and one worker",
+            search.to_first_epoch / bare,
+            MOST_OF_PARTS,
+            "x",
+        ),
+        _at_most("memory of a worker", memory, MOST_MEGABYTES, " MB"),
+        _at_most(
+            "growth of the driver in 1,000 trials, without Ray",
+            megabytes_per_thousand_trials(),
+            MOST_GROWTH,
+            " MB",
+        ),
+    ]
 
 
-def medians(costs: Sequence[float], ratios: Sequence[float]) -> list[Figure]:
-    """Medians against their targets."""
-    shown: list[Figure] = []
-    if costs:
-        cost = median(costs)
-        target = f"at most {MOST_SECONDS:g} s"
-        shown.append(
-            Figure("platform, a search trial", f"{cost:.3f} s", target, cost <= MOST_SECONDS)
-        )
-    if ratios:
-        ratio = median(ratios)
-        target = f"at most {MOST_OF_IDEAL:g}x"
-        shown.append(
-            Figure("campaign, wall over ideal", f"{ratio:.2f}x", target, ratio <= MOST_OF_IDEAL)
-        )
-    return shown
+def _at_most(what: str, value: float, most: float, unit: str) -> Figure:
+    return Figure(what, f"{value:.3g}{unit}", f"at most {most:g}{unit}", value <= most)
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--before", type=Path, help="working copy of an earlier version")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--few", type=int, default=8, help="search trials of the short study")
-    parser.add_argument("--many", type=int, default=72, help="search trials of the long study")
-    parser.add_argument("--only", choices=("trial", "campaign"))
-    given = parser.parse_args()
-    here = Path(__file__).resolve().parents[1]
-    trees = {"before": given.before, "after": here} if given.before else {"now": here}
-    costs: dict[str, list[float]] = {name: [] for name in trees}
-    ratios: dict[str, list[float]] = {name: [] for name in trees}
-    for _ in range(given.repeats):
-        for name, tree in trees.items():
-            if given.only != "campaign":
-                costs[name].append(cost_of_a_trial(tree, given.few, given.many))
-            if given.only != "trial":
-                ratios[name].append(over_ideal(tree))
-    for name in trees:
-        for figure in medians(costs[name], ratios[name]):
-            holds = "yes" if figure.holds else "no"
-            print(f"{name:<7} {figure.what:<28} {figure.value:<9} {figure.target:<16} {holds}")
-
-
-if __name__ == "__main__":
-    main()
+def _python(*words: str) -> None:
+    root = Path(__file__).resolve().parents[1]
+    subprocess.run(
+        [sys.executable, *words],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.changes import changes
 from search_spaces.factors import Categorical, Factor, Float, Integer, level_name
-from search_spaces.schema import FIRST_FRESH_SEED, Assignment, Study
+from search_spaces.schema import FIRST_ABLATION_SEED, FIRST_FRESH_SEED, Assignment, Study
 
 if TYPE_CHECKING:
     from search_spaces.loader import load_study, study_names
 
 __all__ = [
+    "FIRST_ABLATION_SEED",
     "FIRST_FRESH_SEED",
     "Assignment",
     "Categorical",

@@ -17,6 +17,7 @@ from search_spaces.factors import (
     parse_factor,
     refuse_repeats,
 )
+from search_spaces.questions import check_questions, parse_questions
 from search_spaces.schema import (
     COMPONENTS,
     Ablate,
@@ -28,7 +29,7 @@ from search_spaces.schema import (
     Search,
     Study,
 )
-from sslcl.config import TrialConfig
+from sslcl.config import TrialConfig, spelt_out
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
 from sslcl.validation import Scalar
@@ -50,6 +51,7 @@ _KEYS = (
     "base",
     "factors",
     *_SECTIONS,
+    "questions",
 )
 
 
@@ -68,17 +70,22 @@ def parse_study(values: Mapping[str, Any], where: str) -> Study:
             raise unknown("key", str(key), _KEYS, where)
     raw = {key: value for key, value in values.items() if value is not None}
     _check_base(raw.get("base", {}), where)
+    if "base" in raw:
+        raw["base"] = _spelt_out(raw["base"], f"{where}: base")
     factors = _factors(raw.get("factors"), where)
     sections = {
         key: build(model, _section(raw[key], f"{where}: {key}"), where, key)
         for key, model in _SECTIONS.items()
         if key in raw
     }
+    if "questions" in raw:
+        sections["questions"] = parse_questions(raw["questions"], where)
     study = _study({**raw, **sections, "factors": _parents_first(factors, where)}, where)
     _check_not_empty(study, where)
     _check_dataset(study, where)
     study = _check_levels(study, where)
     _check_phases(study, where)
+    check_questions(study, where)
     return study
 
 
@@ -93,6 +100,13 @@ def _section(raw: object, place: str) -> Mapping[str, Any]:
     if not isinstance(raw, dict):
         raise InputError(f"{place} is {raw!r}: expected keys and values")
     return raw
+
+
+def _spelt_out(base: Mapping[str, Any], place: str) -> dict[str, Any]:
+    try:
+        return spelt_out(base)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def _check_base(base: object, where: str) -> None:

@@ -1,16 +1,13 @@
 """Study files: found by name or path, read strictly, with overrides from the command line."""
 
-import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from search_spaces.checks import parse_study
 from search_spaces.overrides import apply_override, use_dataset
 from search_spaces.schema import Study
 from sslcl.errors import InputError, did_you_mean, unknown
+from sslcl.plain_yaml import parse_yaml
 
 _SHIPPED = Path(__file__).parent
 
@@ -48,24 +45,6 @@ def load_study(name_or_path: str, overrides: Sequence[str] = (), data: str | Non
     return parse_study(values, where)
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """Plain values from YAML; a key that is given twice is an error.
-
-    Raises:
-        InputError: with line and column of the first mistake.
-    """
-    try:
-        return yaml.load(text, Loader=_StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = " ".join((error.problem or "cannot be read").split())
-        raise InputError(f"{where}{place}: not valid YAML: {problem}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"{where}: not valid YAML: {problem}") from None
-
-
 def _locate(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml") and len(path.parts) <= 1:
@@ -83,25 +62,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses repeated keys and reads ``1e-3`` as the number that it is in YAML 1.2."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is not None and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)

@@ -5,17 +5,19 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
-from sslcl.config import TrialConfig
+from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
+from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
 from sslcl.validation import Scalar
 
 __all__ = [
     "COMPONENTS",
+    "FIRST_ABLATION_SEED",
     "FIRST_FRESH_SEED",
     "TUNED_TRIALS",
     "Ablate",
@@ -26,22 +28,31 @@ __all__ = [
     "Factor",
     "Float",
     "Integer",
+    "Question",
     "Report",
     "Resources",
     "Search",
+    "SeedLooks",
     "Study",
     "changes",
 ]
 
 FIRST_FRESH_SEED = 1001
-"""Seeds of confirmation and ablation count up from here; those of search stay below."""
+"""Seeds of the confirmation count up from here; those of search stay below."""
+
+FIRST_ABLATION_SEED = FIRST_FRESH_SEED + MOST_SEEDS
+"""Seeds of the ablation count up from here, beyond those of the confirmation.
+
+The confirmation chooses the reference by the scores of its own seeds, which flatter whoever won by
+them; trained anew with other seeds the reference has no such advantage over the other cells.
+"""
 
 TUNED_TRIALS = 8
 """Search trials of every cell of the design ``tuned`` that does not say how many."""
 
 Assignment = Mapping[str, Scalar]
 """Factor name to level, of some or all factors."""
-_Seeds = Annotated[int, Field(ge=1)]
+_Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
 Design = Literal["search", "grid", "fractional", "one_factor", "leave_one_out", "tuned"]
 COMPONENTS = (
     "label_label_term",
@@ -71,6 +82,9 @@ class Search(StudyPart):
     """Seeds the sampler and every search trial."""
     fixed: dict[str, Scalar] = Field(default_factory=dict)
     """Levels of factors that the search leaves as they are, for the ablation to vary."""
+    warm_start: bool = True
+    """Whether the sampler is told of equal trials that earlier searches have finished; the design
+    ``tuned`` tells none, so that all cells are searched alike."""
 
 
 class Confirm(StudyPart):
@@ -86,7 +100,8 @@ class Ablate(StudyPart):
     factors: tuple[str, ...] = ()
     """What varies; ``search`` and ``leave_one_out`` do without."""
     design: Design = "one_factor"
-    seeds: _Seeds = 5
+    seeds: Annotated[int | SeedLooks, BeforeValidator(read_seeds)] = 5
+    """Of every cell; or looks at which the rows without a verdict get more."""
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
     """The search's winner, or a level for some factors; the others are as in the base."""
     levels: dict[str, tuple[Scalar, ...]] = Field(default_factory=dict)
@@ -98,6 +113,20 @@ class Ablate(StudyPart):
     resolution: Literal[3, 4] = 4
     """Of the ``fractional`` design: 4 keeps main effects clear of two-way interactions, 3 does
     with about half the runs and does not."""
+
+    @model_validator(mode="after")
+    def _looks_compare_with_a_reference(self) -> Self:
+        if isinstance(self.seeds, SeedLooks) and self.design in ("grid", "fractional"):
+            raise InputError(
+                "seeds are added until rows have a verdict, but the effects of design "
+                f"{self.design} need as many of every cell: expected a number"
+            )
+        return self
+
+    @property
+    def seed_looks(self) -> tuple[int, ...]:
+        """Seeds of a cell at each look; a single look where ``seeds`` is a number."""
+        return self.seeds.looks if isinstance(self.seeds, SeedLooks) else (self.seeds,)
 
     @property
     def needs_factors(self) -> bool:
@@ -123,6 +152,18 @@ class Report(StudyPart):
     correction: Literal["holm", "bh"] = "holm"
     """Of p-values within a table: Holm's for any error at all, Benjamini and Hochberg's for the
     share of false discoveries."""
+
+
+class Question(StudyPart):
+    """A comparison that the study is made for; all that it does not ask about is exploratory."""
+
+    cell: str | dict[str, Scalar]
+    """The levels by which the cell differs from the reference, or its name, such as
+    ``without context``."""
+    side: Literal["two", "less", "greater"] = "two"
+    """Which differences, cell - reference, would answer it."""
+    smallest_difference: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """The smallest of interest; that of ``report`` when left out."""
 
 
 class Resources(StudyPart):
@@ -161,7 +202,8 @@ class Budget(StudyPart):
 class Study(StudyPart):
     """A validated study; :func:`search_spaces.load_study` makes one."""
 
-    name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$")]
+    name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$", max_length=100)]
+    """Also the name of its folder of reports and of its experiment in MLflow."""
     description: str = ""
     dataset: str = "synthetic"
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
@@ -174,6 +216,8 @@ class Study(StudyPart):
     confirm: Confirm | None = None
     ablate: Ablate | None = None
     report: Report = Report()
+    questions: dict[str, Question] = Field(default_factory=dict)
+    """By name, in the order in which they are answered; corrected among themselves."""
     resources: Resources = Resources()
     budget: Budget = Budget()
 
@@ -230,7 +274,10 @@ class Study(StudyPart):
 
         ``Study.model_validate`` reads it back.
         """
-        return self.model_dump(mode="json", by_alias=True)
+        values = self.model_dump(mode="json", by_alias=True)
+        if not self.questions:
+            del values["questions"]
+        return values
 
     def space_digest(self) -> str:
         """SHA-256 of all that decides what a search trial of a given assignment computes.
@@ -253,7 +300,10 @@ class Study(StudyPart):
         if factor in assignment:
             return assignment[factor]
         defaults = {key: field.get_default() for key, field in TrialConfig.model_fields.items()}
-        level: Scalar | None = level_of({**defaults, **self._fixed()}, factor)
+        fixed = self._fixed()
+        known = {**defaults, **fixed, **assignment}
+        defaults |= component_defaults(known["objective"], known["similarity"])
+        level: Scalar | None = level_of({**defaults, **fixed}, factor)
         return level
 
 

@@ -1,6 +1,8 @@
 """What every command line of the project shares: errors in one line, exit codes, options."""
 
+import codecs
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +46,41 @@ plugin_option = click.option(
 """Loads plugin files before anything else is read; the command's function does not see it."""
 
 
+_PLAIN = {
+    "±": "+-",
+    "×": "x",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "…": "...",
+    "†": "+",
+    "≥": ">=",
+    "≤": "<=",
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "’": "'",
+}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(sign, "?") for sign in text), error.end
+
+
+def speak_plainly() -> None:
+    """Print what an output's encoding lacks in signs that it has, instead of failing.
+
+    Terminals and logs of clusters are often ASCII or Latin-1.
+    """
+    codecs.register_error("sslcl_plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="sslcl_plain")
+
+
 class _OneLine(click.Command):
     """Tells a mistaken command line, and any :class:`InputError`, in one line with exit code 2.
 
@@ -59,6 +96,7 @@ class _OneLine(click.Command):
         **extra: Any,
     ) -> Any:
         """Click's entry point."""
+        speak_plainly()
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:
@@ -137,6 +175,11 @@ def fail(message: str) -> NoReturn:
     """Say what is wrong in one line and end with exit code 2."""
     click.echo(f"error: {' '.join(message.split())}", err=True)
     sys.exit(BAD_INPUT)
+
+
+def warn(message: str) -> None:
+    """Say something that a person should know of a run that goes on, in one line."""
+    click.echo(f"warning: {' '.join(message.split())}", err=True)
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:

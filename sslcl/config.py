@@ -16,9 +16,10 @@ from sslcl.backbones import BACKBONES
 from sslcl.data import CATALOG
 from sslcl.data.balance import NATURAL, balance_name
 from sslcl.errors import InputError, unknown
+from sslcl.learning.convergence import StopRule
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
-from sslcl.validation import LogitScaleMode, Scalar, validated
+from sslcl.validation import Inference, LogitScaleMode, Scalar, validated
 
 Unit = Annotated[float, Field(ge=0.0, lt=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -64,12 +65,19 @@ class TrialConfig(BaseModel):
     """What training minimises."""
     similarity: str = "soft_hgr"
     """Measure between an utterance feature and a label embedding."""
-    logit_scale: LogitScaleMode = "matched"
+    logit_scale: LogitScaleMode = "released"
     """How similarities become logits: as ``released`` (times 1), times the ``fixed`` scale, times a
     ``learned`` scale that starts there, or ``matched``: standardised on the first batch so that
-    every similarity starts with the same spread, then times the scale."""
+    every similarity starts with the same spread, then times the scale. Where it is left out,
+    ``sslcl`` takes the default of its similarity, ``released`` for ``soft_hgr``; all else is
+    ``matched``."""
     scale: Positive = 1.0
     """The number that ``logit_scale`` refers to."""
+    inference: Inference = "similarity"
+    """How ``sslcl`` predicts: by the ``similarity``'s own form, by the centred dot product times a
+    scale fitted to the training split plus the log prior (``prior_adjusted``), by a linear
+    ``probe`` fitted to the training features, or by whichever of these does best on validation
+    (``auto``)."""
     focus_positive: NonNegative = 2.0
     """Focusing exponent of the positives, γ+."""
     focus_negative: NonNegative = 0.5
@@ -98,12 +106,23 @@ class TrialConfig(BaseModel):
     """Peak learning rate of AdamW."""
     weight_decay: NonNegative = 1e-4
     """Decoupled weight decay."""
+    adam_eps: Positive = 1e-8
+    """What AdamW adds to the root of the second moment. Released Soft-HGR's gradients shrink with
+    the utterances in a batch and come near it: below them it must be."""
+    weight_average: Unit = 0.98
+    """Decay of the exponential average of the weights over steps that validation, test and
+    prediction use; 0 for the last weights themselves."""
     schedule: Literal["constant", "cosine"] = "constant"
     """Learning rate over the epochs."""
     batch_size: Count = 16
     """Conversations per step."""
     epochs: Count = 20
-    """Most epochs to train."""
+    """Most epochs to train. ``{until: converged, at_most: n}`` means ``n`` with ``stop``
+    ``converged``."""
+    stop: StopRule = "patience"
+    """When training ends earlier: after ``patience`` epochs without a better validation score, or
+    once it has ``converged``: neither the score nor its running mean has risen for that long and
+    for a third of all epochs so far, which does not cut a curve that still rises."""
     patience: Count = 8
     """Epochs without a better validation score after which training stops."""
     gradient_clip: Positive = 1.0
@@ -117,6 +136,19 @@ class TrialConfig(BaseModel):
     ``resources.fuse``."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the forward pass."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt_out(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        objective, similarity = (
+            values.get(name, fields[name].default) for name in ("objective", "similarity")
+        )
+        if not isinstance(objective, str) or not isinstance(similarity, str):
+            return values  # The check of their types says so.
+        return {**component_defaults(objective, similarity), **spelt_out(values)}
 
     @model_validator(mode="after")
     def _components_exist_and_fit(self) -> Self:
@@ -182,6 +214,34 @@ def _check_group(seed: int, fused_seeds: tuple[int, ...]) -> None:
     if fused_seeds and (seed not in fused_seeds or len(set(fused_seeds)) < len(fused_seeds)):
         shown = ", ".join(map(str, fused_seeds))
         raise InputError(f"fused_seeds is {shown}: expected seed {seed} among them and each once")
+
+
+def component_defaults(objective: str, similarity: str) -> dict[str, Any]:
+    """The fields whose default depends on objective and similarity, with that default.
+
+    Raises:
+        InputError: for an unknown objective or similarity.
+    """
+    return {"logit_scale": OBJECTIVES.get(objective).default_logit_scale(similarity)}
+
+
+def spelt_out(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with ``epochs: {until: ..., at_most: n}`` taken apart into ``epochs`` and ``stop``.
+
+    Raises:
+        InputError: for other keys, or a ``stop`` beside it that says otherwise.
+    """
+    epochs = values.get("epochs")
+    if not isinstance(epochs, Mapping):
+        return dict(values)
+    for key in epochs:
+        if key not in ("until", "at_most"):
+            raise unknown("key", str(key), ("until", "at_most"), "epochs")
+    if len(epochs) < 2:
+        raise InputError("epochs: expected a number or {until: converged, at_most: <number>}")
+    if values.get("stop", epochs["until"]) != epochs["until"]:
+        raise InputError(f"stop is {values['stop']}, but epochs says until {epochs['until']}")
+    return {**values, "epochs": epochs["at_most"], "stop": epochs["until"]}
 
 
 def _check_modalities(field: str, names: tuple[str, ...] | None) -> None:

@@ -1,6 +1,7 @@
 """How similarities become logits."""
 
 import math
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -41,6 +42,8 @@ class LogitScale(nn.Module):
         scale: a positive number.
     """
 
+    averaged: ClassVar[bool] = False
+    """Whether averaging the weights averages its buffers: no, they were set once."""
     inverse_spread: Tensor
     calibrated: Tensor
 

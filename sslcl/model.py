@@ -14,6 +14,8 @@ from sslcl.dropout import Dropout
 from sslcl.errors import unknown
 from sslcl.objectives import OBJECTIVES, Loss, Shape
 
+_RESOLUTION = torch.finfo(torch.float32).eps
+
 
 class Standardiser(nn.Module):
     """Scales features to zero mean and unit variance over the training utterances.
@@ -29,9 +31,11 @@ class Standardiser(nn.Module):
         super().__init__()
         wide = rows.double()
         self.register_buffer("mean", wide.mean(dim=0).float())
-        # A constant feature carries nothing; dividing by 1 keeps it finite.
+        # A constant feature carries nothing; dividing by 1 keeps it finite. Constant is what varies
+        # by less than 32-bit numbers of its size can tell apart, whatever the unit.
         std = wide.std(dim=0, unbiased=False).float()
-        self.register_buffer("std", torch.where(std > 1e-6, std, torch.ones_like(std)))
+        varies = std > _RESOLUTION * wide.abs().amax(dim=0)
+        self.register_buffer("std", torch.where(varies, std, torch.ones_like(std)))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Standardise ``(B, T, width)``; padding stays zero."""
@@ -91,16 +95,20 @@ class SSLCLModel(nn.Module):
         ready = self._standardised(batch)
         features = self.backbone.features(ready, self.objective.views)  # (V, N, D)
         labels = batch.valid_labels
-        carries = labels != PAD_LABEL
-        if not carries.all():
-            features, labels = features[:, carries], labels[carries]
+        if not batch.complete:  # Asking the labels would make the device wait.
+            carries = labels != PAD_LABEL
+            if not carries.all():
+                features, labels = features[:, carries], labels[carries]
         loss: Loss = self.objective(features, labels)
         return loss
 
     def scores(self, batch: Batch, view: View | None = None) -> Tensor:
         """``(N, C)`` class scores of the batch's utterances, from all modalities or a view."""
-        features = self.backbone.features(self._standardised(batch), [view or self.full_view])
-        return self.objective.scores(features[0])
+        return self.objective.scores(self.features(batch, view))
+
+    def features(self, batch: Batch, view: View | None = None) -> Tensor:
+        """``(N, D)`` features of the batch's utterances, from all modalities or a view."""
+        return self.backbone.features(self._standardised(batch), [view or self.full_view])[0]
 
     def standardised_rows(self, modality: str, rows: Tensor) -> Tensor:
         """Standardise ``(U, width)`` features of a modality, on whichever device they are."""

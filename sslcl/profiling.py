@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from sslcl.data.types import Batch, Conversation, Split
 from sslcl.model import SSLCLModel
@@ -120,16 +122,42 @@ def flops(model: SSLCLModel, conversations: Sequence[Conversation]) -> int:
     is usual. The count is the same on every device and for every number format.
     """
     copied = copy.deepcopy(model).to("cpu").eval()
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), _countable(), counter:
+    counter = ProductCounter()
+    with torch.no_grad(), countable(), counter:
         for conversation in conversations:
             copied.scores(Batch.of([conversation]))
-    return int(counter.get_total_flops())
+    return counter.operations
+
+
+class ProductCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of matrix products while it is entered.
+
+    The formulas are those of :class:`torch.utils.flop_counter.FlopCounterMode`, which besides
+    follows the modules they belong to, which takes longer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call ``func`` and count it."""
+        given = kwargs or {}
+        result = func(*args, **given)
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.operations += formula(*args, **given, out_val=result)
+        return result
 
 
 @contextmanager
-def _countable() -> Iterator[None]:
-    """Fused kernels of attention and LSTM hide their products from the counter: none of them."""
+def countable() -> Iterator[None]:
+    """Let a counter of operations see all products: without the fused kernels that hide them.
+
+    Those are of attention and of recurrent layers.
+    """
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn
     with ExitStack() as stack:
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))

@@ -4,8 +4,8 @@ import copy
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,12 +18,14 @@ from sslcl.data.balance import select
 from sslcl.data.resident import ResidentSplit
 from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
+from sslcl.learning.convergence import waited_enough
+from sslcl.learning.linear_probe import LinearProbe
+from sslcl.learning.weight_average import WeightAverage
 from sslcl.metrics import Ints, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
 
 SCORE = "validation_weighted_f1"
 """The metric that chooses the epoch, stops training and guides search."""
-_EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -81,27 +83,37 @@ class Trainer:
             self.model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
+            eps=config.adam_eps,
             fused=True,
         )
+        decay = config.weight_average
+        self.average = WeightAverage(self.model, decay) if decay else None
         shares = self.model.class_prior.tolist()
         self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
         self.epoch = 0
         self.best_epoch = 0
         self.best_score = -math.inf
         self.best_metrics: dict[str, float] = {}
+        self.scores: list[float] = []
+        self.steps = 0
         self.seconds = 0.0
         self._best_state: dict[str, Tensor] = {}
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        waited = self.epoch - self.best_epoch
-        return self.epoch >= self.config.epochs or (
-            self.epoch > 0 and waited >= self.config.patience
-        )
+        return self.epoch >= self.config.epochs or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether validation has not risen for as long as the stop rule waits."""
+        return waited_enough(self.scores, self.config.stop, self.config.patience)
 
     def fit_epoch(self) -> dict[str, float]:
         """Train one epoch, score validation and remember the model if it is the best so far.
+
+        With a weight average it is the averaged model that is scored and remembered; training
+        goes on from the weights themselves.
 
         Returns:
             Metrics of the epoch: ``train_loss`` and its terms, ``gradient_norm``,
@@ -113,8 +125,14 @@ class Trainer:
         started = time.perf_counter()
         self.epoch += 1
         training = self.train_epoch()
-        scored = self.validation()
-        return self.close_epoch(training, scored, time.perf_counter() - started)
+        with self.averaged():
+            validation = self._choose_read_out()
+            seconds = time.perf_counter() - started
+            return self.close_epoch(training, validation, seconds)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within, the model has its averaged weights, where the configuration asks for these."""
+        return self.average.in_place() if self.average else nullcontext()
 
     def close_epoch(
         self, training: Mapping[str, float], validation: Predictions, seconds: float
@@ -134,11 +152,27 @@ class Trainer:
             metrics[f"validation_{name}"] = validation.metrics[name]
         metrics["seconds"] = seconds
         self.seconds += seconds
+        self.scores.append(metrics[SCORE])
         if metrics[SCORE] > self.best_score:
             self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
             self.best_metrics = metrics
             self._best_state = _copied(self.model.state_dict())
         return metrics
+
+    def _choose_read_out(self) -> Predictions:
+        """Predict validation, by the read-out rule that does best on it where there is a choice."""
+        objective = self.model.objective
+        if objective.reads_training:
+            objective.fit_read_out(*self._training_features())
+        if len(objective.rules) < 2:
+            return self._predict(self.validation_split)
+        tried = []
+        for rule in objective.rules:
+            objective.use_rule(rule)
+            tried.append(self._predict(self.validation_split))
+        best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
+        objective.use_rule(objective.rules[best])
+        return tried[best]
 
     def train_epoch(self) -> dict[str, float]:
         """One pass over the training split, without scoring or counting it as an epoch.
@@ -173,6 +207,9 @@ class Trainer:
             # The fused optimiser leaves the weights as they are where this is 1.
             self.optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
             self.optimiser.step()
+            self.steps += 1
+            if self.average:
+                self.average.update()
         # Read once an epoch: each reading would make the device wait.
         values = torch.stack(steps).cpu()
         for step in (~values.isfinite()).nonzero()[:1].tolist():
@@ -208,26 +245,38 @@ class Trainer:
         return self._predict(self._resident(split), view)
 
     def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
+        return self.predictions(split, self._rows(split, self.model.scores, view))
+
+    def _rows(
+        self,
+        split: ResidentSplit,
+        read: Callable[[Batch, View | None], Tensor],
+        view: View | None = None,
+    ) -> Tensor:
+        """What ``read`` gives for each utterance, ``(U, ...)`` in the split's order."""
         self.model.eval()
         with torch.no_grad(), self._precision():
-            parts = [self.model.scores(batch, view) for batch in evaluation_batches(split)]
-        return self.predictions(split, torch.cat(parts))
+            return split.joined([read(batch, view) for batch in split.evaluation_batches()])
+
+    def _training_features(self) -> tuple[Tensor, Tensor]:
+        """``(N, D)`` full-view features of the labelled training utterances, and their labels."""
+        labels = self.train_split.labels[:-1]
+        carries = labels != PAD_LABEL
+        return self._rows(self.train_split, self.model.features)[carries].float(), labels[carries]
 
     def predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
         """What class scores predict.
 
         Args:
             split: what was scored.
-            class_scores: ``(N, C)``, batch by batch as :func:`evaluation_batches` has them.
+            class_scores: ``(N, C)``, in the split's order.
 
         Raises:
             Diverged: when a score is not finite, so that its prediction would mean nothing.
         """
         if not class_scores.isfinite().all():
             raise Diverged(self.epoch, "class_scores")
-        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(_evaluation_order(split))])
-        everything = torch.empty(len(rows), dtype=torch.long)
-        everything[rows] = class_scores.argmax(dim=-1).cpu()
+        everything = class_scores.argmax(dim=-1).cpu()
         all_labels = split.labels[:-1].cpu()
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
@@ -250,6 +299,33 @@ class Trainer:
         """Predict the test split, from the modalities and in the balance of the configuration."""
         return self.evaluate(select(split, self.config.balance), self.model.test_view)
 
+    def probe(self, split: Split) -> Predictions:
+        """Predict the test split by a linear probe of the model's features as they stand.
+
+        The probe is fitted to the training split's features; it teaches the model nothing and
+        chooses nothing. It says what the representation holds apart from how it is read.
+        """
+        probe = LinearProbe.fit(*self._training_features(), len(self._label_names))
+        resident = self._resident(select(split, self.config.balance))
+        features = self._rows(resident, self.model.features, self.model.test_view)
+        return self.predictions(resident, probe.scores(features))
+
+    def share_below_eps(self) -> float:
+        """Share of the weights whose root mean square gradient is at most ``adam_eps``.
+
+        AdamW moves those by half of what it would, or less. Weights that never had a gradient,
+        such as embeddings of what does not occur, are left out; 0 before the first step.
+        """
+        states = [state for state in self.optimiser.state.values() if "exp_avg_sq" in state]
+        steps = max((float(state["step"]) for state in states), default=0.0)
+        if not steps:
+            return 0.0
+        bias = 1 - self.optimiser.defaults["betas"][1] ** steps
+        squares = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / bias
+        moved = squares > 0
+        below = moved & (squares.sqrt() <= self.config.adam_eps)
+        return float(below.sum() / moved.sum().clamp(min=1))
+
     def restore_best(self) -> None:
         """Put back the model of the best epoch."""
         if self._best_state:
@@ -264,6 +340,9 @@ class Trainer:
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "best_metrics": self.best_metrics,
+            "scores": self.scores,
+            "steps": self.steps,
+            "average": self.average.state_dict() if self.average else None,
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
@@ -278,6 +357,10 @@ class Trainer:
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]
         self.best_metrics = dict(state["best_metrics"])
+        self.scores = list(state["scores"])
+        self.steps = state["steps"]
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
 
@@ -289,16 +372,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value
-
-
-def _evaluation_order(split: ResidentSplit) -> Tensor:
-    """Conversations of like lengths together, which saves padding and changes no feature."""
-    return split.lengths.argsort(stable=True)
-
-
-def evaluation_batches(split: ResidentSplit) -> Iterator[Batch]:
-    """The batches in which a split is predicted."""
-    return split.batches(_evaluation_order(split), _EVALUATION_BATCH)
 
 
 def derived_seed(*parts: object) -> int:

@@ -18,6 +18,10 @@ Scalar = bool | int | float | str
 """The value of an option of a backbone or dataset."""
 LogitScaleMode = Literal["released", "fixed", "learned", "matched"]
 """The ways in which similarities become logits; see :class:`~sslcl.logit_scale.LogitScale`."""
+ReadOutRule = Literal["similarity", "prior_adjusted", "probe"]
+"""The ways in which ``sslcl`` predicts; see :meth:`sslcl.objectives.sslcl.SSLCL.scores`."""
+Inference = Literal["similarity", "prior_adjusted", "probe", "auto"]
+"""A rule, or ``auto`` for whichever does best on validation."""
 
 
 class NoOptions(BaseModel):

@@ -1,6 +1,8 @@
 """One study from its registration to its report: what ``python -m study.run`` calls."""
 
 import json
+import shlex
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,26 +11,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from search_spaces.changes import changes
 from search_spaces.schema import Study
 from sslcl.augmentation import views_of
 from sslcl.command import INTERRUPTED
 from sslcl.data.types import Dataset
+from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
+from study.analysis.looks import seed_looks
+from study.analysis.next_looks import given_looks
+from study.design.looks import GivenLooks
 from study.execution.campaign import Campaign
 from study.execution.environment import environment
 from study.execution.mlflow_session import TrackingSession
 from study.execution.resources import ClusterResources, Halt
-from study.execution.winner import NothingToCompare
+from study.execution.winner import NothingToCompare, best_trial
 from study.execution.workspace import Workspace
 from study.reporting.report import show_report
 from study.saved_reports import save_reports
 from tracking.home import Home
 from tracking.ledger import Ledger
-from tracking.records import Status, StudyRecord
+from tracking.records import Phase, Status, StudyRecord
+from tracking.rows import StudyRow
 
 if TYPE_CHECKING:
     from study.execution.ray_cluster import Cluster
@@ -41,12 +49,20 @@ class Ending:
     Args:
         files: the reports.
         trained: trials that were trained.
-        stopped: whether it was stopped before its end.
+        why: it was stopped before its end; empty where it came to it.
     """
 
     files: Sequence[Path]
     trained: int
-    stopped: bool
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is true now, and what to do, in one line."""
+        trained = f"{self.trained} trials trained"
+        if self.why:
+            return f"stopped{self.why}: {trained}; run the same command again to go on"
+        return f"done: {trained if self.trained else 'nothing left to train'}"
 
 
 def run_study(
@@ -73,29 +89,60 @@ def run_study(
                 tracking.start()
                 with console.status("starting Ray"):
                     cluster = Cluster(resources, home)
+                halt.listen([signal.SIGTERM])  # Ray takes it when it starts
                 with cluster:
                     yield cluster
 
             campaign = Campaign(study, dataset, workspace, start_cluster, halt)
             with halt.listening(console):
                 try:
-                    campaign.run()
+                    campaign.run(judge_looks)
                 except NothingToCompare as error:
-                    console.print(f"[red]{error}[/red]")
+                    console.print(str(error), style="red")
+                except Exception:
+                    # Ray wraps the interruption in errors of its own.
+                    if halt.at_once:
+                        raise KeyboardInterrupt from None
+                    raise
             stopped = halt()
             set_status(ledger, study.name, "STOPPED" if stopped else "COMPLETE")
             write_comparisons(ledger, study.name)
             files = save_reports(ledger, study.name, home)
             if not stopped:
                 tracking.log_winner(study, dataset)
-        show_report(ledger, study.name, console)
+        show_results(ledger, study, console)
         failed = name_failures(ledger, study.name, console)
-        where_next(study.name, home, Ending(files, campaign.trained, stopped), console)
+        why = _why_stopped(study, halt) if stopped else ""
+        where_next(study.name, home, Ending(files, campaign.trained, why), console)
     finally:
         ledger.close()
     if halt.signalled:
         return INTERRUPTED
     return 1 if failed else 0
+
+
+def _why_stopped(study: Study, halt: Halt) -> str:
+    if halt.signalled:
+        return " by you"
+    return f", since its budget of {study.budget.hours:g} h is spent (budget: {{hours: ...}})"
+
+
+def show_results(ledger: Ledger, study: Study, console: Console) -> None:
+    """Print the tables of a study, or of one that only searches its best trial."""
+    if study.confirm is not None or study.ablate is not None:
+        show_report(ledger, study.name, console)
+        return
+    try:
+        best = best_trial(ledger, study)
+    except NothingToCompare as error:
+        console.print(str(error))
+        return
+    levels = ", ".join(f"{name}={value}" for name, value in study.assignment(best.config).items())
+    console.print(f"best of the search: {levels}")
+    console.print(
+        f"  validation weighted F1 {100 * (best.score or 0.0):.2f}, one seed, chosen for it: add "
+        "confirm: {top: 3, seeds: 5} to the study file for scores of new seeds on the test split"
+    )
 
 
 def check_modalities(study: Study, dataset: Dataset) -> None:
@@ -124,7 +171,7 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
             ("test", dataset.test or ()),
         )
     ]
-    console.print(f"[bold]{study.name}[/bold]: {study.description}")
+    console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
 
 
@@ -133,6 +180,7 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
     now = study.canonical()
     before = {row.name: row for row in ledger.studies()}.get(study.name)
     if before is not None:
+        refuse_other_looks(ledger, before, study)
         for change in changes(dict(before.spec), now):
             console.print(f"changed since the last run: {change}")
         if before.data_fingerprint != dataset.fingerprint:
@@ -152,6 +200,29 @@ def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -
     )
 
 
+def judge_looks(ledger: Ledger, study_name: str, cells: Sequence[str]) -> GivenLooks:
+    """How many looks each cell is given, after writing where each row stands to the ledger."""
+    looks = given_looks(ledger, study_name, cells)
+    if looks.given:
+        write_comparisons(ledger, study_name)
+    return looks
+
+
+def refuse_other_looks(ledger: Ledger, before: StudyRow, study: Study) -> None:
+    """Refuse to change looks whose results have been seen: the error rate would not hold.
+
+    Raises:
+        InputError: naming the looks that the study began with.
+    """
+    old, new = (seed_looks(spec, Phase.ABLATE) for spec in (before.spec, study.canonical()))
+    if old and new != old and ledger.trials(study.name, phase=Phase.ABLATE):
+        raise InputError(
+            f"ablate.seeds of '{study.name}' cannot change any more: its looks at "
+            f"{', '.join(map(str, old))} seeds are fixed since its ablation began; expected these, "
+            "or another name in 'study'"
+        )
+
+
 def set_status(ledger: Ledger, study_name: str, status: str) -> None:
     """Write how the study stands, unless the ledger says so already."""
     if ledger.study(study_name).status != status:
@@ -162,7 +233,7 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
     """Name the trials that failed, and why; how many there are."""
     failed = ledger.trials(study_name, status=Status.FAILED)
     if failed:
-        console.print(f"[red]{len(failed)} trials failed:[/red]")
+        console.print(f"{len(failed)} trials failed:", style="red")
     for row in failed[:10]:
         console.print(
             f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
@@ -175,17 +246,12 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
 
 def where_next(study_name: str, home: Home, ending: Ending, console: Console) -> None:
     """The last lines of every run: where to look."""
-    trained = ending.trained
-    done = f"{trained} trials trained" if trained else "nothing left to train"
-    if ending.stopped:
-        console.print(f"stopped: {done}; run the same command again to go on")
-    else:
-        console.print(f"done: {done}")
+    console.print(ending.words)
     query = f'select * from ablation where study = "{study_name}"'
     rows = [
-        ("results", f"sqlite3 {home.results} '{query}'"),
+        ("results", f"sqlite3 {shlex.quote(str(home.results))} '{query}'"),
         ("trials", f"python -m tracking.server{home.option}"),
-        ("search", f"optuna-dashboard sqlite:///{home.optuna}"),
+        ("search", f"optuna-dashboard {home.optuna_url}"),
         ("tables", f"python -m study.report {study_name}{home.option} --format latex"),
     ]
     for label, suffix in (("picture", ".png"), ("report", ".html")):

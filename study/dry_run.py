@@ -9,7 +9,9 @@ from rich.table import Table
 
 from search_spaces.schema import Assignment, Study
 from sslcl.data.types import Dataset
-from study.analysis.comparisons import PhaseReading
+from study.analysis.next_looks import given_looks
+from study.analysis.reading import PhaseReading
+from study.design.ablation import ablation_cells
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
 from study.design.plan import (
@@ -24,6 +26,7 @@ from study.design.plan import (
 from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
 from study.execution.campaign import RETRIED
 from study.execution.estimate import Estimate
+from study.execution.forewarning import forewarnings
 from study.execution.progress import duration
 from study.execution.resources import ClusterResources
 from study.execution.winner import (
@@ -36,6 +39,8 @@ from study.execution.winner import (
 from study.stats.metrics import Metric
 from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
+from study.stats.reachable import MOST_SEEDS
+from study.stats.sequential import planned_looks
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
@@ -85,8 +90,13 @@ def show_plan(
     for phase in planned.phases:
         for note in phase.notes:
             console.print(f"{phase.phase.value}: {note}")
+    for warning in forewarnings(planned, dataset):
+        console.print(warning)
     if budget := _budget(planned):
         console.print(budget)
+    for phase, line in zip(planned.phases, lines, strict=True):
+        if line.reserve:
+            console.print(_in_looks(phase, line))
     console.print(_cost(lines, estimate.source, resources, workers))
     console.print(_power(planned, len(dataset.test or ()), deviations, source))
 
@@ -113,7 +123,21 @@ def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
             done |= _drawn(ledger, cell.tuning)
         if sure:
             winners = replace(winners, tuned=_tuned(ledger, cells, done))
+    if ledger is not None:
+        winners = _with_looks(ledger, study, data, winners)
     return Progress(rows, done, winners, sure)
+
+
+def _with_looks(ledger: Ledger, study: Study, data: DataFacts, winners: Winners) -> Winners:
+    """The winners with the looks that the cells around the reference have been given."""
+    ablate, reference = study.ablate, winners.reference
+    if ablate is None or reference is None or len(ablate.seed_looks) == 1:
+        return winners
+    cells = winners.tuned
+    if ablate.design != "tuned" and ablate.has_cells:
+        cells = ablation_cells(study, ablate, reference, data).cells
+    looks = given_looks(ledger, study.name, [cell.name for cell in cells])
+    return replace(winners, looks=looks)
 
 
 def _settled(rows: Sequence[TrialRow]) -> set[str]:
@@ -213,6 +237,17 @@ def _counts(rows: Sequence[PhaseSummary]) -> tuple[list[int], list[int], list[in
     )
 
 
+def _in_looks(phase: PhasePlan, line: PhaseSummary) -> str:
+    """One sentence on the seeds that rows without a verdict may come to need."""
+    seconds = (line.seconds or 0.0, (line.seconds or 0.0) + (line.reserve_seconds or 0.0))
+    looks = ", ".join(map(str, phase.looks))
+    return (
+        f"{phase.phase.value}: seeds are added in looks of {looks} while rows have no verdict: "
+        f"at least {line.to_train} trials are left to train, at most "
+        f"{line.to_train + line.reserve}, in {' to '.join(map(duration, seconds))}"
+    )
+
+
 def _budget(planned: Plan) -> str | None:
     """What each cell is given in the design ``tuned``."""
     for phase in planned.phases:
@@ -244,20 +279,40 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
     ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
     if ablation is None:
         return "no ablation is planned"
-    seeds, comparisons = len(ablation.seeds), len(ablation.cells) - 1
+    looks = planned_looks(ablation.looks)
+    seeds, comparisons = looks[-1].seeds, len(ablation.cells) - 1
     if seeds < 2:
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
     def points(count: int) -> str:
-        smallest = detectable_difference(seeds, conversations, deviations, 0.05 / count)
+        level = looks[-1].nominal(0.05 / count)
+        smallest = detectable_difference(seeds, conversations, deviations, level, rows=comparisons)
         return f"{100 * smallest:.2f} points"
 
     corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
     return (
-        f"with {seeds} seeds per cell and {conversations} test conversations, a difference of "
+        f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
+        "conversations, a difference of "
         f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
-        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}"
+        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
+        + _what_to_buy(seeds, conversations, deviations)
+    )
+
+
+def _what_to_buy(seeds: int, conversations: int, deviations: Deviations) -> str:
+    """Which of the two makes up more of the variance of a difference."""
+    by_seed = deviations.seeds**2 / seeds
+    by_conversation = deviations.conversations**2 / conversations
+    total = by_seed + by_conversation
+    if not total:
+        return "neither varies"
+    if by_seed >= by_conversation:
+        return f"seeds make up {100 * by_seed / total:.0f} % of its variance: buy seeds first"
+    least = detectable_difference(MOST_SEEDS, conversations, deviations)
+    return (
+        f"test conversations make up {100 * by_conversation / total:.0f} % of its variance: buy "
+        f"conversations (folds) first, seeds alone cannot go below {100 * least:.2f} points"
     )
 
 

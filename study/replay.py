@@ -39,7 +39,7 @@ def main(trial: str, home: Home, data_dir: Path | None) -> int:
         dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
         difference = replay(ledger, row, dataset, console)
     if difference is not None:
-        console.print(f"[red]not the same: {difference}[/red]")
+        console.print(f"not the same: {difference}", style="red")
         return 1
     console.print(f"identical: trial {row.id[:12]}, bit for bit")
     return 0

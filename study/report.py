@@ -14,7 +14,7 @@ from study.cli.results import opened
 from tracking.home import home_option
 
 if TYPE_CHECKING:
-    from study.analysis.comparisons import PhaseReading
+    from study.analysis.reading import PhaseReading
     from study.reporting.report import ReportOptions
     from study.reporting.table import Table
     from tracking.ledger import Ledger

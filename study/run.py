@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sslcl.command import OneLineCommand, data_dir_option, plugin_option
+from sslcl.command import OneLineCommand, data_dir_option, plugin_option, warn
 from sslcl.errors import InputError
 from tracking.home import Home, home_option
 
@@ -94,6 +94,7 @@ def main(  # noqa: PLR0913
     # Help must not wait for PyTorch.
     from search_spaces.loader import load_study
     from sslcl.data import load_dataset
+    from sslcl.data.features.unknown_tokens import PREFIX
     from study.cli.console import person_console
     from study.driver import check_modalities
 
@@ -102,6 +103,9 @@ def main(  # noqa: PLR0913
     study = load_study(study_name, [*overrides, *chosen], data)
     dataset = load_dataset(study.dataset, study.dataset_options, data_dir)
     check_modalities(study, dataset)
+    for note in dataset.notes:
+        if note.startswith(PREFIX):
+            warn(note)
     resources = ResourceOptions(workers, gpus_per_trial, address).applied(study)
     if dry_run:
         from study.dry_run import show_plan
@@ -110,7 +114,11 @@ def main(  # noqa: PLR0913
         return 0
     from study.driver import run_study
     from study.execution.lock import only_driver
+    from study.execution.machine.ray_address import chosen_address, require_cluster
 
+    if cluster := chosen_address(address):
+        require_cluster(cluster)
+    home.require_databases()
     with only_driver(home):
         return run_study(study, dataset, home, resources, console)
 

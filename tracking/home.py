@@ -1,8 +1,10 @@
 """The folder of everything that runs leave: each path in it has its name here."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -57,6 +59,21 @@ class Home:
         return self.folder / "ray"
 
     @property
+    def results_url(self) -> str:
+        """SQLAlchemy's URL of the results database."""
+        return sqlite_url(self.results)
+
+    @property
+    def optuna_url(self) -> str:
+        """The URL of Optuna's studies."""
+        return sqlite_url(self.optuna)
+
+    @property
+    def ray_gate(self) -> Path:
+        """There while workers may begin trials."""
+        return self.ray / "workers-may-begin"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that may run a study here."""
         return self.folder / "driver.lock"
@@ -85,7 +102,21 @@ class Home:
     @property
     def option(self) -> str:
         """What a command needs to find this folder, with a space before it; empty by default."""
-        return "" if self.folder == DEFAULT else f" --home {self.folder}"
+        if self.folder == DEFAULT:
+            return ""
+        return f" --home {shlex.quote(str(self.folder))}"
+
+    def require_databases(self) -> None:
+        """Refuse a folder in which the name of a database is taken by something else.
+
+        Raises:
+            InputError: naming the first file that is no SQLite database.
+        """
+        for path in (self.results, self.optuna, self.mlflow):
+            if path.is_dir() or (path.is_file() and not _sqlite(path)):
+                raise InputError(
+                    f"'{path}' is no SQLite database: move it away, or give another --home"
+                )
 
     def require(self) -> "Home":
         """The same home, if a study has run in it.
@@ -98,6 +129,22 @@ class Home:
                 f"no results at {self.results}: expected the --home of a study that has run"
             )
         return self
+
+
+def _sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(16)
+    return start in (b"", b"SQLite format 3\0")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite database; in a URL ``%``, ``?`` and ``#`` of a path stand for others.
+
+    Example:
+        >>> sqlite_url(Path("/runs/50% off.db"))
+        'sqlite:////runs/50%25%20off.db'
+    """
+    return f"sqlite:///{quote(str(path.resolve()))}"
 
 
 class _HomeType(click.ParamType[Home]):

@@ -29,7 +29,7 @@ def main(home: Home, study_name: str | None, check: bool) -> int:
     try:
         with serve(home) as server:
             if not server.wait_ready():
-                raise ServerError(f"no MLflow server answers at {server.uri}")
+                raise ServerError(server.silence)
             equal = _reconciled(ledger, server.uri, home, study_name, check)
     except ServerError as error:
         fail(str(error))
@@ -46,6 +46,7 @@ def _reconciled(
     from tracking.mirror.client import MlflowRuns
     from tracking.reconciliation import reconcile
     from tracking.server import ServerError
+    from tracking.server_address import shown
 
     study_rows = [ledger.study(study_name)] if study_name else ledger.studies()
     names = [row.name for row in study_rows]
@@ -53,7 +54,7 @@ def _reconciled(
         return reconcile(ledger, MlflowRuns(uri), home, names, check=check)
     except MlflowException as error:
         reason = str(error).splitlines()[0]
-        raise ServerError(f"the MLflow server at {uri} failed: {reason}") from None
+        raise ServerError(f"the MLflow server at {shown(uri)} failed: {reason}") from None
 
 
 if __name__ == "__main__":

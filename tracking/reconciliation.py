@@ -236,7 +236,7 @@ def reconcile(
         study_names: the studies to compare.
         check: whether to write nothing.
     """
-    console = Console()
+    console = Console(markup=False)
     equal, trials, points = True, 0, 0
     for name in study_names:
         page = home.page(name)

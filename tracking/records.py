@@ -111,7 +111,8 @@ class Evaluation:
     """Predictions on one split and their scores; one entry per scored utterance, in order.
 
     Args:
-        split: ``validation`` or ``test``.
+        split: ``validation``, ``test``, or ``probe`` for what a linear probe of the model's
+            features predicts on the test split.
         metrics: ``weighted_f1``, ``macro_f1``, ``accuracy`` and ``f1:<class>``, in [0, 1].
         conversations: conversation id of each utterance.
         utterances: utterance id of each utterance.

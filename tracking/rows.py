@@ -158,6 +158,24 @@ class ComparisonRow:
         p_equivalence_corrected: the same, corrected over the table.
         verdict: ``better``, ``worse``, ``equivalent`` or ``not shown``.
         correction: ``holm`` or ``bh``.
+        ci_low_corrected: lower end of the interval at the level at which the correction decides
+            the row; it excludes 0 exactly when ``p_corrected`` is below 0.05.
+        ci_high_corrected: upper end; one end is open where a question asks of one side.
+        equivalence_low: lower end of the interval that decides equivalence; it lies within the
+            smallest difference of interest exactly when ``p_equivalence_corrected`` is below 0.05.
+        equivalence_high: upper end.
+        seed_variance: of the mean difference for new seeds, moderated across rows.
+        conversation_variance: for new conversations, less what it shares with that.
+        seed_df: degrees of freedom of ``seed_variance``.
+        prior_df: how many of these the other rows lend.
+        question: the planned question that the row answers; others are exploratory.
+        side: ``two``, ``less`` or ``greater``: what the question asks.
+        decidable: what it would take to decide a row that is not shown, in words.
+        look: the last look at which the row was judged, where seeds are added in looks; 0 before
+            its first is complete.
+        stopped: why it gets no more seeds: ``verdict``, ``not decidable`` (on these test
+            conversations), ``out of reach`` (of the seeds of the last look), ``at most`` or
+            ``nothing to compare``; ``None`` while it does.
     """
 
     study: str
@@ -184,3 +202,16 @@ class ComparisonRow:
     p_equivalence_corrected: float | None = None
     verdict: str | None = None
     correction: str | None = None
+    ci_low_corrected: float | None = None
+    ci_high_corrected: float | None = None
+    equivalence_low: float | None = None
+    equivalence_high: float | None = None
+    seed_variance: float | None = None
+    conversation_variance: float | None = None
+    seed_df: float | None = None
+    prior_df: float | None = None
+    question: str | None = None
+    side: str | None = None
+    decidable: str | None = None
+    look: int | None = None
+    stopped: str | None = None

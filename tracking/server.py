@@ -9,15 +9,16 @@ import errno
 import fcntl
 import json
 import os
+import re
+import secrets
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -28,25 +29,19 @@ import psutil
 
 from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
+from sslcl.files import write_whole
 from tracking.home import Home, home_option
+from tracking.server_address import HOME_HEADER, ask, keep_proxies_away, shown
 
 FIRST_PORT = 5000
 PORTS_TRIED = 200
 START_TIMEOUT = 90.0
 ORPHAN_TIMEOUT = 5.0
+_OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
 
 
 class ServerError(RuntimeError):
     """The server that we started died, or does not answer in time; carries its log's tail."""
-
-
-def answers(uri: str, timeout: float = 2.0) -> bool:
-    """Whether an MLflow server answers at ``uri`` within ``timeout`` seconds."""
-    try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
 
 
 _claims: dict[int, IO[str]] = {}
@@ -79,8 +74,10 @@ def free_port(host: str, first: int = FIRST_PORT) -> int:
 
 
 def _claim(port: int) -> bool:
-    path = Path(tempfile.gettempdir()) / f"sslcl-mlflow-{os.getuid()}-{port}.lock"
-    file = path.open("w")
+    folder = _claims_folder()
+    # Not through a link, which somebody else may have put here.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = os.fdopen(os.open(folder / f"{port}.lock", flags, 0o600), "w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -91,20 +88,57 @@ def _claim(port: int) -> bool:
     return True
 
 
+def _claims_folder() -> Path:
+    """A folder of this user's alone, under the machine's folder for temporary files.
+
+    Raises:
+        InputError: when somebody else has put something there under its name.
+    """
+    folder = Path(tempfile.gettempdir()) / f"sslcl-mlflow-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
+        raise InputError(f"'{folder}' is not a folder of yours: remove it, or set TMPDIR")
+    return folder
+
+
 class Server:
     """An MLflow server's address, and its process where it is ours.
 
     Attributes:
         uri: address for clients and browsers; known at once, before the server answers.
+        shown: the address without its password.
         started: whether we started it, and so :meth:`stop` ends it.
     """
 
-    def __init__(self, uri: str, process: psutil.Popen | None = None, log: Path | None = None):
+    def __init__(
+        self,
+        uri: str,
+        token: str = "",
+        process: psutil.Popen | None = None,
+        log: Path | None = None,
+    ) -> None:
         self.uri = uri
+        self.shown = shown(uri)
+        self._token = token
         self.started = process is not None
         self._process = process
         self._log = log
         self._family: list[psutil.Process] = []
+        self._why = ""
+
+    def answers(self, timeout: float = 2.0) -> bool:
+        """Whether it answers, and is the server of its home and no other."""
+        answer = ask(self.uri, timeout)
+        self._why = answer.why
+        return answer.healthy and self._token in ("", answer.home)
+
+    @property
+    def silence(self) -> str:
+        """That no server answers, and why, in one line."""
+        why = f": {self._why}" if self._why else ""
+        return f"no MLflow server answers at {self.shown}{why}"
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> bool:
         """Wait until the server answers; whether it does after ``timeout`` seconds.
@@ -113,12 +147,9 @@ class Server:
             ServerError: the process that we started has ended.
         """
         deadline = time.monotonic() + timeout
-        while not answers(self.uri):
+        while not self.answers():
             if self._process is not None and self._process.poll() is not None:
-                raise ServerError(
-                    f"the MLflow server ended with code {self._process.returncode}; "
-                    f"the end of {self._log}:\n{self.log_tail()}"
-                )
+                raise ServerError(self._end())
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.1)
@@ -129,7 +160,17 @@ class Server:
         """Whether there is hope: it answers, or it is ours and still running."""
         if self._process is not None and self._process.poll() is None:
             return True
-        return answers(self.uri)
+        return self.answers()
+
+    def _end(self) -> str:
+        tail = self.log_tail()
+        if self._process is None or _OTHER_SCHEMA.search(tail):
+            return (
+                "the MLflow database is of another version of MLflow: use the version that wrote "
+                f"it, or 'mlflow db upgrade' on a copy; see {self._log}"
+            )
+        code = self._process.returncode
+        return f"the MLflow server ended with code {code}; the end of {self._log}:\n{tail}"
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log of the server that we started."""
@@ -188,8 +229,9 @@ def serve(home: Home, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server
     if given:
         if not given.startswith(("http://", "https://")):
             raise InputError(
-                f"MLFLOW_TRACKING_URI is '{given}': expected the http(s) address of a server"
+                f"MLFLOW_TRACKING_URI is '{shown(given)}': expected the http(s) address of a server"
             )
+        keep_proxies_away(given)
         return Server(given.rstrip("/"))
     home = Home(home.folder.resolve())
     home.folder.mkdir(parents=True, exist_ok=True)
@@ -197,19 +239,26 @@ def serve(home: Home, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server
 
 
 def _kept_by_another(home: Home) -> Server | None:
+    """The server of this home that its record names, if it proves to be that.
+
+    Another home's server may answer at the recorded address by now, so an answer has to carry
+    the token that this home's server was started with.
+    """
     try:
         record = json.loads(home.server_record.read_text())
-        uri, owner = str(record["uri"]), (int(record["owner"]), float(record["owner_created"]))
+        server = Server(str(record["uri"]), str(record["token"]))
+        owner = int(record["owner"]), float(record["owner_created"])
+        process = int(record.get("pid", 0)), float(record.get("pid_created", 0.0))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    keep_proxies_away(server.uri)
     if _alive(*owner):
-        server = int(record.get("pid", 0)), float(record.get("pid_created", 0.0))
-        return Server(uri) if answers(uri) or _alive(*server) else None
+        return server if server.answers() or _alive(*process) else None
     # Its owner is gone, so it is about to end; what still answers after that will stay.
     deadline = time.monotonic() + ORPHAN_TIMEOUT
-    while answers(uri, timeout=0.5):
+    while server.answers(timeout=0.5):
         if time.monotonic() >= deadline:
-            return Server(uri)
+            return server
         time.sleep(0.2)
     return None
 
@@ -231,11 +280,14 @@ def _start(home: Home, host: str, port: int) -> Server:
             connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers do not wait
     except sqlite3.DatabaseError as error:
         raise InputError(f"'{database}' is no SQLite database for MLflow: {error}") from None
+    token = secrets.token_hex(16)
+    options = f"--no-access-log --header {HOME_HEADER}:{token}"
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *("--host", host, "--port", str(port), "--uvicorn-opts", "--no-access-log"),
-        *("--backend-store-uri", f"sqlite:///{database.as_posix()}"),
-        *("--serve-artifacts", "--artifacts-destination", str(home.artifacts)),
+        *("--host", host, "--port", str(port), "--uvicorn-opts", options),
+        # Relative to the folder it runs in: MLflow decodes paths here, and there not.
+        *("--backend-store-uri", f"sqlite:///{home.mlflow.name}"),
+        *("--serve-artifacts", "--artifacts-destination", f"./{home.artifacts.name}"),
     ]
     environment = {
         **os.environ,
@@ -258,13 +310,15 @@ def _start(home: Home, host: str, port: int) -> Server:
     owner = psutil.Process()
     record = {
         "uri": uri,
+        "token": token,
         "pid": process.pid,
         "pid_created": process.create_time(),
         "owner": owner.pid,
         "owner_created": owner.create_time(),
     }
-    home.server_record.write_text(json.dumps(record))
-    return Server(uri, process, home.server_log)
+    write_whole(home.server_record, json.dumps(record))
+    keep_proxies_away(uri)
+    return Server(uri, token, process, home.server_log)
 
 
 def _die_with_parent() -> Callable[[], None] | None:
@@ -296,12 +350,12 @@ def _foreground(server: Server) -> int:
             if server.started:
                 print(f"starting MLflow on {server.uri} ...", flush=True)
             if not server.wait_ready():
-                raise ServerError(f"no MLflow server answers at {server.uri}\n{server.log_tail()}")
+                raise ServerError(f"{server.silence}\n{server.log_tail()}")
             if not server.started:
-                print(f"MLflow already answers at {server.uri}")
+                print(f"MLflow already answers at {server.shown}")
                 return 0
             print(f"MLflow is at {server.uri} (Ctrl-C stops it)", flush=True)
-            while answers(server.uri, timeout=30.0):
+            while server.answers(timeout=30.0):
                 time.sleep(1.0)
             raise ServerError(f"the MLflow server stopped answering\n{server.log_tail()}")
         except KeyboardInterrupt:

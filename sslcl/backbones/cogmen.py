@@ -103,7 +103,9 @@ class Cogmen(Backbone):
     source = "Joshi et al. 2022, arXiv 2205.02455; github.com/Exploration-Lab/COGMEN"
     published = {"IEMOCAP": 67.6}
     differs = (
-        "padding is masked in the attention; "
+        "padding is masked in the attention; pre-norm blocks at the hidden size, with a "
+        "feed-forward of 4 times that, instead of post-norm ones at the width of the concatenated "
+        "features with one of 2,048; "
         "layer norm instead of batch norm; relations by same or other speaker"
     )
     Options = CogmenOptions

@@ -124,7 +124,11 @@ class DialogueCRN(Backbone):
     name = "dialogue_crn"
     source = "Hu et al. 2021, arXiv 2106.01978; github.com/zerohd4869/DialogueCRN"
     published = {"IEMOCAP": 66.20, "MELD": 58.39}
-    differs = "sequences are packed; one linear layer brings the feature to the common width"
+    differs = (
+        "sequences are packed; a linear layer before both networks and dropout after it; another "
+        "one brings the feature to the common width, with the ReLU after it instead of on what "
+        "it reads"
+    )
     Options = DialogueCRNOptions
     uses_speakers = True
     stacks_views = True

@@ -132,7 +132,8 @@ class DialogueGCN(Backbone):
     differs = (
         "edges weighted by content, as in the paper, with weights of what arrives that sum to 1; "
         "the released weights by position are an option; "
-        "4 relations instead of one for each ordered pair of participants; GRU, packed"
+        "4 relations instead of one for each ordered pair of participants, each with a map of its "
+        "own instead of a sum of 30 bases; no nodal attention before the last layer; GRU, packed"
     )
     Options = DialogueGCNOptions
     uses_speakers = True

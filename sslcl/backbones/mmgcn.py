@@ -165,7 +165,9 @@ class MMGCN(Backbone):
     published = {"IEMOCAP": 66.22, "MELD": 58.65}
     differs = (
         "speaker embeddings go to every modality, as in the paper; "
-        "4 graph layers by default, 64 are hard-coded in the released code"
+        "4 graph layers by default, 64 are hard-coded in the released code; one linear layer "
+        "brings the feature to the common width, with dropout and ReLU after it instead of on "
+        "the node features that it reads"
     )
     Options = MMGCNOptions
     uses_speakers = True

@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, LazyCommand] = {
     ),
     "fetch": LazyCommand("sslcl.data.commands.fetch", "Download a published corpus."),
     "check": LazyCommand("sslcl.data.commands.check", "Check a corpus in any known format."),
+    "init": LazyCommand("sslcl.data.commands.init", "Write the card of a table of your own."),
     "convert": LazyCommand("sslcl.data.commands.convert", "Write a corpus in the open format."),
 }
 

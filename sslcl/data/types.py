@@ -48,6 +48,7 @@ class Batch:
         places: ``(N,)`` int64, where in ``(B T)`` the utterances are, where that is known without
             a look at the mask; several models trained as one may have some padding at the end.
         envelope: ``B`` lengths in descending order that bound those of several models' batches.
+        complete: whether every utterance is known to have a label.
     """
 
     features: Mapping[str, Tensor]
@@ -58,6 +59,7 @@ class Batch:
     standardised: bool = False
     places: Tensor | None = None
     envelope: tuple[int, ...] | None = None
+    complete: bool = False
 
     @classmethod
     def of(cls, conversations: Sequence[Conversation]) -> "Batch":

@@ -16,6 +16,7 @@ OWN_NUMBERS = frozenset(
         "gradient_clip",
         "epochs",
         "patience",
+        "adam_eps",
         "scale",
         "focus_positive",
         "focus_negative",
@@ -70,6 +71,8 @@ def _why_not_alone(config: TrialConfig) -> str | None:
         return "cell lstm of backbone recurrent has no fused form"
     if config.precision != "float32":
         return f"precision {config.precision} has no fused form"
+    if config.inference != "similarity" and "inference" in config.canonical():
+        return f"inference {config.inference} has no fused form"
     fused_objective = FUSED_OBJECTIVES.get(config.objective)
     if fused_objective is None:
         return f"objective {config.objective} has no fused form"

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.adamw import adamw
 
 from sslcl.data.types import Batch, View
+from sslcl.fusion.averages import JointAverages
 from sslcl.fusion.batches import StackedBatch
 from sslcl.fusion.objectives import FUSED_OBJECTIVES
 from sslcl.training import Trainer
@@ -59,6 +60,7 @@ class Stack:
             for name, _ in self.model.named_buffers()
             if name.startswith("objective.")
         }
+        self._averages = JointAverages.of(members, self._buffers)
         for number, member in enumerate(members):
             self._bind(number, member)
         configs = [member.config for member in members]
@@ -81,6 +83,8 @@ class Stack:
         for name, stacked in self._buffers.items():
             owner, _, own_name = name.rpartition(".")
             setattr(member.model.get_submodule(owner), own_name, stacked[number])
+        if self._averages and member.average:
+            member.average.join(member.model, self._averages.of_member(number, self._shapes))
 
     def _parameters(self) -> dict[str, Tensor]:
         """Parameters by name, ``(M, ...)``, with gradient to the weights."""
@@ -112,6 +116,10 @@ class Stack:
         terms = {"train_loss": loss.totals.detach(), **loss.terms, "gradient_norm": norms}
         finite = torch.stack(list(terms.values())).isfinite().all(dim=0)
         self._update(gradients, rates, ~(finite & teaches))
+        for member, taught in zip(self.members, teaches.tolist(), strict=True):
+            member.steps += taught
+        if self._averages:
+            self._averages.update(self._weights.detach(), self._buffers, teaches)
         return terms
 
     def _batch_features(self, parameters: dict[str, Tensor], batch: StackedBatch) -> Tensor:
@@ -166,8 +174,8 @@ class Stack:
             self._steps[number] = step
 
     @torch.no_grad()
-    def scores(self, batches: Iterable[Batch]) -> Tensor:
-        """``(M, N, C)`` class scores of the same batches by every model, from all modalities."""
+    def scores(self, batches: Iterable[Batch]) -> list[Tensor]:
+        """``(M, N, C)`` class scores of each batch by every model, from all modalities."""
         self.model.eval()
         state = {f"module.{n}": x for n, x in (self._parameters() | self._buffers).items()}
 
@@ -175,8 +183,7 @@ class Stack:
             return functional_call(self._scores, state, (batch,))
 
         with sdpa_kernel(SDPBackend.MATH):
-            parts = [vmap(partial(own, batch))(state) for batch in batches]
-        return torch.cat(parts, dim=1)
+            return [vmap(partial(own, batch))(state) for batch in batches]
 
 
 def _under(prefix: str, named: dict[str, Tensor]) -> dict[str, Tensor]:

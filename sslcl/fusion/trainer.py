@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from sslcl.errors import Diverged, InputError
 from sslcl.fusion.batches import StackedBatch
 from sslcl.fusion.compatibility import why_not_fusible
 from sslcl.fusion.stack import Stack
-from sslcl.training import Trainer, derived_seed, evaluation_batches
+from sslcl.training import Trainer, derived_seed
 
 Outcome = dict[str, float] | Diverged
 """Metrics of an epoch, or why there are none."""
@@ -92,20 +93,29 @@ class FusedTrainer:
             member.epoch += 1
         training = self._train_epoch(self._stack, members)
         split = members[0].validation_split
-        class_scores = self._stack.scores(evaluation_batches(split))  # (M, N, C)
-        share = (time.perf_counter() - started) / len(members)
         outcomes: dict[int, Outcome] = {}
-        for number, metrics, own in zip(numbers, training, class_scores, strict=True):
-            member = self.members[number]
-            try:
-                if isinstance(metrics, Diverged):
-                    raise metrics
-                predictions = member.predictions(split, own)
-                outcomes[number] = member.close_epoch(metrics, predictions, share)
-            except Diverged as error:
-                outcomes[number] = error
-                self.stop(number)
+        with ExitStack() as averaged:
+            for member in members:
+                averaged.enter_context(member.averaged())
+            parts = self._stack.scores(split.evaluation_batches())
+            class_scores = split.joined(parts, dim=1)  # (M, N, C)
+            share = (time.perf_counter() - started) / len(members)
+            for number, metrics, own in zip(numbers, training, class_scores, strict=True):
+                outcomes[number] = self._close(number, metrics, own, share)
         return outcomes
+
+    def _close(
+        self, number: int, training: Outcome, class_scores: Tensor, seconds: float
+    ) -> Outcome:
+        member = self.members[number]
+        try:
+            if isinstance(training, Diverged):
+                raise training
+            predictions = member.predictions(member.validation_split, class_scores)
+            return member.close_epoch(training, predictions, seconds)
+        except Diverged as error:
+            self.stop(number)
+            return error
 
     def _train_epoch(self, stack: Stack, members: Sequence[Trainer]) -> list[Outcome]:
         split, config = members[0].train_split, members[0].config

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sslcl.data.types import View
 from sslcl.registry import Registry
-from sslcl.validation import LogitScaleMode
+from sslcl.validation import Inference, LogitScaleMode, ReadOutRule
 
 
 @runtime_checkable
@@ -39,6 +39,10 @@ class ObjectiveConfig(Protocol):
     @property
     def scale(self) -> float:
         """The number that the logit scale refers to."""
+
+    @property
+    def inference(self) -> Inference:
+        """How classes are predicted from label embeddings."""
 
     @property
     def focus_positive(self) -> float:
@@ -141,6 +145,27 @@ class Objective(nn.Module, ABC):
     def scores(self, features: Tensor) -> Tensor:
         """Inference: ``(N, C)`` class scores from ``(N, D)`` full-view features."""
 
+    @property
+    def rules(self) -> tuple[ReadOutRule, ...]:
+        """The read-out rules to choose from on validation; none for most objectives."""
+        return ()
+
+    @property
+    def reads_training(self) -> bool:
+        """Whether :meth:`scores` needs :meth:`fit_read_out` first."""
+        return False
+
+    def fit_read_out(self, features: Tensor, labels: Tensor) -> None:
+        """Fit what :meth:`scores` reads, without a gradient to the model.
+
+        Args:
+            features: ``(N, D)`` full-view features of the training split, in evaluation mode.
+            labels: ``(N,)``.
+        """
+
+    def use_rule(self, rule: ReadOutRule) -> None:
+        """Predict by one of :attr:`rules` from now on."""
+
     def label_vectors(self) -> Tensor | None:
         """``(C, D)`` label embeddings in evaluation mode, where the objective has them."""
         return None
@@ -152,6 +177,15 @@ class Objective(nn.Module, ABC):
         Raises:
             InputError: with the reason.
         """
+
+    @classmethod
+    def default_logit_scale(cls, similarity: str) -> LogitScaleMode:
+        """The ``logit_scale`` of a configuration that does not say.
+
+        Args:
+            similarity: name of the configuration's similarity, whether or not it is read.
+        """
+        return "matched"
 
     @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:

@@ -11,8 +11,12 @@ from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
 from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
+from sslcl.objectives._read_out import ReadOut
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
+from sslcl.validation import LogitScaleMode, ReadOutRule
 
+SMALLEST_PRIOR = 1e-6
+"""Stands for the share of a class without training utterances, whose logarithm is not finite."""
 MEAN_MOMENTUM = 0.05
 """Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
 
@@ -77,6 +81,7 @@ class SSLCL(WithCrossEntropy):
             config.label_embedding_dropout,
         )
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
+        self.read_out = ReadOut(config.inference, shape.classes, shape.width)
         weights = torch.tensor(view_weights(self.views))
         self.register_buffer("lambdas", weights, persistent=False)
         self.register_buffer("class_prior", shape.class_prior.clone())
@@ -123,22 +128,73 @@ class SSLCL(WithCrossEntropy):
         self.feature_mean += weight * (mean - self.feature_mean)
 
     def scores(self, features: Tensor) -> Tensor:
-        """``(N, C)`` scores by the similarity's inference form, not times the logit scale.
+        """``(N, C)`` scores by the configuration's read-out rule.
 
-        Label embeddings are without dropout; the feature mean is the average of the training
-        batches' means, exponentially fading after the first 20, and the class prior is that of
-        the training split.
+        ::
+
+            similarity       the similarity's own inference form, not times the logit scale
+            prior_adjusted   a (f - m)' (g_k - sum_c pi_c g_c) + log pi_k
+            probe            W f + b, multinomial logistic regression on features
+
+        ``f`` and ``g`` are features and label embeddings as the similarity takes them, those of the
+        probe as the backbone gives them; ``m`` the average of the training batches' means,
+        exponentially fading after the first 20; ``pi`` the class shares of the training split;
+        ``a`` one number, ``W`` and ``b`` a classifier, fitted to the training split by
+        :meth:`fit_read_out`. Label embeddings are without dropout.
         """
+        rule = self.read_out.rule
         with torch.autocast(features.device.type, enabled=False):
+            wide = features.to(self.feature_mean.dtype)
+            if rule == "probe":
+                return wide @ self.read_out.weight.T + self.read_out.bias
+            if rule == "prior_adjusted":
+                return self._alignment(wide) * self.read_out.scale + self._log_prior()
             return self.similarity.scores(
-                self.similarity.prepared(features.to(self.feature_mean.dtype)),
+                self.similarity.prepared(wide),
                 self.similarity.prepared(self.embedding.vectors()),
                 TrainStatistics(self.feature_mean, self.class_prior),
             )
 
+    def _alignment(self, features: Tensor) -> Tensor:
+        """``(f - m)' (g_k - sum_c pi_c g_c)``, ``(N, C)``."""
+        centred = self.similarity.prepared(features) - self.feature_mean
+        embeddings = self.similarity.prepared(self.embedding.vectors())
+        return centred @ (embeddings - self.class_prior @ embeddings).T
+
+    def _log_prior(self) -> Tensor:
+        return self.class_prior.clamp(min=SMALLEST_PRIOR).log()
+
+    @property
+    def rules(self) -> tuple[ReadOutRule, ...]:
+        """The one rule, or all of them under ``auto``."""
+        return self.read_out.rules
+
+    @property
+    def reads_training(self) -> bool:
+        """Whether a rule fits something to the training split."""
+        return self.rules != ("similarity",)
+
+    def use_rule(self, rule: ReadOutRule) -> None:
+        """Predict by ``rule`` from now on."""
+        self.read_out.use(rule)
+
+    @torch.no_grad()
+    def fit_read_out(self, features: Tensor, labels: Tensor) -> None:
+        """Fit ``a``, ``W`` and ``b`` of the rules that may be used; see :meth:`scores`."""
+        wide = features.to(self.feature_mean.dtype)
+        if "prior_adjusted" in self.rules:
+            self.read_out.fit_scale(self._alignment(wide), self._log_prior(), labels)
+        if "probe" in self.rules:
+            self.read_out.fit_probe(wide, labels)
+
     def label_vectors(self) -> Tensor:
         """``(C, D)`` label embeddings, L2-normalised, without dropout."""
         return F.normalize(self.embedding.vectors(), dim=-1)
+
+    @classmethod
+    def default_logit_scale(cls, similarity: str) -> LogitScaleMode:
+        """That of the similarity."""
+        return SIMILARITIES.get(similarity).logit_scale
 
     @classmethod
     def unread_fields(cls, config: ObjectiveConfig) -> frozenset[str]:

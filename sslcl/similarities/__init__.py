@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sslcl.registry import Registry
+from sslcl.validation import LogitScaleMode
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Similarity(nn.Module, ABC):
     name: ClassVar[str]
     normalises: ClassVar[bool] = True
     """Whether the objective L2-normalises features and embeddings first."""
+    logit_scale: ClassVar[LogitScaleMode] = "matched"
+    """How it becomes logits where the configuration does not say."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -115,6 +118,19 @@ class Similarity(nn.Module, ABC):
         Returns:
             ``(N, C)``; the prediction is the class of the largest score.
         """
+
+    @classmethod
+    def largest_batch(cls, width: int, classes: int) -> float | None:
+        """Utterances a batch may have before the penalty outweighs the alignment.
+
+        Args:
+            width: ``D``.
+            classes: ``C``.
+
+        Returns:
+            ``None`` where batches of any size are fine.
+        """
+        return None
 
     def penalty_share(self, features: Tensor, labels: Tensor, embeddings: Tensor) -> Tensor | None:
         """How much of the similarity is its penalty, for a similarity that has one.

@@ -1,5 +1,7 @@
 """Soft-HGR as the released SSLCL code computes it."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -35,6 +37,12 @@ class SoftHGR(SoftHGRBase):
     """
 
     name = "soft_hgr"
+    logit_scale = "released"
+
+    @classmethod
+    def largest_batch(cls, width: int, classes: int) -> float | None:
+        """``(D - 1) sqrt(2C)``: where the two are equal for aligned features and even classes."""
+        return (width - 1) * math.sqrt(2 * classes)
 
     def terms(
         self, features: Tensor, labels: Tensor, embeddings: Tensor, table: Tensor

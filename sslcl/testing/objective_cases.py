@@ -14,7 +14,12 @@ MODALITIES = ("text", "audio", "video")
 
 def configure(**changes: Any) -> TrialConfig:
     """A configuration; unvalidated, so that no backbone need exist."""
-    defaults: dict[str, Any] = {"label_embedding_width": 10, "label_embedding_dropout": 0.0}
+    defaults: dict[str, Any] = {
+        "label_embedding_width": 10,
+        "label_embedding_dropout": 0.0,
+        "logit_scale": "matched",
+        "inference": "similarity",
+    }
     return TrialConfig.model_construct(**{**defaults, **changes})
 
 

@@ -22,6 +22,7 @@ ALTERNATIVES: dict[str, Any] = {
     "label_embedding_dropout": 0.5,
     "augmentation": "all_subsets",
     "scale": 9.0,
+    "inference": "probe",
     "logit_scale": "fixed",
 }
 """Another value of every field that an objective may read."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sslcl.metrics import Floats
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.stats.comparison import Sample, paired
 from study.stats.metrics import Metric
 

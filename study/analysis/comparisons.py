@@ -6,93 +6,28 @@ the tables and the picture all show those.
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from statistics import fmean
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from search_spaces.factors import level_name
 from study.analysis.digest import comparison_digest
-from study.analysis.phases import REPORTED_NAMES
+from study.analysis.looks import LookedAblation, ended_seeds, seed_looks
+from study.analysis.reading import REPORTED, PhaseReading
 from study.design.cell import REFERENCE
-from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, Sample, compare_cells
+from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, compare_cells
+from study.stats.decisions import Decision, PlannedContrast, decide
 from study.stats.metrics import Metric
 from study.stats.names import METRICS
 from study.stats.permutation import permutation_tests
-from study.stats.verdicts import correct, verdict
+from study.stats.reachable import need
+from study.stats.sequential import Rule, planned_looks
+from study.stats.spread import Spread
 from tracking.ledger import Ledger
-from tracking.ledger.predictions import Confusions, Scored, confusions, scored
-from tracking.records import Phase
-from tracking.rows import ComparisonRow, StudyRow, TrialRow
-
-REPORTED = tuple(map(Phase, REPORTED_NAMES))
-"""The phases that are tested, in the order in which a report looks for trials."""
-
-
-@dataclass(frozen=True)
-class PhaseReading:
-    """What one phase of a study left in the ledger.
-
-    Args:
-        study_row: of its study.
-        phase: the phase read.
-        trials: its current trials, in plan order.
-        ledger: where test predictions are read when they are first asked for.
-    """
-
-    study_row: StudyRow
-    phase: Phase
-    trials: tuple[TrialRow, ...]
-    ledger: Ledger
-
-    @classmethod
-    def of(cls, ledger: Ledger, study_name: str, phase: Phase) -> "PhaseReading":
-        """Read the phase; an unknown study is an :class:`~sslcl.errors.InputError`."""
-        trials = tuple(ledger.trials(study_name, phase=phase))
-        return cls(ledger.study(study_name), phase, trials, ledger)
-
-    @cached_property
-    def tested(self) -> Confusions:
-        """Test predictions of the finished trials."""
-        classes = len(self.study_row.label_names)
-        return confusions(self.ledger.engine, self.study_row.name, self.phase, "test", classes)
-
-    @cached_property
-    def scored(self) -> Scored:
-        """Which trials have test predictions, and of how much."""
-        return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
-
-    @cached_property
-    def cells(self) -> dict[str, list[TrialRow]]:
-        """Finished and tested trials by cell, in plan order."""
-        tested = self.scored.trials
-        cells: dict[str, list[TrialRow]] = defaultdict(list)
-        for trial in self.trials:
-            if trial.status.scored and trial.id in tested:
-                cells[trial.cell].append(trial)
-        return dict(cells)
-
-    @cached_property
-    def reference(self) -> str:
-        """The planned reference, else the cell with the best mean validation score."""
-        if REFERENCE in self.cells:
-            return REFERENCE
-        return max(self.cells, key=lambda cell: fmean(t.score or 0.0 for t in self.cells[cell]))
-
-    @cached_property
-    def samples(self) -> dict[str, Sample]:
-        """Confusion counts by cell."""
-        place = {trial: index for index, trial in enumerate(self.tested.trials)}
-        return {
-            cell: Sample(
-                tuple(trial.config.seed for trial in trials),
-                self.tested.counts[[place[trial.id] for trial in trials]],
-            )
-            for cell, trials in self.cells.items()
-        }
+from tracking.rows import ComparisonRow, StudyRow
 
 
 @dataclass(frozen=True)
@@ -102,10 +37,12 @@ class Rules:
     Args:
         smallest_difference: what a difference must reach to be of interest, in the metric's units.
         correction: over the rows of a table, one of :data:`study.stats.names.CORRECTIONS`.
+        questions: ``FACTOR=LEVEL`` texts of a cell, or its name, to what was asked of it.
     """
 
     smallest_difference: float = SMALLEST_DIFFERENCE
     correction: str = "holm"
+    questions: tuple[tuple[tuple[str, ...], PlannedContrast], ...] = ()
 
     @classmethod
     def of(
@@ -120,7 +57,36 @@ class Rules:
         chosen: dict[str, Any] = {
             key: said.get(key) if own is None else own for key, own in given.items()
         }
-        return cls(**{key: value for key, value in chosen.items() if value is not None})
+        given_rules = {key: value for key, value in chosen.items() if value is not None}
+        return cls(**given_rules, questions=_questions(study_row))
+
+    def planned(self, cells: Iterable[str]) -> dict[str, PlannedContrast]:
+        """Cell to what was asked of it, in the order of the questions."""
+        by_parts = {_parts(cell): cell for cell in cells}
+        return {
+            by_parts[frozenset(parts)]: contrast
+            for parts, contrast in self.questions
+            if frozenset(parts) in by_parts
+        }
+
+
+def _questions(study_row: StudyRow) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
+    asked: Mapping[str, Mapping[str, Any]] = study_row.spec.get("questions") or {}
+    return tuple(
+        (_question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
+        for name, q in asked.items()
+    )
+
+
+def _question_parts(cell: str | Mapping[str, Any]) -> tuple[str, ...]:
+    """The ``FACTOR=LEVEL`` texts of the cell that a question is about, or its name."""
+    if isinstance(cell, str):
+        return (cell,)
+    return tuple(f"{factor}={level_name(level)}" for factor, level in cell.items())
+
+
+def _parts(cell: str) -> frozenset[str]:
+    return frozenset(re.split(r", (?=[\w.]+=)", cell))
 
 
 def write_comparisons(ledger: Ledger, study_name: str, rules: Rules | None = None) -> None:
@@ -145,7 +111,9 @@ def refresh(reading: PhaseReading, metric: str, rules: Rules) -> list[Comparison
     The arguments are those of :func:`score_rows`.
     """
     ledger = reading.ledger
-    digest = comparison_digest(reading.study_row, reading.trials, metric, asdict(rules))
+    looks = seed_looks(reading.study_row.spec, reading.phase)
+    judged_by = asdict(rules) | {"looks": looks}
+    digest = comparison_digest(reading.study_row, reading.trials, metric, judged_by)
     place = (reading.study_row.name, reading.phase, metric)
     if ledger.comparisons_digest(*place) == digest:
         return ledger.comparisons(*place)
@@ -175,13 +143,52 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
     measure = Metric.named(metric, reading.study_row.label_names)
     if not reading.cells:
         return []
-    samples, reference = reading.samples, reading.reference
+    samples, reference = reading.samples_of(metric), reading.reference
     margin = rules.smallest_difference
+    looked = looked_ablation(reading, rules)
     # The products are many and small: threads would spend longer waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        compared = compare_cells(samples, reference, measure, smallest_difference=margin)
+        if looked is None:
+            compared = compare_cells(samples, reference, measure, smallest_difference=margin)
+        else:
+            own = None if samples is reading.samples else samples
+            compared, samples = looked.compared(measure, own), looked.stopped(samples)
         exchanged = permutation_tests(samples, reference, measure)
-    return judged(rows_of(reading, metric, compared, exchanged), rules)
+    rows = judged(rows_of(reading, metric, compared, exchanged), compared, rules)
+    return rows if looked is None else [_with_look(row, looked) for row in rows]
+
+
+def looked_ablation(
+    reading: PhaseReading, rules: Rules, cells: Sequence[str] | None = None
+) -> LookedAblation | None:
+    """The ablation with its looks; ``None`` where there is no reference, or seeds are fixed.
+
+    Args:
+        reading: the phase.
+        rules: how the rows are judged.
+        cells: those that are judged; those that have trials when left out.
+    """
+    looks = seed_looks(reading.study_row.spec, reading.phase)
+    if not looks or (cells is None and REFERENCE not in reading.cells):
+        return None
+    ended = ended_seeds(reading.trials)
+    names = list(ended) if cells is None else cells
+    return LookedAblation(
+        Rule(planned_looks(looks), rules.smallest_difference, rules.correction),
+        REFERENCE,
+        {name: sample for name, sample in reading.samples.items() if name in names}
+        if reading.cells
+        else {},
+        {name: ended.get(name, set()) for name in names},
+        reading.study_row.label_names,
+    )
+
+
+def _with_look(row: ComparisonRow, looked: LookedAblation) -> ComparisonRow:
+    standing = looked.standing.get(row.cell)
+    if standing is None:
+        return row
+    return replace(row, look=standing.look, stopped=standing.stop and str(standing.stop))
 
 
 def rows_of(
@@ -202,23 +209,69 @@ def rows_of(
 
 
 def judged(
-    rows: Sequence[ComparisonRow], rules: Rules, *, more_is_better: bool = True
+    rows: Sequence[ComparisonRow],
+    compared: Mapping[str, CellComparison],
+    rules: Rules,
+    *,
+    more_is_better: bool = True,
 ) -> list[ComparisonRow]:
-    """The rows of one table with corrected p-values and verdicts."""
-    p_values = correct([_number(row.p_value) for row in rows], rules.correction)
-    equivalences = correct([_number(row.p_equivalence) for row in rows], rules.correction)
-    sign = 1.0 if more_is_better else -1.0
-    return [
-        replace(
-            row,
-            p_corrected=_known(p),
-            p_equivalence_corrected=_known(equivalence),
-            verdict=verdict(sign * _number(row.difference), p, equivalence),
-            smallest_difference=_known(rules.smallest_difference),
-            correction=rules.correction,
-        )
-        for row, p, equivalence in zip(rows, p_values, equivalences, strict=True)
-    ]
+    """The rows of one table with corrected p-values, their intervals and verdicts.
+
+    Args:
+        rows: of :func:`rows_of`.
+        compared: cell to its comparison with the reference.
+        rules: how they are judged.
+        more_is_better: the direction that is called ``better``.
+
+    Returns:
+        The reference, the rows that answer planned questions in their order, then the others.
+    """
+    known = {row.cell: compared[row.cell] for row in rows if not row.is_reference}
+    planned = rules.planned(known)
+    decisions = decide(known, rules.correction, planned, more_is_better=more_is_better)
+    order = list(planned)
+    done: list[ComparisonRow] = []
+    for row in rows:
+        margin = _known(rules.smallest_difference)
+        changes: dict[str, Any] = {"smallest_difference": margin, "correction": rules.correction}
+        if (decision := decisions.get(row.cell)) is not None:
+            changes |= {
+                "p_corrected": _known(decision.p_corrected),
+                "ci_low_corrected": _known(decision.ci_low),
+                "ci_high_corrected": _known(decision.ci_high),
+                "p_equivalence_corrected": _known(decision.p_equivalence),
+                "equivalence_low": _known(decision.equivalence_low),
+                "equivalence_high": _known(decision.equivalence_high),
+                "verdict": decision.verdict,
+                "decidable": _decidable(compared[row.cell], decision, rules, planned.get(row.cell)),
+            }
+        if (contrast := planned.get(row.cell)) is not None:
+            own = contrast.smallest_difference
+            changes |= {"question": contrast.name, "side": contrast.side}
+            changes["smallest_difference"] = margin if own is None or margin is None else own
+        done.append(replace(row, **changes))
+    return sorted(done, key=lambda row: _place(row, order))
+
+
+def _decidable(
+    compared: CellComparison, decision: Decision, rules: Rules, contrast: PlannedContrast | None
+) -> str | None:
+    """What would decide the row, in words; costs have no smallest difference and no such words."""
+    own = None if contrast is None else contrast.smallest_difference
+    margin = rules.smallest_difference if own is None else own
+    if math.isnan(margin) or (counts := need(compared, decision, margin)) is None:
+        return None
+    if counts.seeds is not None:
+        return f"about {counts.seeds} seeds"
+    if counts.conversations is not None:
+        return f"no number of seeds, about {counts.conversations:,} test conversations"
+    return "neither seeds nor test conversations alone"
+
+
+def _place(row: ComparisonRow, planned: Sequence[str]) -> int:
+    if row.is_reference:
+        return -1
+    return planned.index(row.cell) if row.cell in planned else len(planned)
 
 
 def _in_order(reading: PhaseReading) -> list[str]:
@@ -261,7 +314,24 @@ def _row(
         p_permutation=_known(exchanged),
         effect_size=_known(compared.effect_size),
         p_equivalence=_known(compared.p_equivalence),
+        **_variances(compared.spread),
     )
+
+
+def _variances(spread: Spread | None) -> dict[str, Any]:
+    """What the interval is made of."""
+    if spread is None:
+        return {}
+    seeds = (
+        {}
+        if spread.pairs < 2
+        else {
+            "seed_variance": spread.by_seed,
+            "seed_df": spread.seed_freedom,
+            "prior_df": spread.prior_freedom,
+        }
+    )
+    return {**seeds, "conversation_variance": spread.conversations_alone}
 
 
 def split_cell(cell: str) -> tuple[str, str]:
@@ -283,7 +353,3 @@ def split_cell(cell: str) -> tuple[str, str]:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

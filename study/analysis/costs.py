@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sslcl.errors import InputError, unknown
-from study.analysis.comparisons import PhaseReading, Rules, judged, rows_of
-from study.stats.comparison import CellComparison, Spread, summarise
+from study.analysis.comparisons import Rules, judged, rows_of
+from study.analysis.reading import PhaseReading
+from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric
-from study.stats.names import METRICS
+from study.stats.names import METRICS, PROBE_METRICS
 from study.stats.permutation import sign_flip_p
+from study.stats.spread import Spread
 from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
 
@@ -34,13 +36,13 @@ def values_of(reading: PhaseReading, metric: str) -> dict[str, dict[int, float]]
     scored = Metric.named(metric, reading.study_row.label_names)
     return {
         cell: dict(zip(sample.seeds, map(float, sample.scores(scored)), strict=True))
-        for cell, sample in reading.samples.items()
+        for cell, sample in reading.samples_of(metric).items()
     }
 
 
 def known_metric(name: str, label_names: Sequence[str]) -> None:
     """Refuse a metric that is neither a score nor a cost, naming the nearest."""
-    scores = [*METRICS, *(f"f1:{label}" for label in label_names)]
+    scores = [*METRICS, *PROBE_METRICS, *(f"f1:{label}" for label in label_names)]
     if name not in scores and name not in COSTS:
         raise unknown("metric", name, [*scores, *COSTS])
 
@@ -73,9 +75,10 @@ def cost_rows(
     compared = compare_costs(values, reading.reference)
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
     chosen = Rules.of(reading.study_row, correction=correction).correction
-    rules = Rules(smallest_difference=np.nan, correction=chosen)
+    rules = Rules(np.nan, chosen)
     return judged(
         rows_of(reading, metric, compared, flipped),
+        compared,
         rules,
         more_is_better=COSTS[metric].more_is_better,
     )

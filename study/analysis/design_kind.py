@@ -1,6 +1,6 @@
 """What the design of a study has to show besides a table of comparisons."""
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from tracking.records import Phase
 from tracking.rows import StudyRow
 

@@ -21,13 +21,15 @@ import pandas as pd
 from search_spaces.factors import level_name
 from search_spaces.schema import Study
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading, Rules
+from study.analysis.comparisons import Rules
 from study.analysis.costs import values_of
+from study.analysis.reading import PhaseReading
 from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check_assumptions
-from study.stats.comparison import CONFIDENCE, Sample
+from study.stats.comparison import Sample
 from study.stats.crossed_effects import CrossedEffect, crossed_effects
 from study.stats.metrics import Metric
+from study.stats.spread import CONFIDENCE
 from study.stats.verdicts import correct
 from tracking.costs import COSTS
 
@@ -156,7 +158,7 @@ def factorial_of(
         return analysis
     measure = Metric.named(metric, reading.study_row.label_names)
     levels_of = {observation.cell: observation.levels for observation in observations}
-    return with_conversations(analysis, reading.samples, levels_of, measure)
+    return with_conversations(analysis, reading.samples_of(metric), levels_of, measure)
 
 
 def with_conversations(

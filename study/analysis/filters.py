@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
-from study.analysis.comparisons import REPORTED, PhaseReading
 from study.analysis.levels import OPTIONS, config_level, flat
+from study.analysis.reading import REPORTED, PhaseReading
 from tracking.records import Phase
 from tracking.rows import TrialRow
 

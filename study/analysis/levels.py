@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sslcl.config import TrialConfig
+from sslcl.config import TrialConfig, component_defaults
 from sslcl.levels import level_of
 
 OPTIONS = ("backbone_options", "dataset_options")
@@ -21,4 +21,13 @@ def flat(config: TrialConfig) -> dict[str, object]:
     for field in OPTIONS:
         options: Mapping[str, object] = getattr(config, field)
         levels |= {f"{field}.{option}": value for option, value in options.items()}
+    return levels
+
+
+def chosen(config: TrialConfig) -> dict[str, object]:
+    """:func:`flat` without the fields that only follow from objective and similarity."""
+    levels = flat(config)
+    for name, default in component_defaults(config.objective, config.similarity).items():
+        if levels[name] == default:
+            del levels[name]
     return levels

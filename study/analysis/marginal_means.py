@@ -8,9 +8,9 @@ from statistics import fmean, stdev
 from search_spaces.factors import level_name
 from sslcl.config import TrialConfig
 from sslcl.errors import unknown
-from study.analysis.comparisons import PhaseReading
 from study.analysis.costs import values_of
-from study.analysis.levels import flat
+from study.analysis.levels import chosen
+from study.analysis.reading import PhaseReading
 
 Levels = tuple[str, ...]
 _Seen = dict[Levels, dict[str, dict[int, float]]]
@@ -91,13 +91,13 @@ def cross(reading: PhaseReading, metric: str, factors: Sequence[str]) -> Crossin
 
 def varying(configs: Sequence[TrialConfig]) -> list[str]:
     """Fields and options that differ between configurations, but for the seed."""
-    flats = [flat(config) for config in configs]
+    flats = [chosen(config) for config in configs]
     names = dict.fromkeys(name for fields in flats for name in fields if name != "seed")
     return [name for name in names if len({str(fields.get(name)) for fields in flats}) > 1]
 
 
 def _split(config: TrialConfig, factors: Sequence[str]) -> tuple[Levels, str]:
-    fields = flat(config)
+    fields = chosen(config)
     levels = tuple(level_name(fields.pop(name, "–")) for name in factors)
     fields.pop("seed")
     return levels, json.dumps(fields, sort_keys=True, default=str)

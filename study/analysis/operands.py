@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sslcl.errors import InputError, did_you_mean, unknown
-from study.analysis.comparisons import REPORTED
+from study.analysis.reading import REPORTED
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Phase
 from tracking.rows import StudyRow, TrialRow

@@ -10,12 +10,12 @@ import click
 from sslcl.errors import InputError
 from study.analysis.phases import REPORTED_NAMES
 from study.reporting.table import TABLE_FORMATS
-from study.stats.names import CORRECTIONS, DEFAULT_METRIC, METRICS
+from study.stats.names import CORRECTIONS, DEFAULT_METRIC, METRICS, PROBE_METRICS
 from tracking.costs import COSTS
 from tracking.home import Home
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-METRIC_HELP = f"{', '.join(METRICS)}, f1:<class>, {', '.join(COSTS)}"
+METRIC_HELP = f"{', '.join(METRICS + PROBE_METRICS)}, f1:<class>, {', '.join(COSTS)}"
 _ALONE = ("pivot", "effects", "importance", "ranks")
 """Options that ask for another table than that of comparisons."""
 _OPTIONS = (

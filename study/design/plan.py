@@ -1,24 +1,28 @@
 """Which trials a study needs: a pure function of the study, the data's facts and the winners."""
 
 import heapq
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from search_spaces.schema import FIRST_FRESH_SEED, Ablate, Assignment, Confirm, Study
+from search_spaces.schema import (
+    FIRST_ABLATION_SEED,
+    Ablate,
+    Assignment,
+    Confirm,
+    Study,
+)
 from sslcl.config import TrialConfig
-from study.design.ablation import REFERENCE, Cell, Cells, ablation_cells, placeholder
+from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
-from study.design.fusing import seed_groups
-from study.design.tuning import Tuning, digest_of, search_of, tuned_cells
+from study.design.fresh_seeds import fresh_seeds, seed_groups
+from study.design.looks import FIRST_LOOK, GivenLooks
+from study.design.tuning import TunedCell, Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
 
+CellT = TypeVar("CellT", Cell, TunedCell)
 Seconds = Callable[[Phase, TrialConfig], float]
 """How long a trial of a phase takes, from its configuration or one like it."""
-
-
-def fresh_seeds(count: int) -> tuple[int, ...]:
-    """The seeds of confirmation and ablation: the same for every cell, none of them searched."""
-    return tuple(range(FIRST_FRESH_SEED, FIRST_FRESH_SEED + count))
 
 
 def confirm_trials(
@@ -26,14 +30,20 @@ def confirm_trials(
 ) -> list[PlannedTrial]:
     """The best configurations of the search with fresh seeds; cells ``rank1``, ``rank2``, ..."""
     cells = [Cell(f"rank{rank}", winner) for rank, winner in enumerate(winners, start=1)]
-    return _trials(study, Phase.CONFIRM, cells, confirm.seeds, data)
+    seeds = dict.fromkeys((cell.name for cell in cells), confirm.seeds)
+    return _trials(study, Phase.CONFIRM, cells, seeds, data)
 
 
 def ablation_trials(
-    study: Study, ablate: Ablate, cells: Collection[Cell], data: DataFacts
+    study: Study,
+    ablate: Ablate,
+    cells: Collection[Cell],
+    data: DataFacts,
+    looks: GivenLooks = FIRST_LOOK,
 ) -> list[PlannedTrial]:
-    """Every cell of an ablation with the same fresh seeds, in the order of the cells."""
-    return _trials(study, Phase.ABLATE, cells, ablate.seeds, data)
+    """Every cell of an ablation with fresh seeds, the same for all cells of as many looks."""
+    seeds = {cell.name: looks.seeds(ablate, cell.name) for cell in cells}
+    return _trials(study, Phase.ABLATE, cells, seeds, data)
 
 
 @dataclass(frozen=True)
@@ -45,11 +55,13 @@ class Winners:
         confirmed: the assignments to confirm, best first; none as long as nobody knows.
         tuned: the winners of the cells' own searches in the design ``tuned``, the reference
             first, once all of these have ended.
+        looks: that the cells of the ablation have been given.
     """
 
     reference: Assignment | None = None
     confirmed: Sequence[Assignment] = ()
     tuned: Sequence[Cell] = ()
+    looks: GivenLooks = FIRST_LOOK
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,8 @@ class PhasePlan:
             like it, and its id and identity are stand-ins; equal ones are trained once.
         provisional: whether the cells stand for ones that depend on an earlier phase.
         notes: what was left out, and why.
+        reserve: trials of later looks, asked for as long as rows have no verdict.
+        looks: seeds of a cell at each look, one where their number is fixed.
     """
 
     phase: Phase
@@ -72,6 +86,8 @@ class PhasePlan:
     trials: tuple[PlannedTrial, ...]
     provisional: bool = False
     notes: tuple[str, ...] = ()
+    reserve: tuple[PlannedTrial, ...] = ()
+    looks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +113,8 @@ class PhaseSummary:
         seconds: time that the rest takes, where a trial's time is known.
         work: seconds of training in that time, over all workers.
         provisional: whether the count depends on an earlier phase.
+        reserve: trials that later looks may ask for besides.
+        reserve_seconds: time that these take, where a trial's time is known.
     """
 
     phase: Phase
@@ -109,6 +127,8 @@ class PhaseSummary:
     seconds: float | None
     work: float | None
     provisional: bool
+    reserve: int = 0
+    reserve_seconds: float | None = None
 
 
 def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
@@ -130,7 +150,7 @@ def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
     if study.ablate and study.ablate.design == "tuned":
         phases += _tuned_plans(study, study.ablate, data, winners)
     elif study.ablate and study.ablate.has_cells:
-        phases.append(_ablation_plan(study, study.ablate, data, winners.reference))
+        phases.append(_ablation_plan(study, study.ablate, data, winners))
     return Plan(study.name, tuple(phases))
 
 
@@ -152,6 +172,8 @@ def summarize(
         fresh = list({t.identity: t for t in left if t.identity not in planned}.values())
         planned |= {trial.identity for trial in fresh}
         times = _times(phase.phase, fresh, seconds) if seconds else None
+        later = [trial for trial in phase.reserve if not {trial.identity, trial.id} & finished]
+        reserve = _times(phase.phase, later, seconds) if seconds else None
         rows.append(
             PhaseSummary(
                 phase=phase.phase,
@@ -164,6 +186,8 @@ def summarize(
                 seconds=None if times is None else elapsed(times, workers),
                 work=None if times is None else sum(times),
                 provisional=phase.provisional,
+                reserve=len(later),
+                reserve_seconds=None if reserve is None else elapsed(reserve, workers),
             )
         )
     return rows
@@ -187,35 +211,34 @@ def elapsed(seconds: Sequence[float], workers: int) -> float:
 
 
 def _trials(
-    study: Study, phase: Phase, cells: Collection[Cell], seeds: int, data: DataFacts
+    study: Study,
+    phase: Phase,
+    cells: Collection[Cell],
+    seeds: Mapping[str, int],
+    data: DataFacts,
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
-    order = fresh_seeds(seeds)
-    by_cell = [_cell_trials(study, phase, cell, order, data) for cell in cells]
-    return [trial for same_seed in zip(*by_cell, strict=True) for trial in same_seed]
+    groups = {cell.name: seed_groups(study, phase, cell, seeds[cell.name]) for cell in cells}
+    trials: list[PlannedTrial] = []
+    for cell, seed in _seed_by_seed(phase, cells, seeds):
+        group = groups[cell.name].get(seed, ())
+        config = cell.config(study, seed)
+        config = config.replace(fused_seeds=group) if group else config
+        identity = data.identify(config)
+        trial_id = digest_of(study.name, phase, cell.name, identity)
+        key = digest_of(*(data.identify(config.replace(seed=s)) for s in group)) if group else None
+        trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config, group=key))
+    return trials
 
 
-def _cell_trials(
-    study: Study, phase: Phase, cell: Cell, seeds: Sequence[int], data: DataFacts
-) -> list[PlannedTrial]:
-    """The trials of a cell, seed by seed."""
-    groups = seed_groups(study, cell.config(study, seeds[0]), seeds)
-    configs = {seed: cell.config(study, seed) for seed in seeds}
-    for seed, group in groups.items():
-        if group:
-            configs[seed] = configs[seed].replace(fused_seeds=group)
-    identities = {seed: data.identify(config) for seed, config in configs.items()}
-    return [
-        PlannedTrial(
-            id=digest_of(study.name, phase, cell.name, identities[seed]),
-            phase=phase,
-            cell=cell.name,
-            identity=identities[seed],
-            config=config,
-            group=digest_of(*(identities[s] for s in groups[seed])) if groups[seed] else None,
-        )
-        for seed, config in configs.items()
-    ]
+def _seed_by_seed(
+    phase: Phase, cells: Collection[CellT], seeds: Mapping[str, int]
+) -> Iterator[tuple[CellT, int]]:
+    """Cells and their seeds, given how many each has."""
+    for index, seed in enumerate(fresh_seeds(phase, max(seeds.values(), default=0))):
+        for cell in cells:
+            if index < seeds[cell.name]:
+                yield cell, seed
 
 
 def _stand_in(phase: Phase, cell: str, key: str, like: TrialConfig) -> PlannedTrial:
@@ -240,14 +263,10 @@ def _drawn(tuning: Tuning) -> tuple[PlannedTrial, ...]:
     )
 
 
-def _rank_key(rank: int, seed: int) -> str:
-    return f"rank{rank} {seed}"
-
-
 def _confirm_plan(
     study: Study, confirm: Confirm, data: DataFacts, winners: Sequence[Assignment]
 ) -> PhasePlan:
-    seeds = fresh_seeds(confirm.seeds)
+    seeds = fresh_seeds(Phase.CONFIRM, confirm.seeds)
     known = winners or ([] if study.search else [{}])
     if known:
         trials = confirm_trials(study, confirm, known, data)
@@ -256,7 +275,7 @@ def _confirm_plan(
     ranks = range(1, confirm.top + 1)
     like = study.config(placeholder(study), 0)
     stand_ins = tuple(
-        _stand_in(Phase.CONFIRM, f"rank{rank}", _rank_key(rank, seed), like)
+        _stand_in(Phase.CONFIRM, f"rank{rank}", f"rank{rank} {seed}", like)
         for seed in seeds
         for rank in ranks
     )
@@ -264,21 +283,35 @@ def _confirm_plan(
     return PhasePlan(Phase.CONFIRM, cells, seeds, stand_ins, provisional=True)
 
 
-def _ablation_plan(
-    study: Study, ablate: Ablate, data: DataFacts, reference: Assignment | None
-) -> PhasePlan:
-    around, provisional = _around(study, ablate, reference)
+def _ablation_plan(study: Study, ablate: Ablate, data: DataFacts, winners: Winners) -> PhasePlan:
+    around, provisional = _around(study, ablate, winners.reference)
     cells: Cells = ablation_cells(study, ablate, around, data)
-    trials = ablation_trials(study, ablate, cells.cells, data)
-    if provisional:
-        # The reference will be one of the confirmed configurations, trained there already.
-        trials = [
-            replace(trial, id=key, identity=key) if trial.cell == REFERENCE else trial
-            for trial, key in ((t, _rank_key(1, t.config.seed)) for t in trials)
-        ]
-    names = tuple(cell.name for cell in cells.cells)
-    seeds = fresh_seeds(ablate.seeds)
-    return PhasePlan(Phase.ABLATE, names, seeds, tuple(trials), provisional, cells.notes)
+    most = _at_most(ablate, cells.cells, winners.looks)
+    trials = _trials(study, Phase.ABLATE, cells.cells, most, data)
+    rows = _in_looks(ablate, trials, winners.looks)
+    return replace(rows, provisional=provisional, notes=cells.notes)
+
+
+def _at_most(
+    ablate: Ablate, cells: Sequence[Cell] | Sequence[TunedCell], looks: GivenLooks
+) -> dict[str, int]:
+    return {cell.name: looks.most_seeds(ablate, cell.name) for cell in cells}
+
+
+def _in_looks(ablate: Ablate, trials: Sequence[PlannedTrial], looks: GivenLooks) -> PhasePlan:
+    """The ablation of all these trials, those of looks not given yet in reserve."""
+    cells = tuple(dict.fromkeys(trial.cell for trial in trials))
+    given = {cell: looks.seeds(ablate, cell) for cell in cells}
+    now = [t for t in trials if t.config.seed - FIRST_ABLATION_SEED < given[t.cell]]
+    planned = {trial.id for trial in now}
+    return PhasePlan(
+        Phase.ABLATE,
+        cells,
+        fresh_seeds(Phase.ABLATE, max(given.values(), default=0)),
+        tuple(now),
+        reserve=tuple(trial for trial in trials if trial.id not in planned),
+        looks=ablate.seed_looks,
+    )
 
 
 def _tuned_plans(
@@ -290,23 +323,20 @@ def _tuned_plans(
     names = tuple(str(cell.tuning.cell) for cell in cells)
     seed = (cells[0].tuning.settings.seed,)
     tune = PhasePlan(Phase.TUNE, names, seed, searches, provisional, notes)
-    seeds = fresh_seeds(ablate.seeds)
     if winners.tuned:
-        trials = tuple(ablation_trials(study, ablate, winners.tuned, data))
-        rows = tuple(cell.name for cell in winners.tuned)
-        return [tune, PhasePlan(Phase.ABLATE, rows, seeds, trials)]
-    stand_ins = tuple(
+        most = _at_most(ablate, winners.tuned, winners.looks)
+        trials = _trials(study, Phase.ABLATE, winners.tuned, most, data)
+        return [tune, _in_looks(ablate, trials, winners.looks)]
+    stand_ins = [
         _stand_in(
             Phase.ABLATE,
             cell.name,
             f"winner of {cell.name} {seed}",
             study.config(cell.tuning.held, seed),
         )
-        for seed in seeds
-        for cell in cells
-    )
-    rows = tuple(cell.name for cell in cells)
-    return [tune, PhasePlan(Phase.ABLATE, rows, seeds, stand_ins, provisional=True)]
+        for cell, seed in _seed_by_seed(Phase.ABLATE, cells, _at_most(ablate, cells, winners.looks))
+    ]
+    return [tune, replace(_in_looks(ablate, stand_ins, winners.looks), provisional=True)]
 
 
 def _around(study: Study, ablate: Ablate, reference: Assignment | None) -> tuple[Assignment, bool]:

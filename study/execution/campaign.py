@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from search_spaces.schema import Ablate, Study
 from sslcl.data.types import Dataset
 from study.design.ablation import ablation_cells
-from study.design.cell import Cell
+from study.design.cell import REFERENCE, Cell
 from study.design.data_facts import DataFacts
+from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.plan import ablation_trials, confirm_trials
 from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
 from study.execution.callbacks import Callbacks
@@ -54,6 +55,14 @@ class TrainingCluster(Protocol):
 StartCluster = Callable[[], AbstractContextManager[TrainingCluster]]
 """Starts the workers; they stop at the end of the context."""
 
+JudgeLooks = Callable[[Ledger, str, Sequence[str]], GivenLooks]
+"""Says from the ledger how many looks the cells of a study's ablation are to be given now."""
+
+
+def first_look(_ledger: Ledger, _study_name: str, _cells: Sequence[str]) -> GivenLooks:
+    """No cell is given more than the seeds of the first look."""
+    return FIRST_LOOK
+
 
 class Campaign:
     """Search, confirmation and ablation of one study.
@@ -86,17 +95,24 @@ class Campaign:
         self._start_cluster = start_cluster
         self._halt = halt
         self._tuned: Sequence[TunedCell] = ()
+        self._judge: JudgeLooks = first_look
+        self._ablated: Sequence[Cell] = ()
+        self._looks = FIRST_LOOK
         self._progress: PhaseProgress | None = None
         self.trained = 0
         """Trials that were given to workers and ended."""
 
-    def run(self) -> None:
+    def run(self, judge: JudgeLooks = first_look) -> None:
         """Search, confirm, tune and ablate, as far as the study asks and nothing stops it.
+
+        Args:
+            judge: asked after each look of an ablation which cells get more seeds.
 
         Raises:
             NothingToCompare: when a phase ended without a single finished trial.
         """
         self._ledger.release_running(self._study.name)
+        self._judge = judge
         try:
             with closing(self._sources()) as sources:
                 self._fit(sources)
@@ -105,7 +121,7 @@ class Campaign:
             self._ledger.release_running(self._study.name)
 
     def _sources(self) -> Generator[TrialSource, None, None]:
-        """The source of each phase that has something to train.
+        """The source of each phase, and of each look, that has something to train.
 
         A phase is planned when its source is asked for; asking for the next one ends it.
         """
@@ -115,22 +131,39 @@ class Campaign:
             Phase.TUNE: self._tune,
             Phase.ABLATE: self._ablate,
         }
-        for phase, prepare in phases.items():
+        by_name = ((phase.value, prepare) for phase, prepare in phases.items())
+        for name, prepare in chain(by_name, self._further_looks()):
             source = None if self._halt() else prepare()
             if source is None or source.remaining == 0:
                 continue
-            with PhaseProgress(self._console, phase.value, source.remaining) as progress:
+            with PhaseProgress(self._console, name, source.remaining) as progress:
                 self._progress = progress
                 yield source
+
+    def _further_looks(self) -> Iterator[tuple[str, Callable[[], TrialSource | None]]]:
+        """The looks that rows without a verdict are given, one after the other."""
+        while self._ablated and not self._halt():
+            before, self._looks = self._looks, self._given()
+            if self._looks.given == before.given:
+                return
+            rows = self._looks.given.keys() - {REFERENCE}
+            self._console.print(
+                f"{Phase.ABLATE.value}: {len(rows - self._looks.stopped)} of {len(rows)} rows get "
+                "more seeds, the others have a verdict or would not get one"
+            )
+            name = f"{Phase.ABLATE.value}, look {max(self._looks.given.values())}"
+            yield name, self._look
 
     def _search(self) -> TrialSource | None:
         if self._study.search is None:
             return None
-        return self._draw([search_of(self._study)])
+        source = self._draw([search_of(self._study)])
+        if source.earlier:
+            self._console.print(f"search starts from {source.earlier} earlier trials")
+        return source
 
-    def _draw(self, tunings: Sequence[Tuning]) -> TrialSource:
-        storage = f"sqlite:///{self._home.optuna.resolve()}"
-        return OptunaSource(tunings, self._ledger, storage, self._data)
+    def _draw(self, tunings: Sequence[Tuning]) -> OptunaSource:
+        return OptunaSource(tunings, self._ledger, self._home.optuna_url, self._data)
 
     def _confirm(self) -> TrialSource | None:
         confirm = self._study.confirm
@@ -155,13 +188,27 @@ class Campaign:
             return None
         reference, cells = self._tuned_winners() if self._tuned else self._cells(ablate)
         self._ledger.set_reference(self._study.name, dict(reference))
-        return self._train(Phase.ABLATE, ablation_trials(self._study, ablate, cells, self._data))
+        self._ablated = cells
+        self._looks = self._given()
+        return self._look()
+
+    def _given(self) -> GivenLooks:
+        return self._judge(self._ledger, self._study.name, [cell.name for cell in self._ablated])
+
+    def _look(self) -> TrialSource | None:
+        """The trials of all looks that are given by now, those that are left to train."""
+        ablate, cells = self._study.ablate, self._ablated
+        if ablate is None:
+            return None
+        trials = ablation_trials(self._study, ablate, cells, self._data, self._looks)
+        return self._train(Phase.ABLATE, trials)
 
     def _tuned_winners(self) -> tuple[Mapping[str, Any], Sequence[Cell]]:
         """The reference's own winner, and the winners of all cells' searches."""
         winners, without = winners_of_tuning(self._ledger, self._tuned)
         for name in without:
-            self._console.print(f"[red]{name}: left out, no trial of its search finished[/red]")
+            text = f"{name}: left out, no trial of its search finished"
+            self._console.print(text, style="red")
         return winners[0].assignment, winners
 
     def _cells(self, ablate: Ablate) -> tuple[Mapping[str, Any], Sequence[Cell]]:
@@ -213,4 +260,4 @@ class Campaign:
 
         run = CampaignRun(self._study, self._dataset, chain([first], sources))
         with self._start_cluster() as cluster:
-            cluster.fit(run, self._ledger, Callbacks(self._halt, epoch, ended))
+            cluster.fit(run, self._ledger, Callbacks(self._halt, epoch, ended, self._console.print))

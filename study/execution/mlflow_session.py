@@ -54,7 +54,7 @@ class TrackingSession:
             self._ledger.url, self._study_name, Destination(self._server.uri), page=page
         )
         self._mirror.start()
-        self._console.print(f"MLflow: {self._server.uri}")
+        self._console.print(f"MLflow: {self._server.shown}")
 
     def __exit__(
         self,
@@ -72,8 +72,9 @@ class TrackingSession:
         self._server.stop()
         if behind:
             self._console.print(
-                f"[yellow]MLflow is {behind} trials behind; nothing is lost: "
-                "python -m tracking.reconcile brings it up to date[/yellow]"
+                f"MLflow is {behind} trials behind; nothing is lost: "
+                f"python -m tracking.reconcile{self._home.option} brings it up to date",
+                style="yellow",
             )
 
     def _drain(self) -> bool:
@@ -109,7 +110,7 @@ class TrackingSession:
         try:
             log_model(self._server.uri, run, scorer, example.numpy(), output.numpy())
         except Exception as error:  # MLflow must not fail a study that is done
-            self._console.print(f"[yellow]the winner's model was not logged: {error}[/yellow]")
+            self._console.print(f"the winner's model was not logged: {error}", style="yellow")
             return
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()

@@ -39,6 +39,7 @@ class PhaseProgress:
         self._epochs = 0
         self._counts: dict[str, int] = {}
         self._best: float | None = None
+        self._last_line = ""
         self._bar = Progress(
             TextColumn("{task.description:<8}"),
             BarColumn(bar_width=28),
@@ -87,8 +88,11 @@ class PhaseProgress:
 
     def _say(self) -> None:
         self._said = time.monotonic()
-        self._console.print(f"{self._phase}: {self._done}/{self._total}  {self._note()}")
-        sys.stdout.flush()
+        line = f"{self._phase}: {self._done}/{self._total}  {self._note()}"
+        if line != self._last_line:
+            self._console.print(line)
+            sys.stdout.flush()
+        self._last_line = line
 
     def _note(self) -> str:
         parts = [f"{self._epochs} epochs"]

@@ -20,7 +20,16 @@ from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
-from study.execution.ray_searcher import FlushLate, StopWhen, TrialStream  # noqa: E402
+from study.execution.machine.ray_address import chosen_address  # noqa: E402
+from study.execution.machine.ray_nodes import require_shared, short_folder  # noqa: E402
+from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
+from study.execution.ray_searcher import (  # noqa: E402
+    FlushLate,
+    ForgetResults,
+    StartTogether,
+    StopWhen,
+    TrialStream,
+)
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -45,8 +54,9 @@ class Cluster:
         # Workers run in folders of their own.
         self._home = Home(home.folder.resolve())
         logging.getLogger("ray").setLevel(logging.ERROR)
+        keep_quiet()
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
-        address = resources.address or os.environ.get("RAY_ADDRESS") or "local"
+        address = chosen_address(resources.address) or "local"
         ray.init(
             address=address,
             ignore_reinit_error=True,
@@ -54,7 +64,13 @@ class Cluster:
             log_to_driver=False,
             runtime_env=_environment(),
             logging_level=logging.ERROR,
+            **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
         )
+        try:
+            require_shared(self._home)
+        except BaseException:
+            ray.shutdown()
+            raise
 
     def __enter__(self) -> "Cluster":
         return self
@@ -73,8 +89,11 @@ class Cluster:
     @property
     def workers(self) -> int:
         """Trials that run at a time: as many as were asked for, or as fit."""
-        if self._resources.workers is not None:
-            return self._resources.workers
+        return self._resources.workers or self._fitting
+
+    @property
+    def _fitting(self) -> int:
+        """Trials that the cluster has room for now."""
         have = ray.cluster_resources()
         fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
         if self._resources.gpus_per_trial > 0:
@@ -84,8 +103,13 @@ class Cluster:
     def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
         """Train everything that the sources give out, writing results to the ledger."""
         stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
+        together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
+        # Else Ray starts a worker only when the one before has started.
+        os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home),
+            tune.with_parameters(
+                TrialWorker, dataset=run.dataset, home=self._home, rungs=rungs(run.study)
+            ),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
@@ -106,7 +130,12 @@ class Cluster:
                 ),
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
                 verbose=0,
-                callbacks=[FlushLate(stream)],
+                callbacks=[
+                    FlushLate(stream),
+                    ForgetResults(),
+                    together,
+                    Recoveries(stream.retried, callbacks.say),
+                ],
             ),
         )
         with warnings.catch_warnings():
@@ -180,8 +209,23 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         self._of(trial).on_trial_remove(controller, trial)
 
 
+def rungs(study: Study) -> frozenset[int]:
+    """Epochs after which the study's scheduler may prune a trial."""
+    search, epochs = _search_of(study), study.base_config(seed=0).epochs
+    if search.scheduler == "none":
+        return frozenset()
+    chosen = [min(search.grace_epochs, epochs)]
+    while chosen[-1] < epochs:
+        chosen.append(chosen[-1] * search.reduction)
+    return frozenset(chosen)
+
+
+def _search_of(study: Study) -> Search:
+    return study.search or Search(trials=TUNED_TRIALS)
+
+
 def _scheduler(study: Study) -> TrialScheduler:
-    search = study.search or Search(trials=TUNED_TRIALS)
+    search = _search_of(study)
     if search.scheduler == "none":
         return FIFOScheduler()
     epochs = study.base_config(seed=0).epochs

@@ -1,6 +1,8 @@
 """The bridge between Ray Tune and the ledger: one thin Searcher, the only writer of results."""
 
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -8,7 +10,7 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
-from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY
+from study.execution.ray_worker import GROUP_KEY, READY_KEY, TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -50,6 +52,12 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
         """Why there was no next source."""
+
+    @property
+    def wanted(self) -> int:
+        """Workers that the present source can keep busy."""
+        waiting = 0 if self._source is None else self._source.remaining
+        return min(self._workers, len(self._live) + waiting)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
@@ -110,7 +118,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         return True
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Ray's hook: an epoch has ended and more may follow."""
+        """Ray's hook: some epochs have ended and more may follow."""
         self._record(trial_id, result)
 
     def on_trial_complete(
@@ -140,6 +148,16 @@ class TrialStream(Searcher):  # type: ignore[misc]
             self._home.checkpoint(key).unlink(missing_ok=True)
         for seed in live.keys() - unfinished:
             self._tell(live[seed])
+
+    def retried(self, trial_id: str) -> bool:
+        """Count another attempt of a trial whose worker is gone; whether it is one of ours."""
+        members = self._live.get(trial_id, {})
+        if members:
+            self._epochs.flush()
+        for planned in members.values():
+            self._ledger.release(planned.id)
+            self._ledger.start(planned.id)
+        return bool(members)
 
     def flush(self, *, late_only: bool = False) -> None:
         """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
@@ -189,17 +207,12 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _record_epochs(self, trial_id: str, result: dict[str, Any]) -> None:
         for seed, part in self._parts(trial_id, result):
-            self._record_epoch(self._live[trial_id][seed], part)
+            for epoch, metrics in part.get("epochs", ()):
+                self._epochs.add(self._live[trial_id][seed].id, int(epoch), dict(metrics))
+                self._callbacks.on_epoch()
         if result.get("saved"):
-            # The next driver goes on after this epoch and will not measure it again.
+            # The next driver goes on after these epochs and will not measure them again.
             self._epochs.flush()
-
-    def _record_epoch(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
-        if "metrics" not in result:
-            return
-        epoch = int(result["epoch"])
-        self._epochs.add(planned.id, epoch, dict(result["metrics"]))
-        self._callbacks.on_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles a run's parts to restore it, which is never done here."""
@@ -231,6 +244,15 @@ class FlushLate(tune.Callback):  # type: ignore[misc]
         self._stream.flush(late_only=True)
 
 
+class ForgetResults(tune.Callback):  # type: ignore[misc]
+    """Drops what ended trials answered, predictions among it, which Ray keeps to the run's end."""
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Ray's hook, after the stream has written the trial's end."""
+        for key in ("outcome", "partial", "epochs", "members"):
+            trial.last_result.pop(key, None)
+
+
 class StopWhen(tune.Stopper):  # type: ignore[misc]
     """Ends a phase as soon as it is asked to.
 
@@ -252,3 +274,66 @@ class StopWhen(tune.Stopper):  # type: ignore[misc]
     def stop_all(self) -> bool:
         """Whether everything should stop."""
         return self._asked()
+
+
+class StartTogether(tune.Callback):  # type: ignore[misc]
+    """Lets workers begin trials when all that can be kept busy have started.
+
+    Ray Tune gives the worker of an ended trial to a trial whose own worker is still starting,
+    and stops the latter. Trials shorter than a start would all be trained by one worker.
+
+    Args:
+        stream: knows how many workers are wanted.
+        workers: that fit at the same time.
+        gate: a file that is there while workers may begin trials.
+        clock: seconds.
+    """
+
+    LONGEST = 60.0
+    """Seconds that the first worker waits for the others; they may never come."""
+
+    def __init__(
+        self,
+        stream: TrialStream,
+        workers: int,
+        gate: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._workers = workers
+        self._gate = gate
+        self._clock = clock
+        self._started: set[str] = set()
+        self._since: float | None = None
+        self._given_up = False
+        gate.parent.mkdir(parents=True, exist_ok=True)
+        gate.unlink(missing_ok=True)
+        self._open = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as for the stream."""
+        return {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Ray's hook: a worker may have answered that it has started."""
+        if READY_KEY not in result:
+            return
+        self._started.add(result[READY_KEY])
+        if self._since is None:
+            self._since = self._clock()
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Ray's hook, at least ten times a second: open or close the gate."""
+        if self._since is not None and self._clock() - self._since > self.LONGEST:
+            self._given_up = True
+        wanted = min(self._stream.wanted, self._workers)
+        is_open = self._given_up or len(self._started) >= max(wanted, 1)
+        if is_open == self._open:
+            return
+        self._open, self._since = is_open, None
+        if is_open:
+            self._gate.touch()
+        else:
+            self._gate.unlink(missing_ok=True)

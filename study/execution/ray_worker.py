@@ -21,6 +21,8 @@ from study.execution.trial import (
     pick_device,
     save_state,
     unfinished,
+    utterances_of,
+    worker_name,
 )
 from tracking.home import Home
 from tracking.records import Outcome, Phase, PlannedTrial
@@ -30,19 +32,38 @@ TRIAL_KEY = "trial"
 """Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
 GROUP_KEY = "group"
 """Where it holds all trials of its group that have yet to be trained, itself among them."""
+READY_KEY = "ready"
+"""Where a result without an epoch holds the name of a worker that waits for the others."""
+READY_SECONDS = 0.05
+"""How long a worker waits before it looks again whether the others have started."""
+Epoch = tuple[int, tuple[tuple[str, float], ...]]
+"""Its number and its metrics."""
+STEP_SECONDS = 0.5
+"""Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains one epoch per step; reused for trial after trial.
+    """Trains half a second per step, at least an epoch; reused for trial after trial.
 
-    Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
-    worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
+    A trial is trained alone, or with its group as one program. Ray's own checkpoints are not used:
+    state is saved under the identity of the trial or the group, so whichever worker gets it next
+    goes on from there. The best model of a confirmed trial is kept.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
-        """Ray's hook for a new actor."""
+    def setup(
+        self, config: dict[str, Any], dataset: Dataset, home: Home, rungs: frozenset[int]
+    ) -> None:
+        """Ray's hook for a new actor.
+
+        Args:
+            config: holds the first trial.
+            dataset: with its test split.
+            home: where checkpoints are.
+            rungs: epochs after which a searched trial may be pruned.
+        """
         self._all_data = dataset
         self._home = home
+        self._rungs = rungs
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -57,18 +78,32 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         # A search must not see the test split.
         self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
         self._trainer: Trainer | FusedTrainer | None = None
+        self._epochs: dict[int, list[Epoch]] = {}
         self._saved_at = time.monotonic()
         self._save_next = False
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
-        """One epoch; the last result of a trial carries its outcome or its failure."""
+        """Some epochs; the last result of a trial carries its outcome or its failure.
+
+        No epoch, but the worker's name, while a new trial waits for other workers to start.
+        """
+        if self._trainer is None and not self._home.ray_gate.exists():
+            time.sleep(READY_SECONDS)
+            return {READY_KEY: worker_name(pick_device())}
         try:
             return self._step()
         except Exception as error:
-            kind, message = failure_of(error)
             self._trainer = None
-            return {"failure": kind.value, "message": message, "done": True}
+            return {**self._failed(error), "done": True}
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        """What is told of the trial, or of all members of its group that have not ended."""
+        kind, message = failure_of(error)
+        failure = {"failure": kind.value, "message": message}
+        if self._trial.group is None:
+            return {**self._answer(self._trial.config.seed), **failure}
+        return {"members": tuple((n, {**self._answer(n), **failure}) for n in self._members)}
 
     def _step(self) -> dict[str, Any]:
         trainer = self._trainer or self._prepare()
@@ -78,10 +113,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             save_state(trainer.state_dict(), self._home.checkpoint(self._trial.checkpoint_key))
             self._save_next = False
             self._saved_at = time.monotonic()
+        self._epochs = {}
         if isinstance(trainer, FusedTrainer):
-            result = self._group_epoch(trainer)
+            result = self._step_of_group(trainer)
         else:
-            result = self._epoch(trainer)
+            result = self._step_alone(trainer)
         if result["done"]:
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
@@ -89,44 +125,64 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         result["saved"] = self._save_next
         return result
 
-    def _epoch(self, trainer: Trainer) -> dict[str, Any]:
-        metrics = trainer.fit_epoch()
+    def _step_alone(self, trainer: Trainer) -> dict[str, Any]:
+        until = time.monotonic() + STEP_SECONDS
+        while True:
+            metrics = trainer.fit_epoch()
+            self._note(trainer, metrics)
+            may_be_pruned = self._trial.phase.searches and trainer.epoch in self._rungs
+            if trainer.finished or may_be_pruned or time.monotonic() >= until:
+                break
         result: dict[str, Any] = {
-            "epoch": trainer.epoch,
             "score": metrics[SCORE],
-            # A tuple, since Ray flattens nested dictionaries before the driver sees them.
-            "metrics": tuple(metrics.items()),
-            "partial": unfinished(trainer, self._dataset),
+            "epoch": trainer.epoch,
             "done": trainer.finished,
+            **self._answer(trainer.config.seed),
         }
         if trainer.finished:
             result["outcome"] = self._conclude(trainer, self._trial)
+        elif self._trial.phase.searches:
+            # Trials of other phases are never pruned.
+            result["partial"] = unfinished(trainer, self._utterances)
         return result
 
-    def _group_epoch(self, trainer: FusedTrainer) -> dict[str, Any]:
-        """An epoch of the whole group; results by seed of the members that are to be recorded."""
-        outcomes = trainer.fit_epoch() if trainer.running else {}
-        members: list[tuple[int, dict[str, Any]]] = []
-        for number, member in enumerate(trainer.members):
-            trial = self._members.get(member.config.seed)
+    def _step_of_group(self, trainer: FusedTrainer) -> dict[str, Any]:
+        """Some epochs of the whole group, to the first end of a member that is to be recorded."""
+        until = time.monotonic() + STEP_SECONDS
+        ended: dict[int, dict[str, Any]] = {}
+        while trainer.running and not ended and time.monotonic() < until:
+            outcomes = trainer.fit_epoch()
+            for number, outcome in outcomes.items():
+                member = trainer.members[number]
+                if isinstance(outcome, Diverged):
+                    kind, message = failure_of(outcome)
+                    ended[member.config.seed] = {"failure": kind.value, "message": message}
+                else:
+                    self._note(member, outcome)
+            ended |= {m.config.seed: {} for m in trainer.members if m.finished}
+            ended = {seed: end for seed, end in ended.items() if seed in self._members}
+        answers = {seed: self._answer(seed) for seed in self._members}
+        for member in trainer.members:
+            seed = member.config.seed
+            trial = self._members.get(seed)
             if trial is None:
                 continue
-            result: dict[str, Any] = {}
-            outcome = outcomes.get(number)
-            if isinstance(outcome, Diverged):
-                kind, message = failure_of(outcome)
-                result |= {"failure": kind.value, "message": message}
-            elif outcome is not None:
-                result |= {"epoch": member.epoch, "metrics": tuple(outcome.items())}
-            if member.finished and "failure" not in result:
-                result["outcome"] = self._conclude(member, trial)
-            if "failure" in result or "outcome" in result:
+            answers[seed] |= ended.get(seed, {})
+            if member.finished and "failure" not in answers[seed]:
+                answers[seed]["outcome"] = self._conclude(member, trial)
+            if answers[seed].keys() & {"outcome", "failure"}:
                 # Told once: what follows is of the others.
-                del self._members[member.config.seed]
-            if result:
-                members.append((member.config.seed, result))
+                del self._members[seed]
         done = trainer.finished or not self._members
-        return {"score": 0.0, "members": tuple(members), "done": done}
+        return {"score": 0.0, "members": tuple(answers.items()), "done": done}
+
+    def _note(self, trainer: Trainer, metrics: Mapping[str, float]) -> None:
+        # Tuples, since Ray flattens nested dictionaries before the driver sees them.
+        epochs = self._epochs.setdefault(trainer.config.seed, [])
+        epochs.append((trainer.epoch, tuple(metrics.items())))
+
+    def _answer(self, seed: int) -> dict[str, Any]:
+        return {"epochs": tuple(self._epochs.get(seed, ()))}
 
     def _conclude(self, trainer: Trainer, trial: PlannedTrial) -> Outcome:
         outcome = conclude(trainer, self._dataset, self._inference)
@@ -147,6 +203,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         state = load_state(self._home.checkpoint(self._trial.checkpoint_key))
         if state is not None:
             trainer.load_state_dict(state)
+        self._utterances = utterances_of(self._dataset.train)
         self._trainer = trainer
         return trainer
 

@@ -84,9 +84,10 @@ def conclude(
     trainer.restore_best()
     validation = trainer.validation()
     evaluations = [_evaluation("validation", validation)]
-    spent = cost(trainer, dataset.train)
+    spent = cost(trainer, utterances_of(dataset.train))
     if dataset.test is not None:
         evaluations.append(_evaluation("test", trainer.test(dataset.test)))
+        evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
         # Inference is not measured in a search, which it would slow down.
         spent |= profile(trainer, dataset.test) if inference is None else inference
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
@@ -108,21 +109,30 @@ def inference_cost(outcome: Outcome) -> Mapping[str, float] | None:
     return cost or None
 
 
-def unfinished(trainer: Trainer, dataset: Dataset) -> Outcome:
-    """What is known of a trial that a scheduler stopped."""
+def unfinished(trainer: Trainer, utterances: int) -> Outcome:
+    """What is known of a trial that a scheduler may stop now; see :func:`cost`."""
     return Outcome(
         best_epoch=trainer.best_epoch,
         epochs=trainer.epoch,
         score=trainer.best_score,
-        cost=cost(trainer, dataset.train),
+        cost=cost(trainer, utterances),
         worker=worker_name(trainer.device),
     )
 
 
-def cost(trainer: Trainer, split: Split) -> dict[str, float]:
-    """What :func:`~sslcl.profiling.training_cost` tells, and training utterances per second."""
-    utterances = sum(len(c) for c in split) * trainer.epoch
-    speed = utterances / max(trainer.seconds, 1e-9)
+def utterances_of(split: Split) -> int:
+    """Utterances of a split."""
+    return sum(len(conversation) for conversation in split)
+
+
+def cost(trainer: Trainer, utterances: int) -> dict[str, float]:
+    """What :func:`~sslcl.profiling.training_cost` tells, and training utterances per second.
+
+    Args:
+        trainer: of the trial.
+        utterances: of the training split.
+    """
+    speed = utterances * trainer.epoch / max(trainer.seconds, 1e-9)
     return {**training_cost(trainer), "utterances_per_second": speed}
 
 

@@ -7,22 +7,26 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import optuna
 from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
+from search_spaces.schema import Assignment
 from sslcl.training import SCORE
 from study.design.data_facts import DataFacts
-from study.design.space import suggest
+from study.design.space import declared, suggest
 from study.design.tuning import Tuning
+from study.execution.warm_start import earlier_trials
 from study.execution.winner import tuning_rows
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial, Status
 from tracking.rows import TrialRow
 
+_EARLIER = "earlier_trial"
+"""Attribute of Optuna's trials that are of other searches: the id in the ledger."""
 _TOLD = {Status.COMPLETE: TrialState.COMPLETE, Status.PRUNED: TrialState.PRUNED}
 
 
@@ -110,6 +114,11 @@ class OptunaSource:
         """Trials still to train, or to take from the ledger."""
         return sum(search.remaining for search in self._searches)
 
+    @property
+    def earlier(self) -> int:
+        """Trials of other searches that the samplers were told of when their search began."""
+        return sum(search.earlier for search in self._searches)
+
     def next(self) -> PlannedTrial | None:
         """A trial of the search whose turn it is."""
         while self._turns:
@@ -145,7 +154,13 @@ class OptunaSearch:
     final                     final                   nothing
     PLANNED or RUNNING        final                   trained (again); a power cut can do this
     anything                  no such trial           given back: Optuna's file was lost
+    final, of another search  no such trial           told, before this search's first trial
+    final, of another search  final, marked so        nothing
     ========================  ======================  ==================================
+
+    Trials of other searches (see :func:`~study.execution.warm_start.earlier_trials`) take Optuna's
+    first numbers, are no rows of this search and do not count towards its budget. The first
+    trial is the study file's own levels (see :func:`~study.design.space.declared`).
 
     Of the epochs Optuna is told one: the last of a pruned trial, by which its sampler ranks it.
     The ledger has them all. Ends of trials that belong to other searches are ignored.
@@ -174,7 +189,15 @@ class OptunaSearch:
         self._reported: dict[str, int] = {}
         self._waiting: deque[PlannedTrial] = deque()
         self._planned = len(rows)
+        self._tell_earlier(rows)
         self._reap({row.number or 0: row for row in rows})
+
+    @property
+    def earlier(self) -> int:
+        """Trials of other searches that the sampler knows."""
+        return sum(
+            _EARLIER in trial.user_attrs for trial in self._optuna.get_trials(deepcopy=False)
+        )
 
     @property
     def remaining(self) -> int:
@@ -202,14 +225,19 @@ class OptunaSearch:
         self._optuna.tell(trial.number, row.score if state is TrialState.COMPLETE else None, state)
 
     def _report_last(self, trial: optuna.trial.Trial, row: TrialRow) -> None:
+        for epoch, score in self._last_score(row).items():
+            # A driver that died here may have reported it already.
+            if epoch > self._reported.get(row.id, 0):
+                trial.report(score, epoch)
+
+    def _last_score(self, row: TrialRow) -> dict[int, float]:
         points = self._ledger.epoch_metrics(row.id)
         scores = {point.epoch: point.value for point in points if point.metric == SCORE}
-        # A driver that died here may have reported it already.
-        if scores and max(scores) > self._reported.get(row.id, 0):
-            trial.report(scores[max(scores)], max(scores))
+        return {max(scores): scores[max(scores)]} if scores else {}
 
     def _ask(self) -> PlannedTrial:
-        trial = self._optuna.ask()
+        # The study file's own levels come first, so that a published recipe is always tried.
+        trial = self._optuna.ask() if self._planned else self._ask_for(declared(self._tuning))
         assignment = suggest(self._tuning, trial)
         planned = self._tuning.trial(trial.number, assignment, self._data)
         self._ledger.plan(self._tuning.study.name, planned.phase, [planned], replace=False)
@@ -247,19 +275,48 @@ class OptunaSearch:
         suggested = max(rows, default=-1) + 1
         for number in range(known, suggested):
             row = rows.get(number)
-            levels = self._tuning.study.assignment(row.config) if row else {}
-            drawn = optuna.trial.FixedTrial(levels)
-            if row is not None:
-                suggest(self._tuning, drawn)
-            self._optuna.add_trial(
-                optuna.trial.create_trial(
-                    state=TrialState.RUNNING,
-                    params=drawn.params,
-                    distributions=drawn.distributions,
-                )
-            )
+            drawn = self._drawn(self._tuning.study.assignment(row.config)) if row else {}
+            self._optuna.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, **drawn))
         if suggested > known:
             self._optuna.sampler = _sampler(self._tuning, suggested)
+
+    def _tell_earlier(self, rows: Sequence[TrialRow]) -> None:
+        """Tell Optuna of other searches' trials, as far as this one has taken no number yet."""
+        known = self._optuna.get_trials(deepcopy=False)
+        # Where Optuna's file was lost, numbers below this search's own are free.
+        room = min(row.number or 0 for row in rows) - len(known) if rows else None
+        if room is not None and room <= 0:
+            return
+        told = {trial.user_attrs.get(_EARLIER) for trial in known}
+        earlier = earlier_trials(self._ledger, self._tuning, self._data)
+        for row in [row for row in earlier if row.id not in told][:room]:
+            self._optuna.add_trial(self._finished(row))
+        count = len(self._optuna.get_trials(deepcopy=False))
+        self._optuna.sampler = _sampler(self._tuning, count)
+
+    def _finished(self, row: TrialRow) -> optuna.trial.FrozenTrial:
+        """Another search's trial as Optuna keeps it."""
+        pruned = row.status is Status.PRUNED
+        return optuna.trial.create_trial(
+            state=_TOLD[row.status],
+            value=None if pruned else row.score,
+            intermediate_values=self._last_score(row) if pruned else {},
+            user_attrs={_EARLIER: row.id},
+            **self._drawn(self._tuning.study.assignment(row.config)),
+        )
+
+    def _ask_for(self, levels: Assignment) -> optuna.trial.Trial:
+        """A trial of given levels."""
+        drawn = self._drawn(levels)
+        self._optuna.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, **drawn))
+        latest = self._optuna.get_trials(deepcopy=False)[-1]
+        return optuna.trial.Trial(self._optuna, latest._trial_id)
+
+    def _drawn(self, levels: Assignment) -> dict[str, Any]:
+        """What Optuna keeps of a suggestion."""
+        drawn = optuna.trial.FixedTrial(dict(levels))
+        suggest(self._tuning, drawn)
+        return {"params": drawn.params, "distributions": drawn.distributions}
 
 
 def _planned(row: TrialRow) -> PlannedTrial:

@@ -44,6 +44,16 @@ def best_of_search(ledger: Ledger, study: Study, top: int) -> list[Mapping[str, 
     return best_of(ledger, search_of(study), top)
 
 
+def best_trial(ledger: Ledger, study: Study) -> TrialRow:
+    """The trial of the search with the best validation score; of equals, the first.
+
+    Raises:
+        NothingToCompare: when none of its trials finished.
+    """
+    rows = _scored(tuning_rows(ledger, search_of(study)), study, Phase.SEARCH)
+    return max(sorted(rows, key=lambda row: row.number or 0), key=lambda row: row.score or 0.0)
+
+
 def best_of(ledger: Ledger, tuning: Tuning, top: int) -> list[Mapping[str, Any]]:
     """The ``top`` different assignments with the best validation score in one search.
 

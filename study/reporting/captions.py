@@ -5,14 +5,16 @@ from itertools import pairwise
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
-from study.analysis.comparisons import PhaseReading
+from study.analysis.comparisons import Rules
 from study.analysis.levels import config_level
+from study.analysis.reading import PhaseReading
 from study.design.cell import REFERENCE
 from study.reporting.phrases import (
     corrected_words,
     direction_words,
     margin_words,
     measured_on,
+    moderation_words,
     named,
     plural,
     seeds_words,
@@ -43,14 +45,16 @@ def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -
     if metric in COSTS:
         return (
             f"{what}; mean ± sd over {seeds}. {paired} intervals and two-sided p-values (t) allow "
-            f"for new seeds on the same machine, p {corrected_words(rows)}. "
+            f"for new seeds on the same machine, p {corrected_words(rows)}, every interval at the "
+            "level at which that decides the row. "
             f"{direction_words(metric)} {effect}"
         )
     return (
         f"{what} at the epoch chosen on validation; mean ± sd over {seeds}. {paired} intervals "
         f"and two-sided p-values allow for new seeds and new conversations ({RESAMPLES:,} draws "
-        f"of conversations, t quantiles), p {corrected_words(rows)}. {effect} Equivalent: surely "
-        f"less than {margin_words(rows, metric)} apart."
+        f"of conversations, t quantiles), {moderation_words(rows)}; p {corrected_words(rows)}, "
+        "and every interval is that of the row's verdict, at the level at which the correction "
+        f"decides it. {effect} Equivalent: surely less than {margin_words(rows, metric)} apart."
     )
 
 
@@ -76,6 +80,8 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     if len({trial.config.balance for cell in reading.cells.values() for trial in cell}) > 1:
         yield "Rows of another balance are scored on other utterances of the same conversations."
     yield timing_note(reading.study_row, [t for cell in reading.cells.values() for t in cell])
+    if unanswered := _unanswered(reading):
+        yield f"Planned questions without a row: {', '.join(unanswered)}."
     others = {c: {t.config.seed for t in trials} for c, trials in reading.cells.items()}
     base = others.pop(reading.reference)
     pairs = {cell: len(base & seeds) for cell, seeds in others.items()}
@@ -91,6 +97,24 @@ def notes(reading: PhaseReading) -> Iterator[str]:
     fewer = [cell for cell, n in pairs.items() if 1 < n < len(others[cell])]
     if fewer:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
+
+
+def undecided_note(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
+    """What each row that is not shown would take, if its difference stays as it is."""
+    needs = [f"{row.cell}: {row.decidable}" for row in rows if row.decidable]
+    if not needs:
+        return ()
+    return (f"What would decide the rows not shown, if they stay as they are: {'; '.join(needs)}.",)
+
+
+def _unanswered(reading: PhaseReading) -> list[str]:
+    """Questions about a cell that is the reference, was skipped or has not finished."""
+    if reading.phase is not Phase.ABLATE:
+        return []
+    rules = Rules.of(reading.study_row)
+    cells = [cell for cell in reading.cells if cell != reading.reference]
+    answered = {contrast.name for contrast in rules.planned(cells).values()}
+    return [contrast.name for _, contrast in rules.questions if contrast.name not in answered]
 
 
 def tuning_note(reading: PhaseReading) -> str | None:

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
 from study.analysis.class_scores import f1_by_class
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
+from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import percent
@@ -32,6 +33,7 @@ def class_table(reading: PhaseReading) -> Table:
         sections=(TableSection("", lines),),
         records=(),
         caption="",
+        notes=tuple(convergence_note(reading)),
     )
 
 

@@ -1,16 +1,18 @@
 """The comparison table: how its rows read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
+from study.analysis.validity import CellMarks
+from study.reporting.marks import mark_of, marked_verdict
 from study.reporting.phrases import correction_of, p_heading
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, MetricUnit, decimal, p_text, unit_of
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
-_EFFECT, _COST = "Effect", "s/trial"
+_EFFECT, _COST, _SIZE = "Effect", "s/trial", "Parameters"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class ComparisonTable:
         caption: what was measured on what, and how it was tested.
         notes: what a reader must know besides, such as trials that failed.
         methods: the paragraph for a paper, see :func:`study.reporting.methods.methods_paragraph`.
+        marks: what must be known of a cell before its row is believed, for the cells that have any.
+        parameters: cell to the trained parameters of its model, for the cells where it is known;
+            a table that knows none has no column of them.
     """
 
     title: str
@@ -36,10 +41,22 @@ class ComparisonTable:
     caption: str
     notes: tuple[str, ...] = ()
     methods: str = ""
+    marks: Mapping[str, CellMarks] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+    def verdict_of(self, row: ComparisonRow) -> str:
+        """The verdict in words, empty where there is none."""
+        reference = next((r.cell for r in self.rows if r.is_reference), "")
+        return marked_verdict(row, self.marks, reference)
+
+    def label_of(self, row: ComparisonRow) -> str:
+        """What a row is called where its section is named, and its marks."""
+        name = row.level if row.question is None else f"{row.question}: {row.cell}"
+        return f"{name} {mark_of(self.marks.get(row.cell))}".strip()
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
-        """Rows by factor, in order."""
-        return [(factor, list(rows)) for factor, rows in groupby(self.rows, lambda r: r.factor)]
+        """Rows by factor, in order, after those that answer planned questions."""
+        return [(factor, list(rows)) for factor, rows in groupby(self.rows, section_name)]
 
     @property
     def unit(self) -> MetricUnit:
@@ -67,19 +84,49 @@ class ComparisonTable:
                 _EFFECT,
                 "Verdict",
                 _COST,
+                *self._size_column,
             ),
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
-            records=[asdict(row) for row in self.rows],
+            records=[self._record(row) for row in self.rows],
             caption=self.caption,
             notes=self.notes,
-            spare=(_COST, _EFFECT),
+            spare=(*self._size_column, _COST, _EFFECT),
             methods=self.methods,
         )
 
+    @property
+    def _size_column(self) -> tuple[str, ...]:
+        return (_SIZE,) if self.parameters else ()
+
+    def _size(self, row: ComparisonRow) -> tuple[str, ...]:
+        known = self.parameters.get(row.cell)
+        return tuple(unit_of("parameters").number(known) for _ in self._size_column)
+
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
-        lines = tuple(Line(row.level, row_texts(row), row.verdict or "") for row in rows)
+        lines = tuple(map(self._line, rows))
         bracket = self.reference_levels.get(factor, "")
-        return TableSection(factor, lines, bracket, rows[0].is_reference)
+        exploratory = any(row.question for row in self.rows) and rows[0].question is None
+        name = f"{factor}, exploratory" if exploratory and not rows[0].is_reference else factor
+        return TableSection(name, lines, bracket, rows[0].is_reference)
+
+    def _line(self, row: ComparisonRow) -> Line:
+        verdict = self.verdict_of(row)
+        look = row.verdict if verdict == row.verdict else ""
+        return Line(self.label_of(row), (*row_texts(row, verdict), *self._size(row)), look or "")
+
+    def _record(self, row: ComparisonRow) -> dict[str, object]:
+        marks = self.marks.get(row.cell, CellMarks(row.n))
+        return {
+            **asdict(row),
+            "parameters": self.parameters.get(row.cell),
+            "still_improving": marks.improving,
+            "warnings": "; ".join(marks.faults),
+        }
+
+
+def section_name(row: ComparisonRow) -> str:
+    """What a row stands under."""
+    return row.factor if row.question is None else "planned questions"
 
 
 def is_significant(row: ComparisonRow) -> bool:
@@ -88,12 +135,30 @@ def is_significant(row: ComparisonRow) -> bool:
 
 
 def interval_text(row: ComparisonRow) -> str:
-    """The confidence interval of the difference, in the unit of the row's metric."""
-    return unit_of(row.metric).interval(row.ci_low, row.ci_high)
+    """The interval that belongs to the row's verdict, in the unit of the row's metric."""
+    unit = unit_of(row.metric)
+    low, high = shown_interval(row)
+    if row.side == "greater" and low is not None and high is None:
+        return f"≥ {unit.number(low, signed=True)}"
+    if row.side == "less" and high is not None and low is None:
+        return f"≤ {unit.number(high, signed=True)}"
+    return unit.interval(low, high)
 
 
-def row_texts(row: ComparisonRow) -> tuple[str, ...]:
-    """The texts of a row's columns after factor and level."""
+def shown_interval(row: ComparisonRow) -> tuple[float | None, float | None]:
+    """The ends of the interval that decided the row: of equivalence where that is its verdict."""
+    if row.verdict == "equivalent":
+        return row.equivalence_low, row.equivalence_high
+    return row.ci_low_corrected, row.ci_high_corrected
+
+
+def row_texts(row: ComparisonRow, verdict: str | None = None) -> tuple[str, ...]:
+    """The texts of a row's columns after factor and level.
+
+    Args:
+        row: of a table.
+        verdict: in words; the row's own when left out.
+    """
     unit = unit_of(row.metric)
     return (
         str(row.n),
@@ -102,6 +167,6 @@ def row_texts(row: ComparisonRow) -> tuple[str, ...]:
         MISSING if row.is_reference else interval_text(row),
         p_text(row.p_corrected),
         MISSING if row.is_reference else decimal(row.effect_size, 2, signed=True),
-        row.verdict or MISSING,
+        (row.verdict if verdict is None else verdict) or MISSING,
         MISSING if row.seconds is None else f"{row.seconds:.1f}",
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from sslcl.files import write_whole
-from study.analysis.comparisons import PhaseReading, Rules
+from study.analysis.comparisons import Rules
 from study.analysis.digest import EFFECTS_MAKER, comparison_digest
+from study.analysis.reading import PhaseReading
 from study.reporting.table import Table
 
 _TABLE = TypeAdapter(Table)

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.design_kind import CROSSED, is_factorial
 from study.analysis.factorial import Effect, FactorialAnalysis, factorial_of
+from study.analysis.reading import PhaseReading
+from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label, measured_on, p_heading, subset_notes
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MetricUnit, decimal, metric_title, p_text, unit_of
@@ -55,6 +56,7 @@ def effects_table(
             *(assumption.words for assumption in analysis.checks),
             *analysis.notes,
             *subset_notes(subset),
+            *convergence_note(reading),
         ),
     )
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
+from study.reporting.looks import looks_methods
 from study.reporting.phrases import (
     corrected_words,
     correction_of,
     direction_words,
     margin_words,
+    moderation_words,
     seeds_words,
 )
 from study.reporting.units import metric_title
@@ -33,7 +35,8 @@ def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metr
         rows: its table.
         metric: what the table scores.
     """
-    parts = [*_training(reading, rows), *_testing(rows, metric), *_judging(rows, metric)]
+    looks = [] if metric in COSTS else looks_methods(reading)
+    parts = [*_training(reading, rows), *_testing(rows, metric), *looks, *_judging(rows, metric)]
     return " ".join(parts)
 
 
@@ -76,8 +79,9 @@ def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
             "conversations: the variance of a difference is estimated from the paired differences "
             f"over seeds and from {RESAMPLES:,} bootstrap draws of whole conversations, their "
             "overlap counted once, and each part takes the quantile of Student's t of its own "
-            "degrees of freedom. The 95 % interval and the two-sided p-value come from the same "
-            "distribution."
+            f"degrees of freedom; {moderation_words(rows)} (empirical Bayes, Smyth 2004, for "
+            "differences that share a reference). The interval and the two-sided p-value come "
+            "from the same distribution."
         )
     pairs = min((row.pairs for row in rows if row.pairs), default=0)
     if pairs > 1:
@@ -88,7 +92,11 @@ def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
 
 
 def _judging(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
-    yield f"p-values are {corrected_words(rows)}, {_WHY[correction_of(rows)]}."
+    yield (
+        f"p-values are {corrected_words(rows)}, {_WHY[correction_of(rows)]}; every interval is "
+        "given at the level at which the correction decides its row, so that it excludes 0 exactly "
+        "where the corrected p-value is below 0.05."
+    )
     yield (
         "Effect sizes are mean paired differences in standard deviations of these differences "
         "over seeds, corrected for their small number."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.units import unit_of
 from study.stats.names import CORRECTION_NAMES
 from tracking.costs import COSTS
@@ -71,9 +71,25 @@ def p_heading(correction: str) -> str:
 
 
 def corrected_words(rows: Sequence[ComparisonRow]) -> str:
-    """Such as ``Holm-corrected over 15 comparisons``."""
-    tests = sum(row.p_value is not None for row in rows)
-    return f"{_PROCEDURE[correction_of(rows)]} over {plural(tests, 'comparison')}"
+    """Such as ``Holm-corrected over 15 comparisons``, planned questions apart from the others."""
+    asked = sum(row.p_value is not None and row.question is not None for row in rows)
+    tests = sum(row.p_value is not None for row in rows) - asked
+    if not asked:
+        return f"{_PROCEDURE[correction_of(rows)]} over {plural(tests, 'comparison')}"
+    return (
+        f"{_PROCEDURE[correction_of(rows)]} over {plural(asked, 'planned question')} and, apart "
+        f"from these, over {plural(tests, 'exploratory comparison')}"
+    )
+
+
+def moderation_words(rows: Sequence[ComparisonRow]) -> str:
+    """Whether rows lent one another their variances over seeds, and how much."""
+    lent = max((row.prior_df or 0.0 for row in rows), default=0.0)
+    if not lent:
+        return "every row has its own variance over seeds"
+    own = sum(row.prior_df == 0 for row in rows)
+    apart = f", {own} of {len(rows) - 1} rows keep their own" if own else ""
+    return f"variances over seeds are moderated across rows (prior df {lent:.1f}{apart})"
 
 
 def margin_words(rows: Sequence[ComparisonRow], metric: str) -> str:

@@ -1,10 +1,11 @@
 """A table of means by two factors, and whether the two interact."""
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.design_kind import is_factorial
 from study.analysis.factorial import Effect, factorial_of
 from study.analysis.marginal_means import Crossing, Mean, cross
+from study.analysis.reading import PhaseReading
+from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label, measured_on, subset_notes
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, metric_title, p_equals, unit_of
@@ -51,6 +52,7 @@ def pivot_table(
             _interaction(reading, metric, row, column),
             *crossing.notes,
             *subset_notes(subset),
+            *convergence_note(reading),
         ),
     )
 

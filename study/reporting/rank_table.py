@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.marginal_means import cross
+from study.analysis.reading import PhaseReading
+from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, p_text, unit_of
@@ -50,6 +51,7 @@ def rank_levels(readings: Sequence[PhaseReading], metric: str, factor: str) -> R
     scores = {name: {level: own[level] for level in common} for name, own in levels.items()}
     ranking = rank_methods(scores, more_is_better=unit_of(metric).more_is_better)
     notes = [f"{name}: {note}" for name, crossing in crossings.items() for note in crossing.notes]
+    notes += [f"{r.study_row.name}: {note}" for r in readings for note in convergence_note(r)]
     if left:
         notes.insert(0, f"Not in all studies and left out: {', '.join(left)}.")
     return RankedLevels(metric, factor, ranking, scores, tuple(notes))

@@ -12,13 +12,18 @@ from rich.console import Console
 
 from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
-from study.analysis.comparisons import PhaseReading, Rules, refresh, score_rows
+from study.analysis.comparisons import Rules, refresh, score_rows
 from study.analysis.costs import cost_rows, known_metric
 from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
-from study.reporting.captions import caption, notes, reference_levels
+from study.analysis.reading import PhaseReading
+from study.analysis.sizes import cell_parameters
+from study.analysis.validity import cell_marks
+from study.reporting.captions import caption, notes, reference_levels, undecided_note
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
+from study.reporting.looks import looks_notes
+from study.reporting.marks import mark_notes, probe_note
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -129,15 +134,26 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
             f"{options.subset} has finished"
         )
     rows = _rows(reading, options)
+    chosen, marks = _selected(rows, options.by), cell_marks(reading)
+    shown = {row.cell: marks[row.cell] for row in chosen if row.cell in marks}
     return ComparisonTable(
         title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study_name}",
         label=latex_label(reading.phase.value, study_name, metric),
         metric=metric,
-        rows=tuple(_selected(rows, options.by)),
+        rows=tuple(chosen),
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
-        notes=(*subset_notes(options.subset), *notes(reading)),
+        notes=(
+            *mark_notes(shown),
+            *probe_note(reading),
+            *subset_notes(options.subset),
+            *looks_notes(reading, rows),
+            *notes(reading),
+            *undecided_note(rows),
+        ),
         methods=methods_paragraph(reading, rows, metric),
+        marks=marks,
+        parameters=cell_parameters(reading),
     )
 
 
@@ -203,8 +219,10 @@ def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
     """Print the tables that the study's design asks for, or say that there is none yet."""
     try:
         tables = report_tables(ledger, study_name, ReportOptions())
-    except NothingFinished as error:
-        console.print(str(error))
+    except NothingFinished:
+        console.print(
+            f"no table yet: no trial of a phase that '{study_name}' compares has finished"
+        )
         return
     for table in tables:
         console.print(TerminalTable(table))

@@ -93,7 +93,7 @@ class TerminalTable:
 
 def terminal_text(table: Table, width: int = PLAIN_WIDTH) -> str:
     """Plain text, without colour."""
-    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console = Console(file=io.StringIO(), width=width, color_system=None, markup=False)
     with console.capture() as capture:
         console.print(TerminalTable(table))
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

@@ -1,8 +1,9 @@
 """How the numbers of each metric are called, scaled and shown, and how p-values are."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from study.stats.names import PROBE
 from tracking.costs import COSTS
 
 MISSING = "–"
@@ -104,6 +105,8 @@ def unit_of(metric: str) -> MetricUnit:
         )
     if metric.startswith("f1:"):
         title = f"F1 of {metric[3:]}"
+    elif metric.startswith(PROBE):
+        return replace(unit_of(metric.removeprefix(PROBE)), title="Weighted F1 of a linear probe")
     else:
         title = metric.replace("_", " ").capitalize().replace("f1", "F1")
     return MetricUnit(title, "%", "percent points", 100.0)

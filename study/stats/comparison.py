@@ -19,13 +19,11 @@ from numpy.typing import NDArray
 from sslcl.errors import InputError, unknown
 from sslcl.metrics import Floats, margins
 from study.stats.metrics import Metric
+from study.stats.spread import CONFIDENCE, NO_WIDTH, Spread, moderated, spread_of
 
 RESAMPLES = 2000
-CONFIDENCE = 0.95
 SMALLEST_DIFFERENCE = 0.01
 """The difference below which nobody would care, unless a study states another: one point."""
-_NO_WIDTH = 1e-12
-"""Differences that are equal but for rounding are the same difference."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,7 @@ class CellComparison:
         effect_size: standardised paired difference, see :func:`standardised`.
         p_equivalence: of a difference at least as large as the smallest interesting one; below
             0.05 exactly when the 90 % interval lies within it on both sides.
+        spread: what the difference varies by; ``None`` where nothing can be said of it.
     """
 
     n: int
@@ -81,6 +80,7 @@ class CellComparison:
     p_value: float
     effect_size: float
     p_equivalence: float
+    spread: Spread | None = None
 
     @property
     def covers_seeds(self) -> bool:
@@ -110,14 +110,17 @@ def compare_cells(
     - ``V_both`` = the seed × conversation part, which is in both of these and must count once: the
       variance between seeds of the change that a draw makes, / S, times K / (K - 1).
 
-    Each part gets the quantile of Student's t that its own number of draws from nature earns:
+    ``V_seeds`` is then moderated across the rows of the table, see
+    :func:`study.stats.moderation.moderate`, which leaves it df degrees of freedom, at least S - 1.
+    Each part gets the quantile of Student's t of its own degrees of freedom:
 
-        half width^2 = t(S - 1)^2 V_seeds + t(K - 1)^2 max(0, V_conversations - V_both)
+        half width^2 = (w t(df))^2 V_seeds + t(K - 1)^2 max(0, V_conversations - V_both)
 
-    and never less than t(K - 1)^2 V_conversations. For normal differences this covers at least the
-    stated level whatever the sizes of the parts, which degrees of freedom after Satterthwaite do
-    not (with 2 seeds they let 12 % false positives through); with 5 seeds it costs at most 11 % of
-    width. The p-value is the level at which the interval just touches 0.
+    and never less than t(K - 1)^2 V_conversations; w = 1 + 1.35 / (df + 1)^2 allows for
+    skewed differences of few seeds, see :func:`study.stats.spread.few_seeds_widening`. For normal
+    differences this covers at least the stated level whatever the sizes of the parts, which
+    degrees of freedom after Satterthwaite do not (with 2 seeds they let 12 % false positives
+    through). The p-value is the level at which the interval just touches 0.
 
     This is what a two-level bootstrap of seeds and conversations estimates, put right: that one
     converges to (S - 1)/S V_seeds + (K - 1)/K V_conversations + (S - 1)/S (K - 1)/K V_both, too
@@ -153,14 +156,20 @@ def compare_cells(
     conversations = same_conversations(cells)
     scored = redrawn(cells, metric, draws)
     base = cells[reference]
-    compared: dict[str, CellComparison] = {}
+    differences: dict[str, Floats] = {}
+    spreads: dict[str, Spread] = {}
     for name, sample in cells.items():
         mine, theirs = paired(sample, base)
-        whole = scored[name].whole[mine] - scored[reference].whole[theirs]
+        differences[name] = scored[name].whole[mine] - scored[reference].whole[theirs]
         drawn = scored[name].drawn[:, mine] - scored[reference].drawn[:, theirs]
-        spread = spread_of(whole, drawn, conversations)
-        compared[name] = summarise(scored[name].whole, whole, spread, smallest_difference)
-    return compared
+        spread = spread_of(differences[name], drawn, conversations)
+        if spread is not None:
+            spreads[name] = spread
+    spreads |= moderated({n: spread for n, spread in spreads.items() if n != reference})
+    return {
+        name: summarise(scored[name].whole, whole, spreads.get(name), smallest_difference)
+        for name, whole in differences.items()
+    }
 
 
 def standardised(differences: Floats) -> float:
@@ -176,7 +185,7 @@ def standardised(differences: Floats) -> float:
     if len(differences) < 3:
         return np.nan
     sd = float(differences.std(ddof=1))
-    if sd < _NO_WIDTH:
+    if sd < NO_WIDTH:
         return np.nan
     from scipy import special  # takes as long to import as a whole report from stored rows
 
@@ -244,7 +253,7 @@ def paired(sample: Sample, base: Sample) -> tuple[list[int], list[int]]:
 
 
 def summarise(
-    scores: Floats, differences: Floats, spread: "Spread | None", smallest_difference: float
+    scores: Floats, differences: Floats, spread: Spread | None, smallest_difference: float
 ) -> CellComparison:
     """A comparison from ``(n,)`` scores, ``(S,)`` paired differences and what they vary by.
 
@@ -258,7 +267,7 @@ def summarise(
         half = spread.half_width(1 - CONFIDENCE)
         p_value = spread.level_reaching(abs(difference))
         p_equivalence = spread.p_equivalence(difference, smallest_difference)
-    half = 0.0 if half < _NO_WIDTH else half
+    half = 0.0 if half < NO_WIDTH else half
     return CellComparison(
         n=len(scores),
         mean=float(scores.mean()) if scores.size else np.nan,
@@ -270,61 +279,5 @@ def summarise(
         p_value=p_value,
         effect_size=standardised(differences),
         p_equivalence=p_equivalence,
+        spread=spread,
     )
-
-
-def spread_of(whole: Floats, drawn: Floats, conversations: int) -> "Spread | None":
-    """Variance components from ``(S,)`` differences and their ``(B, S)`` redraws."""
-    pairs = len(whole)
-    if pairs == 0 or conversations < 2:
-        return None
-    small = conversations / (conversations - 1)
-    by_conversation = float(drawn.mean(1).var(ddof=1)) * small
-    by_seed = both = 0.0
-    if pairs > 1:
-        by_seed = float(whole.var(ddof=1)) / pairs
-        both = float((drawn - whole).var(axis=1, ddof=1).mean()) / pairs * small
-    return Spread(by_seed, by_conversation, both, pairs, conversations)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Variance components of a mean difference and the counts that they rest on."""
-
-    by_seed: float
-    by_conversation: float
-    both: float
-    pairs: int
-    conversations: int
-
-    def half_width(self, level: float) -> float:
-        """Half the width of the interval that misses with probability ``level``."""
-        from scipy import special
-
-        conversation_t = special.stdtrit(self.conversations - 1, level / 2) ** 2
-        least = conversation_t * self.by_conversation
-        if self.pairs < 2:
-            return float(np.sqrt(least))
-        seed_t = special.stdtrit(self.pairs - 1, level / 2) ** 2
-        rest = max(0.0, self.by_conversation - self.both)
-        return float(np.sqrt(max(seed_t * self.by_seed + conversation_t * rest, least)))
-
-    def level_reaching(self, distance: float) -> float:
-        """The level at which the half width is ``distance``: the two-sided p-value."""
-        from scipy import optimize
-
-        lowest = -300.0
-        if self.half_width(1 - CONFIDENCE) < _NO_WIDTH:
-            return 1.0 if distance < _NO_WIDTH else 0.0
-        if self.half_width(np.exp(lowest)) <= distance:
-            return 0.0
-        root = optimize.brentq(lambda x: self.half_width(np.exp(x)) - distance, lowest, 0.0)
-        return float(np.exp(root))
-
-    def p_equivalence(self, difference: float, margin: float) -> float:
-        """The larger of the one-sided p-values of a true difference beyond ``±margin``."""
-        if np.isnan(margin):
-            return np.nan
-        room = margin - abs(difference)
-        outside = self.level_reaching(abs(room)) / 2
-        return outside if room > 0 else 1 - outside

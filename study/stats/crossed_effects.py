@@ -8,15 +8,9 @@ import pandas as pd
 
 from sslcl.metrics import Floats
 from study.stats.aliases import Term, coded_columns
-from study.stats.comparison import (
-    CONFIDENCE,
-    Draws,
-    Sample,
-    redrawn,
-    same_conversations,
-    spread_of,
-)
+from study.stats.comparison import Draws, Sample, redrawn, same_conversations
 from study.stats.metrics import Metric
+from study.stats.spread import CONFIDENCE, spread_of
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sslcl.errors import unknown
 from sslcl.metrics import SCORES, Floats, class_f1
+from study.stats.names import PROBE, PROBE_METRICS
 
 METRICS = tuple(SCORES)
 """The metrics that every dataset has; besides them there is ``f1:<class>``."""
@@ -24,16 +25,18 @@ class Metric:
 
     @classmethod
     def named(cls, name: str, label_names: Sequence[str]) -> "Metric":
-        """The metric called ``name`` for these classes.
+        """The metric called ``name`` for these classes, whoever made the predictions.
 
         Raises:
             InputError: naming the nearest metric when there is none of that name.
         """
         if name in METRICS:
             return cls(name)
+        if name in PROBE_METRICS:
+            return cls(name.removeprefix(PROBE))
         by_class = {f"f1:{label}": index for index, label in enumerate(label_names)}
         if name not in by_class:
-            raise unknown("metric", name, [*METRICS, *by_class])
+            raise unknown("metric", name, [*METRICS, *PROBE_METRICS, *by_class])
         return cls(name, by_class[name])
 
     def score(self, counts: Floats) -> Floats:

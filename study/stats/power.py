@@ -11,6 +11,8 @@ from scipy import optimize, special
 from sslcl.metrics import Floats, margins
 from study.stats.comparison import Sample
 from study.stats.metrics import Metric
+from study.stats.moderation import FEWEST_ROWS, shared_freedom
+from study.stats.spread import few_seeds_widening
 
 POWER = 0.8
 """Probability with which a difference of the size given is shown."""
@@ -36,7 +38,7 @@ conversation, as in small corpora."""
 
 
 def detectable_difference(
-    seeds: int, conversations: int, deviations: Deviations, level: float = 0.05
+    seeds: int, conversations: int, deviations: Deviations, level: float = 0.05, *, rows: int = 1
 ) -> float:
     """The smallest true difference that a comparison shows with a probability of 80 %.
 
@@ -45,11 +47,14 @@ def detectable_difference(
     v_S = ``deviations.seeds``^2 / S and v_K = ``deviations.conversations``^2 / K; the half width
     of its interval is
 
-        h^2 = t(S - 1)^2 v_S X_S / (S - 1) + t(K - 1)^2 v_K X_K / (K - 1)
+        h^2 = (w t(f))^2 v_S X_S / f + t(K - 1)^2 v_K X_K / (K - 1)
 
-    with independent chi-squares X_S, X_K of S - 1 and K - 1 degrees of freedom. The d returned has
+    with independent chi-squares X_S, X_K of f and K - 1 degrees of freedom. With one or two rows
+    f = S - 1; more of them lend one another what
+    :func:`study.stats.moderation.shared_freedom` says, where their variances are alike; w is
+    :func:`study.stats.spread.few_seeds_widening`. The d returned has
     P(|estimate| > h) = 0.8. Without variance between conversations this is the power of the
-    paired t-test. The interaction of seeds and conversations counts as part of
+    paired t-test, but for w. The interaction of seeds and conversations counts as part of
     ``deviations.seeds``, as it does in the test.
 
     Args:
@@ -58,6 +63,7 @@ def detectable_difference(
         deviations: standard deviations, in the metric's units.
         level: two-sided; divide it by the number of comparisons for what survives Holm's
             correction at worst.
+        rows: comparisons in the table.
     """
     if seeds < 2 or conversations < 2:
         return math.inf
@@ -65,7 +71,9 @@ def detectable_difference(
     sd = math.sqrt(sum(parts))
     if sd == 0.0:
         return 0.0
-    shares, weights = _half_widths(parts, (seeds - 1, conversations - 1), level)
+    freedom = float(shared_freedom(np.array(rows if rows >= FEWEST_ROWS else 1), seeds - 1))
+    widened = (few_seeds_widening(freedom) ** 2 * parts[0], parts[1])
+    shares, weights = _half_widths(widened, (freedom, conversations - 1), level)
 
     def power(difference: float) -> float:
         above = special.ndtr((difference - shares) / sd)
@@ -77,7 +85,7 @@ def detectable_difference(
 
 
 def _half_widths(
-    parts: tuple[float, float], freedom: tuple[int, int], level: float
+    parts: tuple[Floats | float, float], freedom: tuple[float, int], level: float
 ) -> tuple[Floats, Floats]:
     """Half widths of the interval at the nodes of a quadrature over both chi-squares, weighted."""
     nodes, weights = np.polynomial.legendre.leggauss(64)

@@ -25,7 +25,7 @@ def test_every_member_has_its_row_and_curve_and_is_replayed_in_its_group(tmp_pat
     done = home.run()
     assert done.returncode == 0, done.stdout
     rows = home.sql("select id, status, fused_seeds, epochs from trials")
-    assert [row[1:3] for row in rows] == [("COMPLETE", "[1001, 1002, 1003]")] * 6
+    assert [row[1:3] for row in rows] == [("COMPLETE", "[2001, 2002, 2003]")] * 6
     curve = "select count(distinct epoch) from epoch_metrics where trial = '{}'"
     assert [home.count(curve.format(row[0])) for row in rows] == [row[3] for row in rows]
     again = home.run(rows[-1][0], module="study.replay")

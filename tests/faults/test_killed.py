@@ -76,6 +76,10 @@ def test_a_worker_killed_in_mid_trial(home: Home) -> None:
             break
     output, _ = process.communicate(timeout=800)
     assert process.returncode == 0, output
+    assert "Traceback" not in output
+    assert "(raylet)" not in output
+    if home.count("select max(attempts) from trials") > 1:
+        assert "is gone: its trial goes on in another" in output
     check_all_is_there_once(home)
 
 

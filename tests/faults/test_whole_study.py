@@ -16,6 +16,14 @@ def test_every_planned_trial_is_in_the_ledger_once_and_final(finished: Home) -> 
     assert statuses <= {"COMPLETE", "PRUNED", "CACHED"}
 
 
+def test_both_workers_trained_although_trials_are_shorter_than_a_workers_start(
+    finished: Home,
+) -> None:
+    shares = finished.sql("select worker, count(*) from trials where attempts > 0 group by worker")
+    assert len(shares) == 2
+    assert min(count for _, count in shares) >= sum(TRIALS.values()) // 4
+
+
 def test_search_sees_no_test_scores(finished: Home) -> None:
     found = finished.sql(
         "select count(*) from evaluations e join trials t on t.id = e.trial "
@@ -67,9 +75,13 @@ def test_the_winner_is_logged_as_a_model(finished: Home) -> None:
     assert finished.count("select count(*) from logged_models", "mlflow.db") == 1
 
 
-def test_the_reference_is_taken_from_the_confirmation(finished: Home) -> None:
-    cached = finished.sql("select t.cell, o.phase from trials t join trials o on o.id = t.original")
-    assert cached == [("reference", "confirm")] * 2
+def test_the_reference_is_trained_anew_with_seeds_that_did_not_choose_it(finished: Home) -> None:
+    seeds = "select distinct seed from trials where phase = '{}'"
+    assert not set(finished.sql(seeds.format("confirm"))) & set(
+        finished.sql(seeds.format("ablate"))
+    )
+    reference = "select status from trials where cell = 'reference'"
+    assert finished.sql(reference) == [("COMPLETE",)] * 2
 
 
 def test_the_same_command_again_trains_nothing_and_prints_the_same_table(finished: Home) -> None:

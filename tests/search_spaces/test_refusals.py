@@ -280,6 +280,36 @@ BAD: dict[str, tuple[object, str, str]] = {
         "ablate.seeds",
         "greater than",
     ),
+    "looks of one seed": (
+        small(ablate={"factors": ["backbone"], "seeds": {"at_least": 1}}),
+        "ablate.seeds",
+        "at_least is 1",
+    ),
+    "looks that do not grow": (
+        small(ablate={"factors": ["backbone"], "seeds": {"at_least": 5, "at_most": 5}}),
+        "ablate.seeds",
+        "expected more than at_least, 5",
+    ),
+    "looks that end early": (
+        small(ablate={"factors": ["backbone"], "seeds": {"at_most": 20, "looks": [5, 9]}}),
+        "ablate.seeds",
+        "from at_least, 5, to at_most, 20",
+    ),
+    "mistyped looks": (
+        small(ablate={"factors": ["backbone"], "seeds": {"at_mots": 9}}),
+        "ablate.seeds",
+        "did you mean 'at_most'?",
+    ),
+    "looks of crossed factors": (
+        small(ablate={"factors": ["backbone"], "seeds": {"at_most": 9}, "design": "grid"}),
+        "ablate",
+        "design grid need as many of every cell",
+    ),
+    "looks of the confirmation": (
+        small(confirm={"seeds": {"at_most": 9}}),
+        "confirm.seeds",
+        "integer",
+    ),
     "more winners than trials": (small(confirm={"top": 7}), "confirm.top", "6 trials"),
     "no phase": (small(search=None, confirm=None, ablate=None), "no phase", "search"),
     "phase that is a list": (small(search=[3]), "search", "expected keys and values"),

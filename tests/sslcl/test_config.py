@@ -45,9 +45,13 @@ OTHER: dict[str, Any] = {
     "augmentation": "none",
     "learning_rate": 1e-4,
     "weight_decay": 0.0,
+    "inference": "probe",
+    "adam_eps": 1e-12,
+    "weight_average": 0.9,
     "schedule": "cosine",
     "batch_size": 8,
     "epochs": 5,
+    "stop": "converged",
     "patience": 2,
     "gradient_clip": 5.0,
     "seed": 1,
@@ -85,6 +89,7 @@ BASES: dict[str, dict[str, Any]] = {
     "default": {},
     "cross_entropy": {"objective": "cross_entropy"},
     "free label vectors": {"label_embedding_depth": 0},
+    "matched": {"logit_scale": "matched"},
     "released": {"logit_scale": "released"},
     "released cross_entropy": {"logit_scale": "released", "objective": "cross_entropy"},
     "one modality": {"modalities": ("text",)},
@@ -93,6 +98,7 @@ BASES: dict[str, dict[str, Any]] = {
 LABEL_EMBEDDING_FIELDS = {
     "similarity",
     "focus_positive",
+    "inference",
     "focus_negative",
     "class_weight_exponent",
     "label_label_weight",
@@ -103,12 +109,13 @@ LABEL_EMBEDDING_FIELDS = {
     "augmentation",
 }
 UNREAD: dict[str, set[str]] = {
-    "default": set(),
+    "default": {"scale"},
+    "matched": set(),
     "cross_entropy": LABEL_EMBEDDING_FIELDS,
-    "free label vectors": {"label_embedding_width"},
+    "free label vectors": {"label_embedding_width", "scale"},
     "released": {"scale"},
     "released cross_entropy": LABEL_EMBEDDING_FIELDS | {"scale"},
-    "one modality": {"augmentation", "test_modalities"},
+    "one modality": {"augmentation", "test_modalities", "scale"},
 }
 
 
@@ -156,6 +163,27 @@ def test_a_field_changes_the_digest_exactly_when_it_is_read(base: str, field: st
         assert changed.digest() == config.digest()
     else:
         assert changed.digest() != config.digest()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "released"),
+        ({"similarity": "soft_hgr"}, "released"),
+        ({"similarity": "soft_hgr_textbook"}, "matched"),
+        ({"similarity": "cosine"}, "matched"),
+        ({"similarity": "soft_hgr", "logit_scale": "matched"}, "matched"),
+        ({"similarity": "cosine", "logit_scale": "released"}, "released"),
+        ({"objective": "sslcl_calibrated"}, "matched"),
+        ({"objective": "cross_entropy"}, "matched"),
+    ],
+)
+def test_the_logit_scale_left_out_is_that_of_the_similarity(
+    fields: dict[str, str], expected: str
+) -> None:
+    config = TrialConfig.parse(fields)
+    assert config.logit_scale == expected
+    assert config.model_dump()["logit_scale"] == expected
 
 
 def test_the_order_of_modalities_does_not_matter() -> None:

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
-from sslcl.diagnostics import Finding, class_gains, diagnose, label_cosines, label_geometry
+from sslcl.diagnostics import (
+    Finding,
+    class_gains,
+    convergence_findings,
+    diagnose,
+    label_cosines,
+    label_geometry,
+)
 from sslcl.training import Trainer
 
 DISTANCE = "label_embedding_distance_min"
@@ -163,6 +170,8 @@ def trainer(data: Dataset) -> Trainer:
 
 
 SIGNS = {"logit_std", "gradient_norm"}
+EPS = "below_adam_eps_share"
+ENDING = {"still_improving", "epochs_since_best", "late_gain", "steps"}
 
 
 @pytest.mark.medium
@@ -183,8 +192,30 @@ def test_a_run_has_every_signature_that_applies(
     if DISTANCE in expected:
         pairs = combinations(data.label_names, 2)
         expected = expected | {f"label_cosine:{a}|{b}" for a, b in pairs}
-    assert set(found) == expected | {f"class_gain:{name}" for name in data.label_names}
+    gains = {f"class_gain:{name}" for name in data.label_names}
+    assert set(found) == expected | ENDING | gains | {EPS}
     assert all(math.isfinite(finding.value) for finding in found.values())
+
+
+@pytest.mark.parametrize(
+    ("scores", "fields", "improving"),
+    [
+        ([0.1, 0.2, 0.3], {"epochs": 3}, True),
+        ([0.3, 0.2, 0.1], {"epochs": 3}, False),
+        # Up at the last epoch, but the curve has been waited for.
+        ([0.9, *[0.5] * 30, 0.6], {"epochs": 99, "stop": "converged", "patience": 2}, False),
+        ([0.9, *[0.1, 0.2, 0.3, 0.4]], {"epochs": 5, "stop": "converged"}, True),
+    ],
+)
+def test_a_trial_that_was_still_improving_is_found(
+    data: Dataset, scores: list[float], fields: dict[str, Any], improving: bool
+) -> None:
+    trainer = Trainer(TrialConfig.parse({"hidden_size": 8, **fields}), data)
+    trainer.scores, trainer.epoch, trainer.steps = scores, len(scores), 7
+    found = by_name(convergence_findings(trainer))
+    assert found["still_improving"].value == improving
+    assert warned(found) == ({"still_improving"} if improving else set())
+    assert found["steps"].value == 7
 
 
 def test_measurements_are_those_of_the_best_epoch(trainer: Trainer, data: Dataset) -> None:
@@ -206,7 +237,7 @@ def test_measurements_are_those_of_the_best_epoch(trainer: Trainer, data: Datase
     ("name", "below", "above", "fires_above", "advice"),
     [
         ("logit_std", 0.0199, 0.0201, False, "logit_scale"),
-        ("penalty_share", 0.499, 0.501, True, "batch_size"),
+        ("penalty_share", 0.249, 0.251, True, "batch_size"),
         ("gradient_norm", 19.9, 20.1, True, "learning_rate"),
     ],
 )
@@ -220,7 +251,8 @@ def test_signs_warn_beyond_their_thresholds(
     trainer: Trainer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trainer, "config", trainer.config.replace(gradient_clip=2.0))
+    changed = trainer.config.replace(gradient_clip=2.0, logit_scale="matched")
+    monkeypatch.setattr(trainer, "config", changed)
     healthy = {"logit_std": 1.0, "penalty_share": 0.1, "gradient_norm": 1.0}
     for value, fires in ((below, not fires_above), (above, fires_above)):
         monkeypatch.setattr(trainer, "best_metrics", {**healthy, name: value})
@@ -230,7 +262,26 @@ def test_signs_warn_beyond_their_thresholds(
         assert advice in (found[name].warning or advice)
 
 
-def test_the_released_logit_scale_is_diagnosed(data: Dataset) -> None:
-    """Released similarities are so small that the softmax is nearly uniform."""
+def test_released_logits_are_small_by_design_and_no_fault(data: Dataset) -> None:
     found = findings_of(trained(data, logit_scale="released", batch_size=8), data)
-    assert "logit_std" in warned(found)
+    assert found["logit_std"].value < 0.02
+    assert "logit_std" not in warned(found)
+
+
+def test_weights_whose_gradients_are_below_eps_are_counted(data: Dataset) -> None:
+    """Adam's second moment after one step is 0.001 of the squared gradient, bias-corrected."""
+    fresh = Trainer(TrialConfig(hidden_size=8, epochs=1), data)
+    assert fresh.share_below_eps() == 0
+    fresh.fit_epoch()
+    parameters = list(fresh.model.parameters())
+    for parameter in parameters:
+        state = fresh.optimiser.state[parameter]
+        state["step"].fill_(1)
+        state["exp_avg_sq"].zero_()
+    # Of four weights with a gradient, one has one of 5e-9 and one of exactly eps.
+    first = fresh.optimiser.state[parameters[0]]["exp_avg_sq"].view(-1)
+    gradients = torch.tensor([5e-9, 0.99e-8, 2e-8, 1e-3])
+    first[:4] = 0.001 * gradients**2
+    assert fresh.share_below_eps() == 0.5
+    found = findings_of(fresh, data)
+    assert "adam_eps" in (found[EPS].warning or "")

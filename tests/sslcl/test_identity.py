@@ -107,7 +107,7 @@ FORMULAS = {
     "label_embedding.py": ("depth > 1", "depth > 2"),
     "logit_scale.py": ("1 / found", "2 / found"),
     "augmentation.py": ("len(view) / len(views[-1])", "1.0"),
-    "model.py": ("1e-6", "1e-5"),
+    "model.py": ("torch.finfo(torch.float32).eps", "1e-5"),
     "training.py": ("weight_decay=config.weight_decay", "weight_decay=0.0"),
     "metrics.py": ("2.0 * hits", "3.0 * hits"),
     "data/types.py": ("padding_value=value", "padding_value=1.0"),

@@ -38,7 +38,7 @@ def test_standardised_features_have_mean_0_and_variance_1(
     found = Standardiser(x)(x[None], torch.ones(1, rows, dtype=torch.bool))[0]
     wide = x.double().numpy()
     spread = wide.std(axis=0)
-    expected = (wide - wide.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
+    expected = (wide - wide.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     # Single precision resolves the shift to about 1e-7 of itself.
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5 * (1 + abs(shift) / scale))
 
@@ -49,6 +49,14 @@ def test_a_constant_feature_carries_nothing_and_stays_finite(value: float) -> No
     mask = torch.ones(1, 3, dtype=torch.bool)
     assert not standardise(torch.full((1, 3, 2), value), mask).any()
     assert standardise(torch.full((1, 3, 2), value + 1), mask).isfinite().all()
+
+
+@pytest.mark.parametrize("exponent", [-30, -8, -3, 0, 3, 8])
+def test_features_in_any_unit_are_standardised_alike(exponent: int) -> None:
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)) + 2
+    expected = Standardiser(x).rows(x)
+    scaled = x * 10.0**exponent
+    torch.testing.assert_close(Standardiser(scaled).rows(scaled), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_padding_stays_zero() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from sslcl import profiling
 from sslcl.backbones import BACKBONES
@@ -226,3 +227,15 @@ def test_the_peak_of_memory_is_that_since_it_was_reset() -> None:
     if again > high - 1:
         pytest.skip("this system does not let a process reset its high-water mark")
     assert again < high - 30
+
+
+@pytest.mark.parametrize("backbone", BACKBONES.names())
+def test_products_are_counted_as_torch_counts_them(data: Dataset, backbone: str) -> None:
+    model = Trainer(TrialConfig(backbone=backbone, hidden_size=8), data).model.eval()
+    batch = Batch.of(list(data.validation)[:2])
+    torchs = FlopCounterMode(display=False)
+    with torch.no_grad(), profiling.countable(), torchs:
+        model.scores(batch)
+    with torch.no_grad(), profiling.countable(), profiling.ProductCounter() as ours:
+        model.scores(batch)
+    assert ours.operations == torchs.get_total_flops() > 0

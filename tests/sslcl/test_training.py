@@ -280,7 +280,8 @@ def test_validation_does_not_change_what_is_learned(
 
 
 def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data: Dataset) -> None:
-    trainer = Trainer(config_of(epochs=6, learning_rate=0.03, backbone="utterance"), data)
+    fields = {"learning_rate": 0.03, "backbone": "utterance", "weight_average": 0.0}
+    trainer = Trainer(config_of(epochs=6, **fields), data)
     metrics, predictions = [], []
     while not trainer.finished:
         metrics.append(trainer.fit_epoch())

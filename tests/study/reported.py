@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from sslcl.config import TrialConfig
-from study.analysis.comparisons import PhaseReading, Rules, score_rows
+from study.analysis.comparisons import Rules, score_rows
+from study.analysis.reading import PhaseReading
 from tracking.ledger import Ledger
 from tracking.records import Evaluation, Outcome, Phase, PlannedTrial, StudyRecord
 from tracking.rows import ComparisonRow

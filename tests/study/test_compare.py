@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from sslcl.command import run
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.compare import main, side_by_side
 from study.reporting.formats import frame_of
 from study.stats.comparison import compare_cells

@@ -16,7 +16,7 @@ from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import trial_identity
-from study.execution.trial import train, unfinished
+from study.execution.trial import train, unfinished, utterances_of
 from study.replay import main, replay
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -182,7 +182,10 @@ class TestRefusals:
                 ledger.fail(trial.id, FailureKind.ERROR, "no")
             if cell == "pruned":
                 ledger.start(trial.id)
-                ledger.prune(trial.id, unfinished(train(CONFIG, dataset.sealed())[0], dataset))
+                ledger.prune(
+                    trial.id,
+                    unfinished(train(CONFIG, dataset.sealed())[0], utterances_of(dataset.train)),
+                )
             with pytest.raises(InputError, match=f"is {cell.upper()}: only finished trials"):
                 again(cell)
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ import pytest
 from sslcl.command import run
 from sslcl.errors import InputError
 from tracking.home import Home
-from tracking.server import ServerError, answers, free_port, main, serve
+from tracking.server import Server, ServerError, free_port, main, serve
+from tracking.server_address import HOME_HEADER, answers
+
+TOKEN = "0123456789abcdef"
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +32,7 @@ def healthy() -> Iterator[str]:
     class Health(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
+            self.send_header(HOME_HEADER, TOKEN)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -39,9 +44,9 @@ def healthy() -> Iterator[str]:
         listener.shutdown()
 
 
-def record(home: Path, uri: str, owner: psutil.Process) -> None:
+def record(home: Path, uri: str, owner: psutil.Process, token: str = TOKEN) -> None:
     home.mkdir(exist_ok=True)
-    content = {"uri": uri, "owner": owner.pid, "owner_created": owner.create_time()}
+    content = {"uri": uri, "token": token, "owner": owner.pid, "owner_created": owner.create_time()}
     Home(home).server_record.write_text(json.dumps(content))
 
 
@@ -80,6 +85,35 @@ def test_the_server_that_another_process_keeps_for_this_home_is_used(
     with serve(Home(tmp_path)) as server:
         assert (server.uri, server.started) == (healthy, False)
     assert answers(healthy)
+
+
+def test_another_homes_server_at_the_recorded_address_is_never_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, healthy: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for owner in (psutil.Process(), dead_process()):
+        record(tmp_path, healthy, owner, token="of-another-home")
+        with serve(Home(tmp_path)) as server:
+            assert server.started
+            assert server.uri != healthy
+
+
+def test_a_server_that_took_our_port_is_not_taken_for_ours(tmp_path: Path, healthy: str) -> None:
+    with Server(healthy, "of-our-home") as server:
+        assert not server.wait_ready(0.3)
+
+
+def test_a_claim_never_follows_a_link_that_was_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    (tmp_path / f"sslcl-mlflow-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="is not a folder of yours"):
+        free_port("127.0.0.1", 6100)
+    assert victim.read_text() == "kept"
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"uri": 3}', "not json"])

@@ -16,15 +16,24 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.schema import CreateColumn
 
+from sslcl.command import warn
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from tracking.ledger.schema import META, METADATA, SCHEMA_VERSION, TRIALS, config_columns
+from tracking.ledger.schema import (
+    FORMER_VALUES,
+    META,
+    METADATA,
+    SCHEMA_VERSION,
+    TRIALS,
+    config_columns,
+)
 from tracking.ledger.views import create_views
 
-BUSY_TIMEOUT_MS = 60_000
+BUSY_TIMEOUT_MS = 30_000
+"""Pause between remarks that another program holds the database."""
 _DIALECTS = ("sqlite", "postgresql")
 
 
@@ -90,8 +99,31 @@ def _set_up_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("ledger_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("ledger_writes", False):
+            _take_write_lock(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+
+def _take_write_lock(connection: Connection) -> None:
+    """Begin to write, however long somebody else keeps the database locked.
+
+    A study must not end because a person has looked at its results and left a shell open.
+    """
+    waited = False
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+                raise
+            name = connection.engine.url.database
+            warn(f"'{name}' is locked by another program: waiting until it lets go")
+            waited = True
+        else:
+            if waited:
+                warn(f"'{connection.engine.url.database}' is free again")
+            return
 
 
 def _prepare(engine: Engine, where: str) -> None:
@@ -164,6 +196,6 @@ def _add_column(connection: Connection, table: Table, name: str) -> None:
     connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
     field = TrialConfig.model_fields.get(name) if table is TRIALS else None
     if field is not None:
-        # A trial from before the field existed was trained as its default says.
-        default: Any = config_columns(TrialConfig())[name]
+        # A trial from before the field existed was trained as its default says, or as was usual.
+        default: Any = FORMER_VALUES.get(name, config_columns(TrialConfig())[name])
         connection.execute(update(TRIALS).values({name: default}))

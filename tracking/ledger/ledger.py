@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.engine import URL
 
 from sslcl.errors import InputError, unknown
 from tracking.costs import COSTS
@@ -82,8 +81,7 @@ class Ledger(LedgerQueries):
             home.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot keep results in '{home.folder}': {error.strerror}") from None
-        url = URL.create("sqlite", database=str(home.results.resolve()))
-        return cls(url.render_as_string(hide_password=False))
+        return cls(home.results_url)
 
     def put_study(self, study: StudyRecord) -> None:
         """Insert a study as RUNNING, or update what changed of it."""

@@ -10,7 +10,14 @@ from sqlalchemy import Connection, Select, case, func, select
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError, unknown
 from tracking.costs import COSTS
-from tracking.ledger.schema import COMPARISONS, PREDICTIONS, STUDIES, TRIALS, UTTERANCES
+from tracking.ledger.schema import (
+    COMPARISONS,
+    FORMER_VALUES,
+    PREDICTIONS,
+    STUDIES,
+    TRIALS,
+    UTTERANCES,
+)
 from tracking.records import FailureKind, Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
@@ -98,9 +105,9 @@ def stored_config(text: str) -> TrialConfig:
 
     It was validated before it was written and is not again: that takes long for many trials, needs
     the components, and would hide results of those that are gone. Fields that did not exist yet
-    have their defaults.
+    have their defaults, or what was usual before.
     """
-    values = json.loads(text)
+    values = {**FORMER_VALUES, **json.loads(text)}
     # JSON has no tuples, and a configuration no lists.
     tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return TrialConfig.model_construct(**{**values, **tuples})

@@ -71,6 +71,10 @@ def is_json(annotation: object) -> bool:
     return annotation not in (int, float, bool, str) and get_origin(annotation) is not Literal
 
 
+FORMER_VALUES: dict[str, Any] = {"weight_average": 0.0}
+"""How trials were trained before a field existed, where that is not its default."""
+
+
 def config_columns(config: TrialConfig) -> dict[str, Any]:
     """The values of the configuration's columns; ``None`` stays NULL."""
     dumped = config.model_dump(mode="json")
@@ -214,6 +218,19 @@ COMPARISONS = Table(
     Column("p_equivalence_corrected", Float),
     Column("verdict", Text),
     Column("correction", Text),
+    Column("look", Integer),
+    Column("stopped", Text),
+    Column("ci_low_corrected", Float),
+    Column("ci_high_corrected", Float),
+    Column("equivalence_low", Float),
+    Column("equivalence_high", Float),
+    Column("seed_variance", Float),
+    Column("conversation_variance", Float),
+    Column("seed_df", Float),
+    Column("prior_df", Float),
+    Column("question", Text),
+    Column("side", Text),
+    Column("decidable", Text),
     Column("digest", Text),
     Column("computed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,

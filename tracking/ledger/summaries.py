@@ -1,11 +1,13 @@
 """Reads of a whole study that stay small however many trials it has."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import Column, Engine, Select, Table, case, func, select
 
 from tracking.ledger.reads import PLAN_ORDER, select_trials, trial_rows
-from tracking.ledger.schema import FINDINGS, TRIALS
+from tracking.ledger.schema import EVALUATIONS, FINDINGS, TRIALS
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
@@ -87,3 +89,50 @@ def warnings_fired(engine: Engine, study_name: str) -> list[Fired]:
     )
     with engine.connect() as connection:
         return [Fired(n, w, Phase(p), c, count) for n, w, p, c, count in connection.execute(query)]
+
+
+def warnings_of_trials(
+    engine: Engine, study_name: str, phase: Phase, names: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Trial id to the warnings among ``names`` that fired, as pairs of name and words.
+
+    Of the current trials of one phase; a CACHED trial has those of its original.
+    """
+    found = FINDINGS.c
+    query = (
+        _of_trials(FINDINGS, [found.name, found.warning], study_name, phase)
+        .where(found.warning.is_not(None), found.name.in_(names))
+        .order_by(TRIALS.c.id, found.name)
+    )
+    fired: dict[str, list[tuple[str, str]]] = {}
+    with engine.connect() as connection:
+        for trial_id, name, words in connection.execute(query):
+            fired.setdefault(trial_id, []).append((name, words))
+    return fired
+
+
+def stored_scores(
+    engine: Engine, study_name: str, phase: Phase, metric: str
+) -> dict[tuple[str, str], float]:
+    """Trial id and split to the stored score, without reading predictions.
+
+    Of the current trials of one phase; a CACHED trial has those of its original.
+    """
+    held = EVALUATIONS.c
+    query = _of_trials(EVALUATIONS, [held.split, held.value], study_name, phase).where(
+        held.metric == metric, held.value.is_not(None)
+    )
+    with engine.connect() as connection:
+        return {(t, split): value for t, split, value in connection.execute(query)}
+
+
+def _of_trials(
+    table: Table, columns: Sequence[Column[Any]], study_name: str, phase: Phase
+) -> Select[Any]:
+    """Ids of the current trials of a phase, with what a table holds of them or their originals."""
+    trial = TRIALS.c
+    return (
+        select(trial.id, *columns)
+        .join(table, table.c.trial == func.coalesce(trial.original, trial.id))
+        .where(trial.study == study_name, trial.phase == phase.value, trial.current)
+    )

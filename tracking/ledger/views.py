@@ -88,6 +88,10 @@ def _ablation() -> str:
     added = [
         "cell", "pairs", *map(_rounded, ("p_permutation", "effect_size", "smallest_difference")),
         *map(_rounded, ("p_equivalence", "p_equivalence_corrected")), "verdict", "correction",
+        "look", "stopped",
+        *map(_rounded, ("ci_low_corrected", "ci_high_corrected", "equivalence_low")),
+        _rounded("equivalence_high"), "seed_variance", "conversation_variance",
+        *map(_rounded, ("seed_df", "prior_df")), "question", "side", "decidable",
     ]  # fmt: skip
     return (
         f"SELECT study, phase, metric, factor, level, n, {', '.join(map(_rounded, _ROUNDED))},"

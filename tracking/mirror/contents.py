@@ -4,12 +4,14 @@ Whoever writes MLflow and whoever compares MLflow with the ledger read the same 
 cannot disagree. Nothing here imports MLflow.
 """
 
+import hashlib
 import json
 import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import TYPE_CHECKING, Any
 
 from sslcl.levels import level_of
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 TRIAL_TAG = "trial"
 KIND_TAG = "kind"
+NAMES_TAG = "metric_names"
 PARENT_TAG = "mlflow.parentRunId"
 MATRIX_FILE = "confusion_matrix.png"
 REPORT_FILE = "classification_report.txt"
@@ -29,6 +32,7 @@ PAGE_FILE = "report.html"
 PAGE_TAG = "report_sha256"
 
 DIGEST_LENGTH = 36
+KEY_LENGTH = 250
 PARAMETER_LENGTH = 6000
 TAG_LENGTH = 5000
 MESSAGE_LENGTH = 1000
@@ -99,8 +103,27 @@ def text_of(value: object) -> str:
 
 
 def metric_key(name: str) -> str:
-    """``name`` with what MLflow refuses in a metric's name replaced by ``_``."""
-    return _FORBIDDEN.sub("_", name)
+    """``name`` as MLflow takes it for a metric.
+
+    MLflow refuses some signs, long names, and names that are not plain paths. Such a name is
+    replaced by what may stay of it and a digest, so that two names never become one.
+    """
+    plain = _FORBIDDEN.sub("_", name)
+    if (
+        plain == name
+        and len(name) <= KEY_LENGTH
+        and normpath(name) == name
+        and name[:1] not in "./"
+    ):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{plain.replace('/', '_')[: KEY_LENGTH - 9].lstrip('.')}_{digest}"
+
+
+def true_names(names: Iterable[str]) -> str:
+    """A tag's text: the names of metrics that MLflow has under another one, as JSON."""
+    renamed = {metric_key(name): name for name in names if metric_key(name) != name}
+    return json.dumps(renamed, sort_keys=True, ensure_ascii=False) if renamed else ""
 
 
 def point(name: str, value: float, timestamp: int, step: int) -> Point:
@@ -113,6 +136,12 @@ def point(name: str, value: float, timestamp: int, step: int) -> Point:
 def factor_names(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the factors of a study's specification, in its order."""
     return tuple(spec.get("factors", {}))
+
+
+def looks_text(spec: Mapping[str, Any]) -> str:
+    """Seeds at each look of a study's ablation, such as ``5, 10, 20``; empty where fixed."""
+    seeds = (spec.get("ablate") or {}).get("seeds")
+    return ", ".join(map(str, seeds["looks"])) if isinstance(seeds, Mapping) else ""
 
 
 def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
@@ -167,23 +196,32 @@ def trial_points(
     """All metrics: by epoch at the time they were logged; final ones at the trial's end.
 
     Final metrics have the chosen epoch as step and names that no epoch's metric has: ``score``
-    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``,
+    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``, ``probe_*``,
     ``chosen_validation_*``, ``diagnostic_*``.
     """
     points = [point(item.metric, item.value, item.logged_at, item.epoch) for item in epochs]
     if row.ended_at is None:
         return tuple(points)
-    final: dict[str, float | None] = {"score": row.score, "total_seconds": row.seconds}
-    final.update({name: getattr(row, name) for name in _MEASURED})
-    for evaluation in evaluations:
-        prefix = "test" if evaluation.split == "test" else f"chosen_{evaluation.split}"
-        final.update({f"{prefix}_{name}": value for name, value in evaluation.metrics.items()})
-    final.update({f"diagnostic_{item.name}": item.value for item in diagnostics})
+    final = _final_values(row, evaluations, diagnostics)
     step = row.best_epoch or 0
     points += [
         point(name, value, row.ended_at, step) for name, value in final.items() if value is not None
     ]
     return tuple(points)
+
+
+def _final_values(
+    row: "TrialRow", evaluations: Iterable[Evaluation], diagnostics: Iterable[Diagnostic]
+) -> dict[str, float | None]:
+    """What is known at a trial's end, by the names of :func:`trial_points`."""
+    final: dict[str, float | None] = {"score": row.score, "total_seconds": row.seconds}
+    final.update({name: getattr(row, name) for name in _MEASURED})
+    for evaluation in evaluations:
+        chosen = evaluation.split == "validation"
+        prefix = f"chosen_{evaluation.split}" if chosen else evaluation.split
+        final.update({f"{prefix}_{name}": value for name, value in evaluation.metrics.items()})
+    final.update({f"diagnostic_{item.name}": item.value for item in diagnostics})
+    return final
 
 
 def trial_contents(
@@ -201,12 +239,15 @@ def trial_contents(
     warnings = [item.warning for item in diagnostics if item.warning]
     shown = evaluations.get("test") or evaluations.get("validation")
     final = Status(row.status).final
+    names = {item.metric for item in epochs} | set(
+        _final_values(row, evaluations.values(), diagnostics)
+    )
     return RunContents(
         name=run_name(row),
         status=_STATUS[Status(row.status)],
         start=row.started_at or row.planned_at,
         end=row.ended_at if final else None,
-        tags=trial_tags(row, factors, warnings),
+        tags=trial_tags(row, factors, warnings) | {NAMES_TAG: true_names(names)[:TAG_LENGTH]},
         params=params,
         points=trial_points(row, epochs, evaluations.values(), diagnostics),
         evaluation=shown if final and not Phase(row.phase).searches else None,
@@ -223,6 +264,7 @@ def study_contents(study_row: "StudyRow") -> RunContents:
         "status": str(study_row.status),
         "data_fingerprint": study_row.data_fingerprint,
         "code_fingerprint": study_row.code_fingerprint,
+        "looks": looks_text(study_row.spec),
         "mlflow.runName": study_row.name,
     }
     end = None if status == "RUNNING" else study_row.updated_at

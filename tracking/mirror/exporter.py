@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tracking.ledger import Ledger
     from tracking.rows import StudyRow, TrialRow
 
-SPLITS = ("validation", "test")
+SPLITS = ("validation", "test", "probe")
 
 
 @dataclass

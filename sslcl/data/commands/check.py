@@ -11,6 +11,8 @@ from rich.table import Table
 
 from sslcl.command import OneLineCommand, plugin_option
 from sslcl.data.corpus import SPLITS, with_validation
+from sslcl.data.features.text import unknown_words
+from sslcl.data.features.text_encoders import DEFAULT_ENCODER
 from sslcl.data.formats import format_of, read_noted
 from sslcl.data.inspection.inspection import Inspection, inspect, require_usable
 from sslcl.data.inspection.picture import draw
@@ -43,7 +45,8 @@ def main(path: Path, out: Path | None) -> None:
     console.print(_value_table(seen))
     for note in corpus.notes:
         console.print(f"note: {escape(note)}")
-    for warning in seen.warnings:
+    unknown = unknown_words(corpus, DEFAULT_ENCODER)
+    for warning in (*seen.warnings, *((unknown,) if unknown else ())):
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
     picture = out or Path(f"{corpus.name}-check.png")
     _save(seen, picture)

@@ -4,12 +4,17 @@ from dataclasses import replace
 
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text_cache import encode_texts
+from sslcl.data.features.text_encoders import find_encoder
+from sslcl.data.features.unknown_tokens import unknown_note
+from sslcl.errors import InputError
 
 NO_ENCODER = "none"
 
 
 def with_text(corpus: Corpus, encoder: str) -> Corpus:
     """The corpus with a modality ``text``, encoded where it brings none and has the words.
+
+    A note tells where the encoder does not know the words.
 
     Args:
         corpus: with or without a column ``text``.
@@ -19,4 +24,24 @@ def with_text(corpus: Corpus, encoder: str) -> Corpus:
     if "text" in corpus.features or "text" not in corpus.table or encoder == NO_ENCODER:
         return corpus
     texts = corpus.table["text"].fillna("").astype(str).tolist()
-    return replace(corpus, features={"text": encode_texts(texts, encoder), **corpus.features})
+    note = unknown_note(texts, find_encoder(encoder))
+    return replace(
+        corpus,
+        features={"text": encode_texts(texts, encoder), **corpus.features},
+        notes=(*corpus.notes, *((note,) if note else ())),
+    )
+
+
+def unknown_words(corpus: Corpus, encoder: str) -> str | None:
+    """A note where the encoder does not know the words of a corpus that it would encode.
+
+    Nothing is said where the encoder is not installed, or the corpus brings features of its text.
+    """
+    if "text" in corpus.features or "text" not in corpus.table:
+        return None
+    try:
+        return unknown_note(
+            corpus.table["text"].fillna("").astype(str).tolist(), find_encoder(encoder)
+        )
+    except InputError:
+        return None

@@ -31,6 +31,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sslcl.data.reading.texts import mend
+
 NAMES = (
     "log_duration",
     "pause",
@@ -156,7 +158,7 @@ def _sizes(table: pd.DataFrame) -> tuple[Floats, Floats]:
     """Characters and words of each utterance, 0 where the table has no text."""
     if "text" not in table:
         return np.zeros(len(table)), np.zeros(len(table))
-    known = [text.strip() for text in table["text"].fillna("").astype(str)]
+    known = [mend(text).strip() for text in table["text"].fillna("").astype(str)]
     characters, words = ([len(part) for part in parts] for parts in (known, map(str.split, known)))
     return np.array(characters, dtype=np.float64), np.array(words, dtype=np.float64)
 

@@ -5,13 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
+
 from sslcl.data.corpus import Corpus
+from sslcl.data.published.merged import with_merged_classes
 from sslcl.data.published.sizes import known_notes
 from sslcl.data.reading.feature_width import width_of
 from sslcl.data.reading.path_contents import PICKLES, PathContents
+from sslcl.data.reading.texts import encoding_note, mended
 from sslcl.errors import InputError
 from sslcl.registry import Registry
 
+TABLE_FILES = (".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet")
+TEXT_FILES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 _LISTED = 8
 _FIELDS = 16
 
@@ -55,33 +61,90 @@ def recognise(path: Path) -> Corpus:
 
 def read_noted(layout: Format, contents: PathContents) -> Corpus:
     """The corpus in its format, with a note on how its sizes compare with the usual files'."""
-    corpus = layout.read(contents)
-    return replace(corpus, notes=(*corpus.notes, *known_notes(corpus)))
+    encodings = _encoding_notes(layout.claims(contents))
+    corpus = with_merged_classes(_mended(layout.read(contents)))
+    rivals = _rival_notes(layout, contents)
+    return replace(corpus, notes=(*corpus.notes, *rivals, *encodings, *known_notes(corpus)))
+
+
+def _encoding_notes(files: frozenset[Path]) -> list[str]:
+    texts = sorted(file for file in files if file.suffix.lower() in TEXT_FILES)
+    return [note for file in texts if (note := encoding_note(file)) is not None]
+
+
+def _mended(corpus: Corpus) -> Corpus:
+    """The corpus with the control characters in its texts and speakers read as what they are."""
+    table, counts = corpus.table, {}
+    for column in ("text", "speaker"):
+        if column in table:
+            values, counts[column] = mended(table[column].fillna("").astype(str))
+            if counts[column]:
+                table = table.assign(
+                    **{column: pd.Series(values, index=table.index).astype(table[column].dtype)}
+                )
+    if not any(counts.values()):
+        return corpus
+    note = (
+        f"{max(counts.values())} texts had Windows-1252 characters read as Latin-1 (control "
+        "characters U+0080 to U+009F): mended"
+    )
+    return replace(corpus, table=table, notes=(*corpus.notes, note))
 
 
 def format_of(contents: PathContents) -> Format:
     """The format of what was found.
 
     Where one format claims all the files of another and more, such as text features beside a
-    feature tuple, it goes before.
+    feature tuple, it goes before; where two claim some of the same files, the one with more.
 
     Raises:
         InputError: when no format fits, or more than one, listing what was found.
     """
     path = contents.path
-    claimed = {name: FORMATS.get(name)().claims(contents) for name in FORMATS.names()}
-    claimed = {name: files for name, files in claimed.items() if files}
+    claimed = _claims(contents)
     best = {
         name: files
         for name, files in claimed.items()
-        if not any(files < other for other in claimed.values())
+        if not any(_goes_before(other, files) for other in claimed.values())
     }
     if not best:
-        raise InputError(f"{path}: no known format; found {_listing(contents)}")
+        raise InputError(f"{path}: no known format; found {_listing(contents)}{_advice(contents)}")
     if len(best) > 1:
         what = "; ".join(f"{n} ({_names(files)})" for n, files in best.items())
         raise InputError(f"{path} could be read as {what}: give the path of one of them")
     return FORMATS.get(next(iter(best)))()
+
+
+def _advice(contents: PathContents) -> str:
+    """What to do with a table that is nobody's layout."""
+    tables = contents.of(*TABLE_FILES)
+    if not tables:
+        return ""
+    return (
+        f"; if it is a table of your own, 'python -m sslcl.data init {tables[0]}' writes a card "
+        "for it (see docs/data.md)"
+    )
+
+
+def _claims(contents: PathContents) -> dict[str, frozenset[Path]]:
+    claimed = {name: FORMATS.get(name)().claims(contents) for name in FORMATS.names()}
+    return {name: files for name, files in claimed.items() if files}
+
+
+def _goes_before(one: frozenset[Path], other: frozenset[Path]) -> bool:
+    return bool(one & other) and len(one) > len(other)
+
+
+def _rival_notes(layout: Format, contents: PathContents) -> list[str]:
+    """A note on each other format that claims some of the files and some of its own."""
+    claimed = _claims(contents)
+    files = claimed.get(layout.name, frozenset())
+    return [
+        f"read as {layout.name} ({_names(files)}), which fits more files than {name} "
+        f"({_names(others)})"
+        for name, others in claimed.items()
+        if name != layout.name and files & others and others - files
+    ]
 
 
 def _listing(contents: PathContents) -> str:

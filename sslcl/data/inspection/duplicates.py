@@ -107,8 +107,9 @@ def _feature_rows(corpus: Corpus, ids: pd.Series) -> dict[str, frozenset[object]
     if not corpus.features:
         return {}
     x = np.concatenate(list(corpus.features.values()), axis=1)
-    with np.errstate(over="ignore"):
-        rows = [row.tobytes() for row in x.astype(np.float16)]
+    # Exact values: a coarser precision would make small features all the same. The sum turns -0
+    # into 0.
+    rows = [row.tobytes() for row in x + np.float32(0)]
     # Rows of zeros stand for features that are missing.
     there = pd.Series(x.any(axis=1), index=ids.index)
     kept = pd.Series(rows, index=ids.index)[there]

@@ -13,23 +13,26 @@ from sslcl.data.loading.checks import check_dataset
 from sslcl.errors import InputError
 
 _SHOWN = 3
+_ORDER = SPLITS.index
 _FEW = 10
 """Training utterances below which a class is hardly learnt."""
 
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Utterances whose features of one modality say nothing.
+    """Utterances and columns whose features of one modality say nothing.
 
     Args:
         width: of the modality.
         zero: rows of zeros.
         constant: rows of one value, other than zero.
+        columns: those with one value in all rows.
     """
 
     width: int
     zero: int
     constant: int
+    columns: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def inspect(corpus: Corpus) -> Inspection:
         *_feature_warnings(inspection),
         *_overlap_warnings(inspection),
         *_time_warnings(table),
+        *_speaker_warnings(table),
     )
     return replace(inspection, warnings=warnings)
 
@@ -120,7 +124,8 @@ def _missing(column: pd.Series) -> int:
 def _feature_rows(x: NDArray[np.float32]) -> FeatureRows:
     zero = ~x.any(axis=1)
     constant = (x == x[:, :1]).all(axis=1) & ~zero & (x.shape[1] > 1)
-    return FeatureRows(int(x.shape[1]), int(zero.sum()), int(constant.sum()))
+    columns = int((x == x[:1]).all(axis=0).sum())
+    return FeatureRows(int(x.shape[1]), int(zero.sum()), int(constant.sum()), columns)
 
 
 def _class_warnings(inspection: Inspection) -> list[str]:
@@ -144,7 +149,25 @@ def _feature_warnings(inspection: Inspection) -> list[str]:
         for what, count in (("zeros", faults.zero), ("one value throughout", faults.constant)):
             if count:
                 told.append(f"{name}: {count} of {rows} utterances ({count / rows:.1%}) are {what}")
+        if faults.columns:
+            told.append(
+                f"{name}: {faults.columns} of {faults.width} columns have one value in all "
+                "utterances, and say nothing"
+            )
     return told
+
+
+def _speaker_warnings(table: pd.DataFrame) -> list[str]:
+    """Speakers with a name of their own, not a letter or number, in more than one split."""
+    named = table[~table["speaker"].str.fullmatch(r"(?i).?|[0-9_. ]*|unknown|speaker.?.?")]
+    homes = named.groupby("speaker")["split"].agg(lambda splits: sorted({*splits}, key=_ORDER))
+    shared = homes[homes.map(len) > 1]
+    if shared.empty:
+        return []
+    return [
+        f"{len(shared)} of {len(homes)} speakers are in several splits, such as "
+        f"'{shared.index[0]}' in {' and '.join(shared.iloc[0])}: scores do not tell of new speakers"
+    ]
 
 
 def _overlap_warnings(inspection: Inspection) -> list[str]:

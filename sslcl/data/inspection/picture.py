@@ -1,10 +1,13 @@
 """A corpus at a glance: one PNG."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font
 
 from sslcl.data.corpus import SPLITS
 from sslcl.data.inspection.inspection import Inspection
@@ -12,10 +15,25 @@ from sslcl.data.inspection.inspection import Inspection
 _COLOURS = dict(zip(SPLITS, ("#2f6690", "#e0a030", "#7d8794"), strict=True))
 _INK = "#1f2933"
 _BINS = 30
+_CJK = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
+    *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Microsoft YaHei", "SimHei", "PingFang SC"),
+    *("Hiragino Sans GB", "Arial Unicode MS", "Droid Sans Fallback", "Unifont"),
+)
+"""Fonts with Chinese."""
 
 
 def draw(inspection: Inspection, path: Path) -> None:
-    """Class shares of each task, lengths, and what is missing, into a PNG at ``path``."""
+    """Class shares of each task, lengths, and what is missing, into a PNG at ``path``.
+
+    Chinese, Japanese and Korean are drawn where a font of theirs is installed; otherwise each
+    character that has no picture is written as its number, such as ``U+9AD8``.
+    """
+    with rc_context({"font.family": [*_fonts(), "DejaVu Sans"]}):
+        _draw(inspection, path)
+
+
+def _draw(inspection: Inspection, path: Path) -> None:
     tasks = list(inspection.corpus.tasks)
     figure = Figure(figsize=(10, 3.2 * (len(tasks) + 1)), dpi=150, layout="constrained")
     grid = figure.add_gridspec(len(tasks) + 1, 2)
@@ -24,7 +42,8 @@ def draw(inspection: Inspection, path: Path) -> None:
     _lengths(figure.add_subplot(grid[-1, 0]), inspection)
     _missing(figure.add_subplot(grid[-1, 1]), inspection)
     figure.suptitle(
-        f"{inspection.corpus.name}: {len(inspection.corpus.table):,} utterances", color=_INK
+        f"{_plain_text(inspection.corpus.name)}: {len(inspection.corpus.table):,} utterances",
+        color=_INK,
     )
     figure.savefig(path)
 
@@ -63,7 +82,9 @@ def _missing(axes: Axes, inspection: Inspection) -> None:
         f"{_plain_text(name)}: empty": count / rows for name, count in inspection.missing.items()
     }
     for name, faults in inspection.features.items():
-        shares[f"{name} features: zero or constant"] = (faults.zero + faults.constant) / rows
+        shares[f"{_plain_text(name)} features: zero or constant"] = (
+            faults.zero + faults.constant
+        ) / rows
     bars = axes.barh(list(shares), list(shares.values()), color="#b3402a")
     axes.bar_label(bars, [f"{share:.1%}" for share in shares.values()], fontsize=7, padding=3)
     axes.set_xlim(0, 1.12)
@@ -73,8 +94,25 @@ def _missing(axes: Axes, inspection: Inspection) -> None:
 
 
 def _plain_text(name: str) -> str:
-    """Short, on one line, and without formulas."""
-    return " ".join(name.split())[:20].replace("$", r"\$")
+    """Short, on one line, without formulas, and of characters that can be drawn."""
+    return _drawable(" ".join(name.split())[:20]).replace("$", r"\$")
+
+
+@cache
+def _fonts() -> tuple[str, ...]:
+    """The first installed font that has Chinese."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in _CJK if name in installed)[:1]
+
+
+@cache
+def _characters() -> frozenset[int]:
+    fonts = [font_manager.findfont(name) for name in (*_fonts(), "DejaVu Sans")]
+    return frozenset(code for font in fonts for code in get_font(font).get_charmap())
+
+
+def _drawable(text: str) -> str:
+    return "".join(c if ord(c) in _characters() else f"U+{ord(c):04X} " for c in text).strip()
 
 
 def _plain(axes: Axes) -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 from sslcl.data.reading.headed_csv import cell_error
 from sslcl.errors import InputError
 
-_CLOCK = r"^(\d{1,2}):([0-5]\d):([0-5]\d)[,.](\d{2,3})$"
+CLOCK = r"^(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:[,.](\d{1,3}))?$"
+"""Hours where there are any, minutes, seconds, and digits of a fraction."""
 _UNKNOWN = ("", "nan", "NaN", "None", "null", "NA")
 _ENOUGH = 10
 
@@ -37,20 +38,22 @@ def clock_columns(path: Path, raw: pd.DataFrame, start: str, end: str) -> pd.Dat
 
 
 def clock_seconds(path: Path, column: pd.Series) -> pd.Series:
-    """Seconds of times ``[H]H:MM:SS,m{2,3}``, NaN where the cell is blank.
+    """Seconds of times ``[[H]H:]MM:SS[,mmm]``, NaN where the cell is blank.
 
-    A point may stand for the comma. Digits after it are a decimal fraction, so that ``,28`` is
-    0.28 s: a dropped final zero, as the pauses around such times show.
+    A point may stand for the comma, and hours may be missing, as spreadsheets write ``09:34.9``.
+    Digits after it are a decimal fraction, so that ``,28`` is 0.28 s: a dropped final zero, as the
+    pauses around such times show.
 
     Raises:
         InputError: naming the file, row and column of the first other cell.
     """
-    parts = column.str.extract(_CLOCK)
-    wrong = parts[0].isna() & ~column.isin(_UNKNOWN)
+    parts = column.str.extract(CLOCK)
+    wrong = parts[2].isna() & ~column.isin(_UNKNOWN)
     if wrong.any():
         raise cell_error(path, column[wrong], "a time such as 00:20:57,256, or nothing")
-    hours, minutes, seconds = (parts[i].astype("float64") for i in range(3))
-    fraction = ("0." + parts[3]).astype("float64")
+    hours = parts[0].astype("float64").fillna(0.0)
+    minutes, seconds = (parts[i].astype("float64") for i in (1, 2))
+    fraction = ("0." + parts[3]).astype("float64").fillna(0.0)
     return (hours * 3600 + minutes * 60 + seconds + fraction).round(3)
 
 

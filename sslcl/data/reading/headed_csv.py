@@ -1,16 +1,19 @@
 """CSV files with a header, as text; what is wrong in one is told in one line."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from sslcl.data.reading.texts import first_line, read_text
 from sslcl.errors import InputError, did_you_mean, unknown
 
 FIRST_ROW = 2
 """Number of the first row under the header, as a spreadsheet counts."""
 _LONGEST_HEADER = 1 << 16
+_SEPARATORS = ",;\t"
 
 
 def header_of(path: Path) -> tuple[str, ...]:
@@ -18,11 +21,12 @@ def header_of(path: Path) -> tuple[str, ...]:
 
     Made for telling layouts apart: it reads one line and never raises.
     """
+    line = first_line(path, _LONGEST_HEADER)
     try:
-        with path.open("rb") as file:
-            line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
-        return tuple(name.strip() for name in next(csv.reader([line]), []))
-    except (OSError, csv.Error):
+        return tuple(
+            name.strip() for name in next(csv.reader([line], delimiter=separator(line)), [])
+        )
+    except csv.Error:
         return ()
 
 
@@ -30,36 +34,54 @@ def read_headed(path: Path, required: Sequence[str]) -> pd.DataFrame:
     """Every cell as text without surrounding blanks, the rows numbered as a spreadsheet does.
 
     Args:
-        path: UTF-8, with or without a byte order mark.
+        path: separated by commas, semicolons or tabs, in any encoding that
+            :func:`sslcl.data.reading.texts.read_text` knows.
         required: columns that must be there; others are kept as well.
 
     Raises:
         InputError: naming the file, and the row or column that is wrong.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = list(csv.reader(file, strict=True)) or [[]]
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}"
-        ) from None
-    except (csv.Error, OSError) as error:
-        raise InputError(f"{path} is not a complete CSV file: {error}") from None
+    header, *rows = csv_rows(path) or [[]]
     names = [" ".join(name.split()) for name in header]
     for name in required:
         if name not in names:
             raise InputError(f"{path} has no column '{name}': {_nearest(name, names)}")
-    if len(set(names)) < len(names):
-        again = next(name for name in names if names.count(name) > 1)
+    kept = [at for at, name in enumerate(names) if name]
+    named = [names[at] for at in kept]
+    if len(set(named)) < len(named):
+        again = next(name for name in named if named.count(name) > 1)
         raise InputError(f"{path} has the column '{again}' twice, expected each once")
-    rows = [[cell.strip() for cell in row] for row in rows]
-    for number, row in enumerate(rows, start=FIRST_ROW):
-        if len(row) != len(names):
+    filled = {
+        number: [cell.strip() for cell in row]
+        for number, row in enumerate(rows, start=FIRST_ROW)
+        if any(cell.strip() for cell in row)
+    }
+    for number, row in filled.items():
+        if len(row) < len(names) or any(row[len(names) :]):
             raise InputError(f"{path}, row {number}: has {len(row)} cells, expected {len(names)}")
-    if not rows:
+    if not filled:
         raise InputError(f"{path} has a header only, expected at least one row")
-    index = pd.RangeIndex(FIRST_ROW, FIRST_ROW + len(rows))
-    return pd.DataFrame(rows, columns=names, index=index, dtype=object)
+    cells = [[row[at] for at in kept] for row in filled.values()]
+    return pd.DataFrame(cells, columns=named, index=pd.Index(list(filled)), dtype=object)
+
+
+def csv_rows(path: Path) -> list[list[str]]:
+    """All rows of a file with a header, empty ones too, whatever separates the cells.
+
+    Raises:
+        InputError: when it is no complete CSV file.
+    """
+    text = read_text(path)
+    try:
+        delimiter = separator(text.split("\n", 1)[0])
+        return list(csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{path} is not a complete CSV file: {error}") from None
+
+
+def separator(header: str) -> str:
+    """What separates the cells of a header: the most frequent of comma, semicolon and tab."""
+    return max(_SEPARATORS, key=header.count)
 
 
 def whole_numbers(path: Path, column: pd.Series) -> pd.Series:

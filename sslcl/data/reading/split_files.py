@@ -8,7 +8,14 @@ from typing import NamedTuple
 from sslcl.data.corpus import SPLITS
 from sslcl.errors import InputError
 
-WORDS = {"train": "train", "dev": "validation", "val": "validation", "test": "test"}
+WORDS = {
+    "train": "train",
+    "trn": "train",
+    "dev": "validation",
+    "val": "validation",
+    "test": "test",
+    "tst": "test",
+}
 
 
 class Published(NamedTuple):

@@ -7,9 +7,9 @@ import numpy as np
 
 from search_spaces.changes import changes
 from sslcl.errors import InputError
-from study.analysis.comparisons import REPORTED, PhaseReading
 from study.analysis.costs import compare_costs, known_metric, values_of
 from study.analysis.levels import flat
+from study.analysis.reading import REPORTED, PhaseReading
 from study.reporting.differences.trials import SideBySide
 from study.reporting.phrases import latex_label, p_heading, plural
 from study.reporting.table import Line, Table, TableSection

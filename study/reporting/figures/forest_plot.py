@@ -11,7 +11,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import blended_transform_factory
 
 from sslcl.files import whole_file
-from study.reporting.comparison_table import ComparisonTable, interval_text, is_significant
+from study.reporting.comparison_table import (
+    ComparisonTable,
+    interval_text,
+    is_significant,
+    shown_interval,
+)
 from study.reporting.figures.svg import (
     BETTER,
     EQUAL,
@@ -25,7 +30,7 @@ from study.reporting.figures.svg import (
     picture,
     styled,
 )
-from study.reporting.units import MetricUnit, p_text
+from study.reporting.units import p_text
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
 
@@ -82,11 +87,13 @@ def forest_picture(table: ComparisonTable) -> Picture | None:
         figure = _forest_figure(table, lines, head=0.35, foot=0.6)
     unit = table.unit
     caption = (
-        f"{unit.title}: difference to the reference (vertical line) with its 95 % interval. "
+        f"{unit.title}: difference to the reference (vertical line) with the interval of its "
+        "verdict. "
         f"{_LEGEND} The band is the smallest difference of interest."
     )
     differences = [
-        f"{row.cell} {unit.number(row.difference, signed=True)} ({row.verdict})" for row in rows
+        f"{row.cell} {unit.number(row.difference, signed=True)} ({table.verdict_of(row)})"
+        for row in rows
     ]
     words = f"Forest plot of differences to the reference: {'; '.join(differences)}"
     return picture(figure, f"forest-{table.label}", words, caption)
@@ -99,7 +106,7 @@ def _forest_figure(
     last = lines[-1].place if lines else 0.0
     height = head + _ROW * (last + 1) + foot
     figure = Figure(figsize=(_WIDTH, height))
-    left = _left(lines)
+    left = _left(lines, table)
     axes = figure.add_axes((left, foot / height, _RIGHT - left, 1 - (foot + head) / height))
     _prepare(axes, table, last)
     for line in lines:
@@ -107,7 +114,7 @@ def _forest_figure(
             name = _write(axes, _MARGIN, line.place, line.factor, weight="bold")
             axes.annotate(line.level, (1, 0), xycoords=name, va="bottom", size=_SIZE, color=MUTED)
         else:
-            _draw(axes, line.place, line.row, table.unit)
+            _draw(axes, line.place, line.row, table)
     headings = {
         _DIFFERENCE_X: "difference",
         _INTERVAL_X: "95 % CI",
@@ -146,9 +153,11 @@ def _lines(table: ComparisonTable, most: int | None = None) -> list[_Line]:
     return lines
 
 
-def _left(lines: list[_Line]) -> float:
+def _left(lines: list[_Line], table: ComparisonTable) -> float:
     """Left end of the plotting area: right of the longest name, within reason."""
-    names = [line.factor + line.level if line.row is None else line.row.level for line in lines]
+    names = [
+        line.factor + line.level if line.row is None else table.label_of(line.row) for line in lines
+    ]
     return min(0.42, max(0.16, _LEVEL_X + _LETTER * max(map(len, names), default=0)))
 
 
@@ -175,12 +184,15 @@ def _margin(table: ComparisonTable) -> float | None:
     return table.unit.scale * known.pop() if len(known) == 1 else None
 
 
-def _draw(axes: Axes, place: float, row: ComparisonRow, unit: MetricUnit) -> None:
+def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) -> None:
+    unit = table.unit
     points = 0.0 if row.difference is None else unit.scale * row.difference
     sure = is_significant(row)
     marker, color = _MARKS.get(row.verdict or "", ("o", UNCLEAR))
-    if row.ci_low is not None and row.ci_high is not None:
-        ends = [unit.scale * row.ci_low, unit.scale * row.ci_high]
+    low, high = shown_interval(row)
+    if low is not None or high is not None:
+        # The end that a one-sided question leaves open is drawn to the difference alone.
+        ends = [points if end is None else unit.scale * end for end in (low, high)]
         axes.plot(ends, [place, place], color=color, linewidth=1.8, solid_capstyle="round")
     axes.plot(
         points,
@@ -193,14 +205,13 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, unit: MetricUnit) -> Non
         zorder=3,
     )
     weight = "bold" if sure else "normal"
-    _write(axes, _LEVEL_X, place, row.level)
+    _write(axes, _LEVEL_X, place, table.label_of(row))
     difference = unit.number(row.difference, signed=True)
     _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval_text(row), ha="right")
     _write(axes, _P_X, place, p_text(row.p_corrected), ha="right", weight=weight)
-    _write(
-        axes, _VERDICT_X, place, row.verdict or "not tested", ha="right", color=color, weight=weight
-    )
+    verdict = table.verdict_of(row) or "not tested"
+    _write(axes, _VERDICT_X, place, verdict, ha="right", color=color, weight=weight)
 
 
 def _write(axes: Axes, x: float, place: float, value: str, **style: Any) -> Text:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sslcl.training import SCORE
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.figures.svg import EQUAL, MUTED, Picture, picture, styled
 from study.reporting.html.elements import PageSection
 from tracking.ledger import Ledger

@@ -8,7 +8,7 @@ import numpy as np
 
 from sslcl.diagnostics import cosine_name
 from study.analysis.class_scores import f1_gains
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.class_table import class_table
 from study.reporting.figures.svg import Picture, picture, styled
 from study.reporting.html.elements import PageSection

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sslcl.errors import InputError
 from sslcl.files import write_whole
-from study.analysis.comparisons import REPORTED, PhaseReading
 from study.analysis.design_kind import is_factorial
+from study.analysis.reading import REPORTED, PhaseReading
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.figures.forest_plot import MOST_ROWS, forest_picture
 from study.reporting.html.curves import curves_section

@@ -1,5 +1,7 @@
 """Batches gathered from the device are those padded from conversations."""
 
+from dataclasses import replace
+
 import torch
 
 from sslcl.data import load_dataset
@@ -27,3 +29,16 @@ def test_a_batch_is_the_padded_conversations() -> None:
     assert ours.standardised
     sizes = [len(batch.lengths) for batch in split.batches(torch.arange(9), 4)]
     assert sizes == [4, 4, 1]
+
+
+def test_batches_know_whether_every_utterance_has_a_label() -> None:
+    train = list(load_dataset("synthetic", {"conversations": 35}).train)[:3]
+    modalities = tuple(train[0].features)
+    partly = replace(train[0], labels=train[0].labels.clone().index_fill_(0, torch.tensor([0]), -1))
+
+    def same(name: str, rows: torch.Tensor) -> torch.Tensor:
+        return rows
+
+    for conversations, complete in ((train, True), ([partly, *train], False)):
+        split = ResidentSplit.of(conversations, modalities, torch.device("cpu"), same)
+        assert split.batch(torch.tensor([1])).complete is complete

@@ -72,6 +72,8 @@ CASES: list[dict[str, Any]] = [
     {"logit_scale": "learned", "cross_entropy_weight": 0.5, "schedule": "cosine"},
     {"logit_scale": "fixed", "augmentation": "all_subsets", "label_embedding_depth": 0},
     {"logit_scale": "released", "augmentation": "none", "balance": "balanced"},
+    {"weight_average": 0.0, "logit_scale": "matched"},
+    {"weight_average": 0.9, "stop": "converged", "adam_eps": 1e-12},
 ]
 
 

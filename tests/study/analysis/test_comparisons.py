@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import (
-    PhaseReading,
-    Rules,
-    refresh,
-    write_comparisons,
-)
+from study.analysis.comparisons import Rules, refresh, write_comparisons
+from study.analysis.reading import PhaseReading
 from study.stats.comparison import compare_cells, standardised
 from study.stats.metrics import Metric
 from study.stats.permutation import permutation_tests

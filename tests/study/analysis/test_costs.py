@@ -7,8 +7,8 @@ import pytest
 from scipy import stats as scipy_stats
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.costs import compare_costs, cost_rows
+from study.analysis.reading import PhaseReading
 from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger

@@ -12,14 +12,10 @@ import pytest
 from sqlalchemy import event
 
 from sslcl import source_code
-from study.analysis import comparisons, digest
-from study.analysis.comparisons import (
-    PhaseReading,
-    Rules,
-    refresh,
-    write_comparisons,
-)
+from study.analysis import comparisons, digest, reading
+from study.analysis.comparisons import Rules, refresh, write_comparisons
 from study.analysis.digest import COMPARISONS_MAKER, EFFECTS_MAKER, comparison_digest
+from study.analysis.reading import PhaseReading
 from study.reporting.report import report_table
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -63,7 +59,7 @@ def test_nothing_is_computed_or_read_again_while_nothing_changes(
 
     expected = rows_of_scores(ledger, "weighted_f1")
     computed.clear()
-    monkeypatch.setattr(comparisons, "confusions", unread)
+    monkeypatch.setattr(reading, "confusions", unread)
     table = report_table(ledger, "demo")
     assert list(table.rows) == expected
     assert "20 conversations, 200 utterances" in table.caption

@@ -12,8 +12,8 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.outliers_influence import OLSInfluence
 
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.factorial import Effect, FactorialAnalysis, Observation, analyse, factorial_of
+from study.analysis.reading import PhaseReading
 from study.stats.assumptions import check_assumptions
 from tracking.home import Home
 from tracking.ledger import Ledger

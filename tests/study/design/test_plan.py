@@ -9,17 +9,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces import Categorical, Study
+from search_spaces import FIRST_FRESH_SEED, Categorical, Study
 from search_spaces.schema import Ablate, Confirm, Search
-from sslcl.config import TrialConfig
+from sslcl.config import TrialConfig, component_defaults
 from study.design.ablation import Cells, ablation_cells
 from study.design.data_facts import DataFacts
+from study.design.fresh_seeds import fresh_seeds
 from study.design.plan import (
     Winners,
     ablation_trials,
     confirm_trials,
     elapsed,
-    fresh_seeds,
     plan,
     summarize,
 )
@@ -132,7 +132,7 @@ def test_every_cell_has_one_trial_for_each_of_the_same_fresh_seeds(
     study, reference = drawn
     assert study.ablate is not None
     trials = trials_around(study, reference)
-    seeds = fresh_seeds(study.ablate.seeds)
+    seeds = fresh_seeds(Phase.ABLATE, study.ablate.seed_looks[0])
     cells = Counter(trial.cell for trial in trials)
     assert len(trials) == len(cells) * len(seeds)
     for cell in cells:
@@ -193,7 +193,8 @@ def test_a_cell_of_one_factor_differs_from_the_reference_in_that_factor_alone(
     for cell in cells_around(study, reference).cells[1:]:
         (name,) = cell.changed
         config = study.config(cell.assignment, 0).canonical()
-        shared = base.keys() & config.keys()
+        follow = set(component_defaults("sslcl", "soft_hgr")) - {name}
+        shared = (base.keys() & config.keys()) - follow
         assert [key for key in shared if base[key] != config[key]] == [name]
 
 
@@ -279,14 +280,24 @@ def test_levels_fixed_in_the_search_are_not_the_samplers_to_choose() -> None:
     assert "objective=sslcl" in ablation.cells
 
 
-def test_confirmed_winners_are_ranked_and_share_the_identity_of_the_reference() -> None:
+def test_confirmed_winners_are_ranked_and_the_reference_is_trained_anew() -> None:
     study = make_study()
     trials = confirmed(study, [REFERENCE, {"backbone": "dialogue_gcn"}])
     assert [trial.cell for trial in trials[:2]] == ["rank1", "rank2"]
     reference = [t for t in trials_around(study, REFERENCE) if t.cell == "reference"]
     rank1 = [trial for trial in trials if trial.cell == "rank1"]
-    assert [trial.identity for trial in rank1] == [trial.identity for trial in reference]
-    assert not {trial.id for trial in rank1} & {trial.id for trial in reference}
+    unseeded = [[t.config.replace(seed=0) for t in cell] for cell in (rank1, reference)]
+    assert unseeded[0] == unseeded[1], "it is the same configuration"
+    assert not {t.identity for t in rank1} & {t.identity for t in reference}
+
+
+@given(st.integers(1, 1000), st.integers(1, 1000))
+def test_no_phase_has_a_seed_of_another(confirm: int, ablate: int) -> None:
+    confirming = set(fresh_seeds(Phase.CONFIRM, confirm))
+    ablating = set(fresh_seeds(Phase.ABLATE, ablate))
+    assert (len(confirming), len(ablating)) == (confirm, ablate)
+    assert not confirming & ablating
+    assert min(confirming) >= FIRST_FRESH_SEED, "the search's seed is below"
 
 
 def test_summary_before_anything_ran() -> None:
@@ -295,9 +306,9 @@ def test_summary_before_anything_ran() -> None:
     search, confirm, ablate = rows
     assert (search.trials, search.to_train, search.seconds) == (6, 6, 6.0)
     assert (confirm.cells, confirm.trials, confirm.to_train) == (2, 6, 6)
-    # The reference is a confirmed configuration: its three trials are not trained again.
-    assert (ablate.cells, ablate.trials, ablate.shared, ablate.to_train) == (16, 48, 3, 45)
-    assert ablate.seconds == 46.0
+    # The reference is a confirmed configuration, trained anew with seeds that did not choose it.
+    assert (ablate.cells, ablate.trials, ablate.shared, ablate.to_train) == (16, 48, 0, 48)
+    assert ablate.seconds == 48.0
     assert (search.provisional, confirm.provisional, ablate.provisional) == (False, True, True)
 
 
@@ -324,7 +335,7 @@ def test_confirmation_without_a_search_confirms_the_base() -> None:
     rows = summarize(plan(study, DATA), set())
     assert [(row.to_train, row.shared, row.provisional) for row in rows] == [
         (3, 0, False),
-        (45, 3, False),
+        (48, 0, False),
     ]
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from search_spaces.schema import Study
 from sslcl.data.types import Dataset
+from study.analysis.next_looks import given_looks
 from study.design.data_facts import DataFacts
 from study.design.tuning import Tuning, search_of
 from study.execution.callbacks import Callbacks
@@ -235,7 +236,7 @@ class World:
                 self.halt,  # type: ignore[arg-type]
             )
             try:
-                campaign.run()
+                campaign.run(given_looks)
             except Died:
                 return False, fuse.written
             return True, fuse.written
@@ -267,7 +268,8 @@ class World:
             self.storage.fuse = Fuse()  # type: ignore[attr-defined]
         name = (tuning or search_of(self.study)).name
         opened = optuna.load_study(study_name=name, storage=self.storage or self.url)
-        return {trial.number: trial for trial in opened.get_trials()}
+        own = [t for t in opened.get_trials() if "earlier_trial" not in t.user_attrs]
+        return {trial.number: trial for trial in own}
 
     def check(self, tuning: Tuning | None = None) -> None:
         """Every trial of a search once and final; Optuna says of each what the ledger says."""

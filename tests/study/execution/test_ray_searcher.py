@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sslcl.data.types import Dataset
 from study.design.ablation import ablation_cells
 from study.design.plan import ablation_trials
 from study.execution.callbacks import Callbacks
+from study.execution.machine.ray_recovery import Recoveries
 from study.execution.ray_searcher import StopWhen
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import ListSource
@@ -146,7 +148,7 @@ class TestADriverThatDies:
         """It dies between two epochs; the next driver goes on from the checkpoint."""
         content = {"search": {"trials": 1, "sampler": "random"}, "base": {"epochs": 6}}
         world = make_world(content, reduction=None)
-        assert not world.search(14)[0]
+        assert not world.search(12)[0]
         (row,) = world.rows()
         assert world.home.checkpoint(row.identity).is_file()
         before = world.ledger.epoch_metrics(row.id)
@@ -299,6 +301,31 @@ class TestResults:
         world.fate, world.reduction = fates(1, 0.5), 2
         world.ray(ListSource(planned(world))).run()
         assert not list((world.folder / "checkpoints").iterdir())
+
+
+class TestRecovery:
+    def test_a_trial_that_goes_on_elsewhere_counts_another_attempt(self, world: World) -> None:
+        (trial,) = planned(world, 1)
+        stream = world.stream(ListSource([trial]), Callbacks())
+        stream.suggest("ray0")
+        stream.on_trial_result("ray0", result(trial.config, 1))
+        assert stream.retried("ray0")
+        row = world.ledger.trial(trial.id)
+        assert (row.status, row.attempts) == (Status.RUNNING, 2)
+        assert {point.epoch for point in world.ledger.epoch_metrics(trial.id)} == {1}
+        stream.on_trial_complete("ray0", result(trial.config, 3))
+        assert world.ledger.trial(trial.id).status is Status.COMPLETE
+
+    def test_a_trial_that_is_not_ours_is_left_alone(self, world: World) -> None:
+        assert not world.stream(ListSource([]), Callbacks()).retried("ray7")
+
+    def test_a_person_reads_one_line(self) -> None:
+        said: list[str] = []
+        gone = Recoveries(lambda trial_id: trial_id == "mine", said.append)
+        for trial_id in ("mine", "other"):
+            trial = SimpleNamespace(trial_id=trial_id, last_result={})
+            gone.on_trial_recover(0, [], trial)
+        assert said == ["a worker is gone: its trial goes on in another"]
 
 
 class TestInterruption:

@@ -32,8 +32,10 @@ class TestHalt:
         assert halt.spent
         assert not halt.signalled
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_the_first_signal_asks_it_to_stop_and_says_so(self, number: int) -> None:
+        # What nohup starts has the loss of its terminal ignored.
+        hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
         said = StringIO()
         halt = Halt()
@@ -43,6 +45,15 @@ class TestHalt:
             assert halt.signalled
         assert "stopping" in said.getvalue()
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+        signal.signal(signal.SIGHUP, hangup)
+
+    def test_a_lost_terminal_is_ignored_where_that_was_asked_for(self) -> None:
+        hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        halt = Halt()
+        with halt.listening(Console(file=StringIO())):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not halt()
+        signal.signal(signal.SIGHUP, hangup)
 
     def test_a_second_ctrl_c_stops_at_once(self) -> None:
         # A shell starts what runs in the background with the signal ignored.

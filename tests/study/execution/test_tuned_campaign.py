@@ -8,7 +8,7 @@ import pytest
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.execution.winner import NothingToCompare, best_of, tuning_rows
 from study.reporting.captions import tuning_note
 from tracking.records import Phase, Status

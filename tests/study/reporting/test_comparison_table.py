@@ -47,8 +47,10 @@ def row(factor: str, level: str, difference: float, p: float) -> ComparisonRow:
         is_reference=False,
         mean=0.61236 + difference,
         difference=difference,
-        ci_low=difference - 0.01,
-        ci_high=difference + 0.01,
+        ci_low=difference - 0.005,
+        ci_high=difference + 0.005,
+        ci_low_corrected=difference - 0.01,
+        ci_high_corrected=difference + 0.01,
         p_value=p / 2,
         p_corrected=p,
         effect_size=60 * difference,
@@ -135,6 +137,29 @@ def test_every_format_tells_all(form: str) -> None:
     numbers = ("58.10", "−3.14", "[−4.14, −2.14]", "<0.001", "0.314", "−1.88")
     for needle in (*numbers, "worse", "not shown", "soft_hgr", "Failed"):
         assert needle in text
+
+
+def test_parameters_stand_beside_every_row_that_knows_them() -> None:
+    sizes = {"reference": 1_234_567.0, "similarity=dot": 89_000.0}
+    sized = replace(table(), parameters=sizes)
+    lines = {line.label: line.cells for s in sized.as_table().sections for line in s.lines}
+    assert sized.as_table().heading[-1] == "Parameters"
+    assert [lines[label][-1] for label in ("", "dot", "64")] == ["1,234,567", "89,000", "–"]
+    frame = pd.read_csv(io.StringIO(render(sized.as_table(), "csv")))
+    assert frame["parameters"].tolist()[:2] == [1_234_567, 89_000]
+    assert frame["parameters"].isna().tolist()[2:] == [True, True]
+
+
+def test_parameters_are_the_first_column_that_a_narrow_window_leaves_out() -> None:
+    wide = replace(table(row("similarity", "dot", -0.1, 0.2)), parameters={"reference": 5e6})
+    assert "5,000,000" in terminal_text(wide.as_table(), 140)
+    narrow = terminal_text(wide.as_table(), 80)
+    assert "5,000,000" not in narrow
+    assert "Left out of a narrow window: Parameters" in narrow
+
+
+def test_a_table_that_knows_no_parameters_has_no_column_of_them() -> None:
+    assert "Parameters" not in table().as_table().heading
 
 
 def test_unknown_format_names_the_nearest() -> None:
@@ -256,7 +281,9 @@ def test_forest_plot_shows_levels_and_grows_with_them(tmp_path: Path) -> None:
 
 
 def test_forest_plot_copes_with_rows_that_have_no_interval(tmp_path: Path) -> None:
-    bare = replace(row("a", "1", 0.01, 0.2), ci_low=None, ci_high=None, p_corrected=None)
+    bare = replace(
+        row("a", "1", 0.01, 0.2), ci_low_corrected=None, ci_high_corrected=None, p_corrected=None
+    )
     picture = tmp_path / "plot.png"
     save_forest_plot(table(bare, replace(bare, cell="a=2", level="2", difference=None)), picture)
     assert picture.stat().st_size > 0

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from sslcl.command import run
 from sslcl.errors import InputError
-from study.analysis.comparisons import PhaseReading
 from study.analysis.factorial import factorial_of
 from study.analysis.marginal_means import cross
+from study.analysis.reading import PhaseReading
 from study.report import main
 from study.reporting.formats import render
 from study.reporting.pivot_table import pivot_table

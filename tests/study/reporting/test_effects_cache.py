@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.reporting.effects_cache import kept_effects
 from study.reporting.effects_table import effects_table
 from study.reporting.formats import render

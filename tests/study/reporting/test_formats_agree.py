@@ -81,7 +81,8 @@ def in_latex(table: Table) -> Rows:
     rows = [re.split(r"(?<!\\)&", line[:-2]) for line in lines if "multicolumn" not in line]
     plain = {
         r"\quad": "", r"\textbackslash{}": "\\", r"$\pm$": "±", "$-$": "−", r"$\times$": "×",
-        r"$\rightarrow$": "→", "$<$": "<", "$^{*}$": "*", "--": "–",
+        r"$\rightarrow$": "→", "$<$": "<", "$^{*}$": "*",
+        r"$^{\dagger}$": "†", r"$^{\ddagger}$": "‡", "--": "–",
     }  # fmt: skip
 
     def read(text: str) -> str:
@@ -123,6 +124,12 @@ def test_a_terminal_shows_the_same_texts(name: str, tables: Mapping[str, Table])
         assert any(line[-len(words) :] == words for line in lines), words
 
 
+def _interval_of(record: Mapping[str, str]) -> tuple[str, str]:
+    if record["verdict"] == "equivalent":
+        return "equivalence_low", "equivalence_high"
+    return "ci_low_corrected", "ci_high_corrected"
+
+
 def record_texts(name: str, record: Mapping[str, str]) -> list[str]:
     """The texts of a line, made from the full-precision record of it in a CSV file."""
 
@@ -139,7 +146,7 @@ def record_texts(name: str, record: Mapping[str, str]) -> list[str]:
             record["n"],
             unit_of(score).spread(number("mean"), number("sd")),
             in_unit(score, "difference", signed=True),
-            unit_of(score).interval(number("ci_low"), number("ci_high")),
+            unit_of(score).interval(*(number(key) for key in _interval_of(record))),
             p_text(number("p_corrected")),
         ]
         return texts if not reference else texts[:3]

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 from sslcl.command import run
 from sslcl.errors import InputError
 from study.analysis.class_scores import f1_gains
-from study.analysis.comparisons import PhaseReading
+from study.analysis.reading import PhaseReading
 from study.report import main
 from study.reporting.effects_table import effects_table
 from study.reporting.html import html_report, save_html

@@ -17,10 +17,10 @@ from study.stats.comparison import (
     Draws,
     Sample,
     compare_cells,
-    spread_of,
     standardised,
 )
 from study.stats.metrics import Metric
+from study.stats.spread import spread_of
 
 from .chance import ACCURACY, CLASSES, LABELS, most_false_positives, simulate, true_difference
 
@@ -169,7 +169,8 @@ def test_variance_parts_equal_a_literal_recomputation() -> None:
     t_seeds, t_conversations = (scipy_stats.t.ppf(0.975, k - 1) ** 2 for k in (seeds, count))
     half = np.sqrt(
         max(
-            t_seeds * v_seeds + t_conversations * max(0.0, v_conversations - v_both),
+            (1 + 1.35 / seeds**2) ** 2 * t_seeds * v_seeds
+            + t_conversations * max(0.0, v_conversations - v_both),
             t_conversations * v_conversations,
         )
     )

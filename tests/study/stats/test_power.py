@@ -12,6 +12,7 @@ from scipy.stats import nct, t
 from study.stats.comparison import Draws, Sample, compare_cells
 from study.stats.metrics import Metric
 from study.stats.power import Deviations, detectable_difference, observed_deviations
+from study.stats.spread import few_seeds_widening
 
 ACCURACY = Metric("accuracy")
 UTTERANCES = 100_000
@@ -73,11 +74,11 @@ def test_a_difference_of_that_size_is_found_four_times_in_five(
 
 @few
 @given(st.integers(2, 60), sds)
-def test_without_variance_between_conversations_it_is_the_paired_t_test(
+def test_without_variance_between_conversations_it_is_the_widened_paired_t_test(
     seeds: int, sd: float
 ) -> None:
     difference = detectable_difference(seeds, 20, Deviations(sd, 0.0))
-    critical = t.ppf(0.975, seeds - 1)
+    critical = few_seeds_widening(seeds - 1) * t.ppf(0.975, seeds - 1)
     statistic = nct(seeds - 1, difference / sd * math.sqrt(seeds))
     # The other tail is below 1e-5, and scipy cannot always tell it.
     assert statistic.sf(critical) == pytest.approx(0.8, abs=1e-3)
@@ -100,6 +101,9 @@ def test_more_seeds_more_conversations_and_less_spread_find_less(
         seeds, conversations, Deviations(by_seed, by_conversation), 0.05 / 10
     )
     assert corrected > found
+    assert detectable_difference(5, 30, Deviations(by_seed, by_conversation), rows=15) < (
+        detectable_difference(5, 30, Deviations(by_seed, by_conversation))
+    )
 
 
 def test_what_cannot_be_told_from_chance() -> None:

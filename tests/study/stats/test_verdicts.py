@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from sslcl.errors import InputError
-from study.stats.comparison import CellComparison, Draws, Spread, compare_cells
+from study.stats.comparison import CellComparison, Draws, compare_cells
+from study.stats.spread import Spread
 from study.stats.verdicts import correct, verdict
 
 from .chance import ACCURACY, most_false_positives, simulate, simulate_cells, true_difference

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import event
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
 from tracking.home import Home
-from tracking.ledger import Ledger
+from tracking.ledger import Ledger, database
 from tracking.ledger.schema import SCHEMA_VERSION
 from tracking.records import Phase, Status
 from tracking.testing.ledger_cases import outcome, planned, put_study, run
@@ -230,3 +231,20 @@ def test_a_writer_killed_anywhere_in_complete_leaves_all_or_nothing(tmp_path: Pa
     with closing(sqlite3.connect(tmp_path / "results.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_write_waits_for_a_lock_that_somebody_keeps_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 50)
+    ledger = Ledger.at(Home(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "results.db", check_same_thread=False)) as shell:
+        shell.isolation_level = None
+        shell.execute("BEGIN EXCLUSIVE")
+        threading.Timer(0.4, shell.execute, ["COMMIT"]).start()
+        put_study(ledger)
+    assert len(ledger.studies()) == 1
+    said = capsys.readouterr().err
+    assert "results.db' is locked by another program: waiting until it lets go" in said
+    assert "is free again" in said
+    ledger.close()

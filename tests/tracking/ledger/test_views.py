@@ -195,8 +195,8 @@ def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) ->
         check=True,
     ).stdout
     assert printed.splitlines() == [
-        "s|ablate|weighted_f1|reference||5|0.1235|0.0123|||||||1|reference||||||||",
-        "s|ablate|weighted_f1|similarity|dot|5|0.1235||-0.01||||||0|similarity=dot||||||||",
+        "s|ablate|weighted_f1|reference||5|0.1235|0.0123|||||||1|reference|||||||||||||||||||||",
+        "s|ablate|weighted_f1|similarity|dot|5|0.1235||-0.01||||||0|similarity=dot|||||||||||||||||||||",
     ]
 
 

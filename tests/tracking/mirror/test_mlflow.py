@@ -21,7 +21,8 @@ from tracking.mirror.model import log_model
 from tracking.reconcile import main
 from tracking.reconciliation import compare_mirror
 from tracking.records import Evaluation, FailureKind, Outcome, Phase, PlannedTrial, StudyRecord
-from tracking.server import Server, answers, serve
+from tracking.server import Server, serve
+from tracking.server_address import answers
 
 pytestmark = pytest.mark.slow
 

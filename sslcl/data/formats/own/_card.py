@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sslcl.data.corpus import COLUMNS, Task
-from sslcl.errors import InputError
+from sslcl.data.formats import TABLE_FILES
+from sslcl.data.formats.own._names import SYNONYMS
+from sslcl.errors import InputError, unknown
+from sslcl.plain_yaml import parse_yaml
 from sslcl.validation import ModelT, validated
 
 CARD = "data.yaml"
-TABLES = ("utterances.csv", "utterances.parquet")
+TABLES = tuple(f"utterances{ending}" for ending in TABLE_FILES)
 FEATURE_FILES = (".npy", ".npz", ".safetensors")
 DEFAULT_TASK = "label"
 RESERVED = (*COLUMNS, "order", "text", "start", "end")
@@ -36,7 +38,14 @@ def _inside(value: Any) -> Any:
     return value
 
 
+def _cell(value: Any) -> Any:
+    """What a table's cell holds where YAML reads a number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number else "" if value is None else _text(value)
+
+
 Text = Annotated[str, BeforeValidator(_text)]
+Cell = Annotated[str, BeforeValidator(_cell)]
 FileName = Annotated[str, BeforeValidator(_inside)]
 
 
@@ -49,7 +58,7 @@ class TaskCard(_Strict):
 
     column: Text = ""
     """Of the table; the name of the task when left out."""
-    classes: tuple[Text, ...]
+    classes: tuple[Cell, ...]
     """Class names in the order of their indices."""
 
     @model_validator(mode="after")
@@ -89,8 +98,12 @@ class Card(_Strict):
     source: Text = ""
     notes: tuple[Text, ...] = ()
     table: FileName = ""
-    """``utterances.csv`` or ``utterances.parquet``, whichever is there, when left out."""
-    classes: tuple[Text, ...] = ()
+    """A file, or ``utterances.csv`` and the like, whichever is there, when left out."""
+    columns: dict[str, Text] = {}
+    """What a column means to the name it has, such as ``text`` to ``Utterance``."""
+    no_label: tuple[Cell, ...] = ()
+    """Cells that mean no label, besides the empty one."""
+    classes: tuple[Cell, ...] = ()
     """Short for one task named ``label`` in the column ``label``."""
     tasks: dict[str, TaskCard] = {}
     modalities: dict[str, ModalityCard] = {}
@@ -103,6 +116,9 @@ class Card(_Strict):
             )
         if bool(self.classes) == bool(self.tasks):
             raise InputError("expected one of the keys 'classes' and 'tasks'")
+        for meaning in self.columns:
+            if meaning not in SYNONYMS:
+                raise unknown("meaning of a column", meaning, SYNONYMS, "columns")
         for name in self.modalities:
             if not _MODALITY.fullmatch(name):
                 raise InputError(f"modality '{name}': expected letters, digits, '_' and '-'")
@@ -149,25 +165,11 @@ def load_yaml(path: Path) -> Any:
         InputError: with the line of the first mistake.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_UniqueKeys)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        problem = " ".join((error.problem or "cannot be read").split())
-        raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML in UTF-8: {problem}") from None
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if again := _repeated(keys):
-            mark = node.start_mark
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key '{again[0]}' is given twice", mark
-            )
-        return super().construct_mapping(node, deep=deep)
+    return parse_yaml(text, str(path))
 
 
 def _each(

@@ -1,8 +1,7 @@
-"""The table of the open format, as CSV or Parquet: text, and numbers where features are columns."""
+"""The table of the open format: text, and numbers where features are columns."""
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sslcl.data.formats.own._card import RESERVED
+from sslcl.data.formats.own._card import CARD, RESERVED
+from sslcl.data.formats.own._cells import read_cells, read_parquet
+from sslcl.data.reading.clock_times import CLOCK, clock_seconds
 from sslcl.errors import InputError, did_you_mean
 
 Columns = str | tuple[str, ...]
@@ -20,51 +21,58 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RawTable:
-    """What a table says, in its own order.
+    """What one or more tables say, in their own order.
 
     Args:
-        path: of the file.
-        cells: text columns; an empty cell is the empty text.
+        path: of the file, or the folder of several.
+        cells: text columns by what they mean; an empty cell is the empty text.
         features: modality name to ``(N, width)`` numbers from columns.
-        first_row: number of the first utterance's row as a person counts them.
+        places: file and row of each utterance as a person finds it.
+        names: what a column means to the name it has in the file, where that is another.
     """
 
     path: Path
     cells: pd.DataFrame
     features: Mapping[str, Floats]
-    first_row: int
+    places: Sequence[str]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def fault(self, row: int, column: str, expected: str) -> InputError:
         """The error for one cell, ``row`` counted from 0."""
         value = str(self.cells[column].iloc[row])
         shown = value if len(value) <= 40 else value[:37] + "..."
-        return InputError(
-            f"{self.path}, row {row + self.first_row}, column '{column}': is {shown!r}, "
-            f"expected {expected}"
-        )
+        name = self.names.get(column, column)
+        return InputError(f"{self.places[row]}, column '{name}': is {shown!r}, expected {expected}")
 
     def require(self, column: str) -> None:
         """Refuse a table without ``column``, or with an empty cell in it."""
         if column not in self.cells:
             hint = did_you_mean(column, [str(name) for name in self.cells.columns])
-            raise InputError(f"{self.path} has no column '{column}': {hint}")
+            raise InputError(
+                f"{self.path} has no column '{column}': {hint}; name it in {CARD} as "
+                f"'columns: {{{column}: NAME}}'"
+            )
         empty = (self.cells[column] == "").to_numpy()
         if empty.any():
             raise self.fault(int(empty.argmax()), column, "a value in every row")
 
     def numbers(self, column: str, *, required: bool) -> Floats:
-        """A column as numbers, NaN where it is empty.
+        """A column as numbers, NaN where it is empty; times such as ``09:34.9`` are seconds.
 
         Raises:
             InputError: for the first cell that is no finite number.
         """
-        values = np.full(len(self.cells), np.nan)
-        for row, cell in enumerate(self.cells[column]):
-            if not cell and not required:
-                continue
-            values[row] = _number(cell)
-            if not np.isfinite(values[row]):
-                raise self.fault(row, column, "a finite number")
+        cells = self.cells[column]
+        values = np.array([_number(cell) for cell in cells], dtype=np.float64)
+        clock = cells.where(cells.str.contains(":"), "").str.strip()
+        times = clock.str.fullmatch(CLOCK) & (column != "order")
+        if times.any():
+            seconds = clock_seconds(self.path, clock.where(times, ""))
+            values = np.where(times, seconds, values)
+        wrong = ~np.isfinite(values) & (required | (cells != "")).to_numpy()
+        if wrong.any():
+            expected = "a finite number" if column == "order" else "a finite number of seconds"
+            raise self.fault(int(wrong.argmax()), column, expected)
         return values
 
 
@@ -72,7 +80,8 @@ def read_table(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
     """Read the table at ``path``.
 
     Args:
-        path: ``.csv`` (UTF-8, commas, one header row) or ``.parquet``.
+        path: it ends as one of :data:`sslcl.data.formats.TABLE_FILES`, with a header row where it
+            has rows.
         modalities: those whose features are columns.
 
     Raises:
@@ -80,41 +89,70 @@ def read_table(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
     """
     if not path.is_file():
         raise InputError(f"{path} is missing: expected a table of utterances")
-    table = (_read_parquet if path.suffix == ".parquet" else _read_csv)(path, modalities)
+    parquet = path.suffix.lower() == ".parquet"
+    table = (_read_parquet if parquet else _read_text)(path, modalities)
     if table.cells.empty:
         raise InputError(f"{path} has no rows, expected one for each utterance")
     return table
 
 
-def _read_csv(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
-    rows = _rows(path)
-    header = next(rows, (1, []))[1]
+def joined(folder: Path, tables: Mapping[str, RawTable]) -> tuple[RawTable, list[str]]:
+    """Tables of one split each as one, with the column ``split``, and notes.
+
+    Args:
+        folder: of the tables.
+        tables: by split, the columns by what they mean.
+
+    Raises:
+        InputError: when one has another width of features than the first.
+    """
+    notes = []
+    ids = [
+        set(table.cells["conversation"])
+        for table in tables.values()
+        if "conversation" in table.cells
+    ]
+    again = sum(map(len, ids)) > len(set().union(*ids))
+    if again:
+        notes.append("files of splits number their conversations alike: ids begin with the split")
+    parts = []
+    for split, table in tables.items():
+        part = table.cells.assign(split=split)
+        if again:
+            part["conversation"] = f"{split} " + part["conversation"]
+        parts.append(part)
+    first = next(iter(tables.values()))
+    for table in tables.values():
+        for name, x in table.features.items():
+            if x.shape[1] != first.features[name].shape[1]:
+                raise InputError(
+                    f"{table.path} has {x.shape[1]} columns of '{name}', expected "
+                    f"{first.features[name].shape[1]} as in {first.path.name}"
+                )
+    features = {
+        name: np.concatenate([table.features[name] for table in tables.values()])
+        for name in first.features
+    }
+    places = [place for table in tables.values() for place in table.places]
+    cells = pd.concat(parts, ignore_index=True).fillna("")
+    return RawTable(folder, cells, features, places, first.names), notes
+
+
+def _read_text(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
+    table = read_cells(path)
+    header = table.header
     chosen = _feature_columns(path, header, modalities)
     numeric = {name for names in chosen.values() for name in names}
-    kept = [at for at, name in enumerate(header) if name not in numeric]
-    places = {m: [header.index(name) for name in names] for m, names in chosen.items()}
-    texts: list[list[str]] = []
-    features: dict[str, list[NDArray[np.float32]]] = {m: [] for m in places}
-    for number, row in rows:
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}, row {number}: has {len(row)} cells, expected {len(header)} as in row 1"
-            )
-        texts.append([row[at] for at in kept])
-        for modality, at in places.items():
-            features[modality].append(_numbers(path, number, row, header, at))
+    kept = [at for at, name in enumerate(header) if name and name not in numeric]
+    features = {}
+    for modality, names in chosen.items():
+        at = [header.index(name) for name in names]
+        rows = zip(table.numbers, table.rows, strict=True)
+        x = [_numbers(path, number, row, header, at) for number, row in rows]
+        features[modality] = np.array(x, dtype=np.float64).reshape(len(x), len(at))
+    texts = [[row[at] for at in kept] for row in table.rows]
     cells = pd.DataFrame(texts, columns=[header[at] for at in kept], dtype=str)
-    return RawTable(path, cells, {m: np.stack(x) for m, x in features.items() if x}, first_row=2)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for number, row in enumerate(csv.reader(file, strict=True), start=1):
-                if row:
-                    yield number, row
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} is not a complete CSV file in UTF-8: {error}") from None
+    return RawTable(path, cells, features, [f"{path}, row {n}" for n in table.numbers])
 
 
 def _numbers(
@@ -132,17 +170,14 @@ def _numbers(
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        # A decimal comma can only stand in a cell where it does not separate cells.
+        return float(cell.replace(",", ".")) if cell.count(",") == 1 else float(cell)
     except ValueError:
         return float("nan")
 
 
 def _read_parquet(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
-    try:
-        frame = pd.read_parquet(path, dtype_backend="numpy_nullable")
-    except Exception as error:  # Damaged bytes raise anything in the library.
-        problem = " ".join(str(error).split())[:100]
-        raise InputError(f"{path} is not a complete Parquet file: {problem}") from None
+    frame = read_parquet(path)
     header = [str(name) for name in frame.columns]
     chosen = _feature_columns(path, header, modalities)
     features = {m: _column_numbers(path, frame[list(names)]) for m, names in chosen.items()}
@@ -154,7 +189,8 @@ def _read_parquet(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
             if name not in numeric
         }
     )
-    return RawTable(path, cells.reset_index(drop=True), features, first_row=1)
+    places = [f"{path}, row {number}" for number in range(1, len(frame) + 1)]
+    return RawTable(path, cells.reset_index(drop=True), features, places)
 
 
 def _column_numbers(path: Path, frame: pd.DataFrame) -> Floats:

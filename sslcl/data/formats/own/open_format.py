@@ -3,7 +3,7 @@
 ``docs/data.md`` specifies it.
 """
 
-import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,10 @@ from sslcl.data.corpus import SPLITS, Corpus, Task, held_out
 from sslcl.data.formats import Format
 from sslcl.data.formats.own._card import CARD, RESERVED, TABLES, Card, load_yaml, read_card
 from sslcl.data.formats.own._features import read_features
-from sslcl.data.formats.own._table import RawTable, read_table
+from sslcl.data.formats.own._labels import classes_of
+from sslcl.data.formats.own._table import RawTable
+from sslcl.data.formats.own._tables import SPLIT_NAMES, read_tables
+from sslcl.data.reading.headed_csv import header_of
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, did_you_mean
 
@@ -22,7 +25,9 @@ TEST_SHARE = 5
 """One in this many conversations tests where the table has no column ``split``; one in
 :data:`VALIDATION_SHARE` of the others validates: 70 % remain to train from."""
 VALIDATION_SHARE = 8
-_OURS = frozenset({"classes", "tasks", "modalities", "table"})
+PAGE = "(see docs/data.md)"
+"""What every refusal ends with."""
+_OURS = frozenset({"columns", "no_label", "classes", "tasks", "modalities", "table"})
 
 
 class OpenFormat(Format):
@@ -42,30 +47,35 @@ class OpenFormat(Format):
         """Read card, table and features.
 
         Raises:
-            InputError: one line with file, row, column and what was expected.
+            InputError: one line with file, row, column, what was expected, and the page to read.
         """
-        folder = contents.path
-        if not folder.is_dir():
-            raise InputError(f"{folder} is a part of a corpus: expected the folder that holds it")
-        if not (folder / CARD).is_file():
-            raise InputError(
-                f"{folder / CARD} is missing: expected a card with at least the keys 'name' and "
-                "'classes'"
-            )
-        card = read_card(folder / CARD)
-        columns = {name: m.columns for name, m in card.modalities.items() if m.columns}
-        raw = read_table(folder / (card.table or _table_name(folder)), columns)
-        tasks = card.all_tasks()
-        table, file_rows, notes = _utterances(raw, tasks)
-        return Corpus(
-            name=card.name,
-            table=table,
-            features=_features(folder, card, raw, table, file_rows),
-            tasks=tasks,
-            description=_sentence(card.description, card.source),
-            licence=card.licence,
-            notes=(*card.notes, *notes),
+        try:
+            return _read(contents.path)
+        except InputError as error:
+            raise InputError(f"{error} {PAGE}") from None
+
+
+def _read(folder: Path) -> Corpus:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a part of a corpus: expected the folder that holds it")
+    if not (folder / CARD).is_file():
+        raise InputError(
+            f"{folder / CARD} is missing: expected a card with at least the keys 'name' and "
+            "'classes'; 'python -m sslcl.data init TABLE' writes one"
         )
+    card = read_card(folder / CARD)
+    raw, notes = read_tables(folder, card)
+    tasks = card.all_tasks()
+    table, file_rows, more = _utterances(raw, card)
+    return Corpus(
+        name=card.name,
+        table=table,
+        features=_features(folder, card, raw, table, file_rows),
+        tasks=tasks,
+        description=_sentence(card.description, card.source),
+        licence=card.licence,
+        notes=(*card.notes, *notes, *more),
+    )
 
 
 def _is_card(path: Path) -> bool:
@@ -78,36 +88,21 @@ def _is_card(path: Path) -> bool:
 
 def _wants_card(contents: PathContents) -> bool:
     """Whether a table of the expected name and header lies there without a card."""
-    table = contents.path / TABLES[0]
-    if table not in contents.files:
-        return False
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        try:
-            return "conversation" in next(csv.reader(file), [])
-        except csv.Error:
-            return False
-
-
-def _table_name(folder: Path) -> str:
-    there = [name for name in TABLES if (folder / name).is_file()]
-    if len(there) > 1:
-        raise InputError(f"{folder} has {' and '.join(there)}: name one as 'table' in {CARD}")
-    return there[0] if there else TABLES[0]
+    tables = [contents.path / name for name in TABLES]
+    return any("conversation" in header_of(table) for table in tables if table in contents.files)
 
 
 def _sentence(description: str, source: str) -> str:
     return f"{description} Source: {source}.".strip() if source else description
 
 
-def _utterances(
-    raw: RawTable, tasks: dict[str, Task]
-) -> tuple[pd.DataFrame, NDArray[np.int64], list[str]]:
+def _utterances(raw: RawTable, card: Card) -> tuple[pd.DataFrame, NDArray[np.int64], list[str]]:
     """The table in the corpus's order, the row of each utterance in the file, and notes."""
     for column in ("conversation", "speaker"):
         raw.require(column)
     cells = raw.cells
     rows = _order(raw)
-    notes = []
+    notes = _interleaved(raw)
     table = pd.DataFrame(
         {
             "conversation": cells["conversation"],
@@ -121,8 +116,9 @@ def _utterances(
             f"no column 'split': one in {TEST_SHARE} conversations tests and one in "
             f"{VALIDATION_SHARE} of the others validates, chosen by the hash of their ids"
         )
-    for task in tasks.values():
-        table[task.column] = _labels(raw, task)
+    for task in card.all_tasks().values():
+        table[task.column], note = _labels(raw, task, card.no_label)
+        notes += [f"{task.column}: {note}"] if note else []
     if "text" in cells:
         table["text"] = cells["text"]
     for column in ("start", "end"):
@@ -146,6 +142,20 @@ def _order(raw: RawTable) -> NDArray[np.int64]:
     return np.lexsort((order, codes))
 
 
+def _interleaved(raw: RawTable) -> list[str]:
+    """A note where rows of other conversations stand within one, and nothing gives their order."""
+    if "order" in raw.cells:
+        return []
+    names = raw.cells["conversation"]
+    pieces = int((names != names.shift()).sum())
+    if pieces == names.nunique():
+        return []
+    return [
+        f"warning: the {names.nunique()} conversations of {raw.path.name} are interleaved (in "
+        f"{pieces} pieces) and no column 'order' puts them in order: the order of the rows is taken"
+    ]
+
+
 def _utterance_ids(raw: RawTable, rows: NDArray[np.int64]) -> pd.Series:
     conversations = raw.cells["conversation"]
     if "utterance" not in raw.cells:
@@ -163,7 +173,7 @@ def _splits(raw: RawTable) -> pd.Series:
     if "split" not in raw.cells:
         return _hashed_splits(raw.path, conversations)
     raw.require("split")
-    split = raw.cells["split"]
+    split = raw.cells["split"].map(lambda name: SPLIT_NAMES.get(name.strip().lower(), name))
     strange = ~split.isin(SPLITS).to_numpy()
     if strange.any():
         row = int(strange.argmax())
@@ -189,18 +199,26 @@ def _hashed_splits(path: Path, conversations: pd.Series) -> pd.Series:
     return conversations.map(home)
 
 
-def _labels(raw: RawTable, task: Task) -> pd.Series:
-    """Class names, missing where the cell is empty."""
+def _labels(raw: RawTable, task: Task, no_label: Sequence[str]) -> tuple[pd.Series, str]:
+    """Class names, missing where there is no label, and a note."""
     if task.column not in raw.cells:
         hint = did_you_mean(task.column, [str(name) for name in raw.cells.columns])
-        raise InputError(f"{raw.path} has no column '{task.column}' for the labels: {hint}")
-    cells = raw.cells[task.column]
-    strange = ~cells.isin(["", *task.classes]).to_numpy()
+        raise InputError(
+            f"{raw.path} has no column '{task.column}' for the labels: {hint}; name it in {CARD} "
+            f"as 'tasks: {{{task.column}: {{column: NAME, classes: [...]}}}}'"
+        )
+    labels, note = classes_of(raw.cells[task.column], task.classes, no_label)
+    strange = (labels.notna() & ~labels.isin(task.classes)).to_numpy()
     if strange.any():
         row = int(strange.argmax())
-        hint = did_you_mean(str(cells.iloc[row]), task.classes)
-        raise raw.fault(row, task.column, f"a class of {CARD}, or nothing: {hint}")
-    return cells.where(cells != "", None)
+        cell = str(labels.iloc[row])
+        hint = did_you_mean(cell, task.classes)
+        raise raw.fault(
+            row,
+            task.column,
+            f"a class of {CARD}, or nothing: {hint}; if it means no label, add it to 'no_label'",
+        )
+    return labels, note
 
 
 def _features(

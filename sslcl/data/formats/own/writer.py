@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from sslcl.data.corpus import COLUMNS, Corpus
 from sslcl.data.formats.own._card import CARD, TABLES, read_card
 from sslcl.data.formats.own.open_format import OpenFormat
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
+from sslcl.plain_yaml import as_yaml
 
 
 def write_corpus(corpus: Corpus, folder: Path) -> None:
@@ -62,8 +62,7 @@ def _write_and_read(corpus: Corpus, partial: Path, folder: Path) -> None:
 
 
 def _write_card(corpus: Corpus, path: Path) -> None:
-    card = yaml.dump(_card(corpus), Dumper=_Exact, sort_keys=False, allow_unicode=True, width=10**6)
-    path.write_text(card, encoding="utf-8")
+    path.write_text(as_yaml(_card(corpus)), encoding="utf-8")
     # The names of the modalities become names of files: they are checked before.
     read_card(path)
 
@@ -98,17 +97,6 @@ def _card(corpus: Corpus) -> dict[str, Any]:
             for name, x in corpus.features.items()
         },
     }
-
-
-class _Exact(yaml.SafeDumper):
-    """Writes text with line breaks of any kind in double quotes, where they are escaped."""
-
-    def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = '"' if data.splitlines() != [data] else None
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-
-_Exact.add_representer(str, _Exact.represent_str)
 
 
 def _cell(value: Any) -> str:

@@ -38,7 +38,6 @@ def corpus_of(parts: Parts) -> Corpus:
             for column, labels in columns.items():
                 rows[column] += labels(one)
     features = {name: _matrix(parts, name) for name in parts.features}
-    rows["text"], mended = _mended(rows["text"])
     record = RECORDS[parts.corpus]
     return Corpus(
         name=parts.corpus,
@@ -47,7 +46,7 @@ def corpus_of(parts: Parts) -> Corpus:
         tasks=tasks,
         description=f"{record.title}; published features.",
         licence=record.licence,
-        notes=(*parts.notes, *mended, *_zero_notes(features), *_left_out(parts)),
+        notes=(*parts.notes, *_zero_notes(features), *_left_out(parts)),
     )
 
 
@@ -121,23 +120,6 @@ def _block(
         row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
         raise InputError(f"{where} is not finite in row {row}")
     return rows
-
-
-def _mended(texts: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Texts whose Windows-1252 bytes were read as Latin-1, read as what they are."""
-    mended = [_mend(text) for text in texts]
-    changed = sum(a != b for a, b in zip(texts, mended, strict=True))
-    note = f"{changed} texts had Windows-1252 characters read as Latin-1: mended"
-    return mended, ((note,) if changed else ())
-
-
-def _mend(text: str) -> str:
-    if not any("\x80" <= letter <= "\x9f" for letter in text):
-        return text
-    try:
-        return text.encode("latin-1").decode("cp1252")
-    except UnicodeError:
-        return text
 
 
 def _zero_notes(features: Mapping[str, NDArray[np.float32]]) -> tuple[str, ...]:

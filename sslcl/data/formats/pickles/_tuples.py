@@ -1,7 +1,7 @@
 """What the published feature tuples share: dictionaries by dialogue id, and lists of ids."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ class Layout:
         speakers: how a speaker is written: ``letters``, ``digits`` or ``one-hot``.
         fields: name to position, for ``speakers``, ``labels``, ``sentences``, ``train``, ``test``
             and, where there are, ``utterances``, ``validation`` and ``sentiment``.
-        features: modality to the positions whose mean it is, and their width.
+        features: modality to the positions whose mean it is, and their usual width.
+        notes: what of a file is unusual.
     """
 
     corpus: str
@@ -44,9 +45,10 @@ class Layout:
     speakers: str
     fields: Mapping[str, int]
     features: Mapping[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def fits(self, content: Any) -> bool:
-        """Whether a pickle's content has this structure."""
+        """Whether a pickle's content has this structure, its features being of any width."""
         if not isinstance(content, tuple | list) or len(content) != self.length:
             return False
         needed = [content[self.fields[name]] for name in ("speakers", "labels", "sentences")]
@@ -54,11 +56,41 @@ class Layout:
             return False
         if not isinstance(_first(needed[2]), str):
             return False
+        splits = [content[self.fields[n]] for n in ("train", "test") if n in self.fields]
+        if any(isinstance(part, dict) for part in splits):
+            return False
         return speaker_kind(needed[0]) == self.speakers and all(
-            width_of(content[place]) == width
-            for places, width in self.features.values()
-            for place in places
+            len({*widths}) == 1 and widths[0] for widths in self._widths(content).values()
         )
+
+    def swapped(self, content: Any) -> bool:
+        """Whether a content that fits has the usual widths at the places of other modalities."""
+        here = [widths[0] for widths in self._widths(content).values()]
+        usual = [width for _, width in self.features.values()]
+        return here != usual and sorted(here) == sorted(usual)
+
+    def _widths(self, content: Any) -> dict[str, list[int]]:
+        return {
+            name: [width_of(content[place]) for place in places]
+            for name, (places, _) in self.features.items()
+        }
+
+    def usual_widths(self, content: Any) -> int:
+        """How many modalities of a content that fits have their usual width."""
+        widths = self._widths(content)
+        return sum(widths[name][0] == width for name, (_, width) in self.features.items())
+
+    def fitted(self, content: Any) -> "Layout":
+        """The layout with the widths of a content that fits, and a note on unusual ones."""
+        widths = {name: found[0] for name, found in self._widths(content).items()}
+        other = [
+            f"{name} {widths[name]} (usual {width})"
+            for name, (_, width) in self.features.items()
+            if widths[name] != width
+        ]
+        features = {name: (places, widths[name]) for name, (places, _) in self.features.items()}
+        told = f"features are of other widths than the published ones: {', '.join(other)}"
+        return replace(self, features=features, notes=(told,) if other else ())
 
 
 @dataclass(frozen=True)
@@ -108,13 +140,15 @@ def as_text(labels: Any) -> list[str]:
 
 
 def fitting(contents: PathContents, layouts: Iterable[Layout]) -> dict[Path, Layout]:
-    """The pickles that fit one of ``layouts``."""
-    return {
-        file: layout
-        for file, content in contents.pickles.items()
-        for layout in layouts
-        if layout.fits(content)
-    }
+    """The pickles that fit one of ``layouts``, with that whose widths they have most of."""
+    known = list(layouts)
+    fits = {}
+    for file, content in contents.pickles.items():
+        fitting_ones = [layout for layout in known if layout.fits(content)]
+        if fitting_ones and not any(layout.swapped(content) for layout in fitting_ones):
+            best = max(fitting_ones, key=lambda layout: layout.usual_widths(content))
+            fits[file] = best.fitted(content)
+    return fits
 
 
 def only(files: Sequence[Path], what: str) -> Path:
@@ -150,7 +184,7 @@ def take_apart(file: Path, content: Sequence[Any], layout: Layout) -> Parts:
         name: Feature(file, tuple(keyed(content[p], file, name) for p in places), width)
         for name, (places, width) in layout.features.items()
     }
-    return Parts(layout.corpus, file, splits, fields, features)
+    return Parts(layout.corpus, file, splits, fields, features, layout.notes)
 
 
 def _id(value: Any, file: Path, where: str) -> str:

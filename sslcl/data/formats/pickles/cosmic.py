@@ -54,4 +54,4 @@ class Cosmic(Format):
         fits = fitting(contents, LAYOUTS)
         file = only(list(fits), "RoBERTa features")
         parts = take_apart(file, contents.pickles[file], fits[file])
-        return corpus_of(replace(parts, notes=(ROBERTA_NOTE,)))
+        return corpus_of(replace(parts, notes=(ROBERTA_NOTE, *parts.notes)))

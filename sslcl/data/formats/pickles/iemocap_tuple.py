@@ -44,4 +44,4 @@ class IemocapTuple(Format):
         fits = fitting(contents, LAYOUTS)
         file = only(list(fits), "IEMOCAP feature tuples")
         parts = take_apart(file, contents.pickles[file], fits[file])
-        return corpus_of(replace(parts, notes=(FITTED_NOTE,)))
+        return corpus_of(replace(parts, notes=(FITTED_NOTE, *parts.notes)))

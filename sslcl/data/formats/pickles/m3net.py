@@ -55,7 +55,7 @@ class M3NetFormat(Format):
                 splits=text.splits,
                 fields=fields,
                 features={**parts.features, "text": text.features["text"]},
-                notes=(FITTED_NOTE, ROBERTA_NOTE),
+                notes=(FITTED_NOTE, ROBERTA_NOTE, *parts.notes, *text.notes),
             )
         )
 

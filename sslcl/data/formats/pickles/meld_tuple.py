@@ -43,5 +43,6 @@ class MeldTuple(Format):
         fits = fitting(contents, (NINE, TEN))
         file = only(list(fits), "MELD feature tuples")
         content = contents.pickles[file]
-        parts = replace(take_apart(file, content, fits[file]), notes=(FITTED_NOTE,))
+        parts = take_apart(file, content, fits[file])
+        parts = replace(parts, notes=(FITTED_NOTE, *parts.notes))
         return corpus_of(with_sentiment(parts, content[9]) if len(content) == 10 else parts)

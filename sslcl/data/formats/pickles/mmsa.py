@@ -14,6 +14,7 @@ zero vector. The clips of one video, in the order of their numbers, are one conv
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from sslcl.data.corpus import Corpus, Task
 from sslcl.data.formats import Format
+from sslcl.data.formats.pickles._mult import as_mmsa, is_mult
 from sslcl.data.published.corpora import RECORDS
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, unknown
@@ -54,7 +56,9 @@ class Mmsa(Format):
     """One pickle with all splits."""
 
     name = "mmsa"
-    summary = "MMSA's pickle: train, valid, test, each a dict with id, text, audio, vision, labels"
+    summary = (
+        "MMSA's or MulT's pickle: train, valid, test, dicts of id, text, audio, vision, labels"
+    )
 
     def claims(self, contents: PathContents) -> frozenset[Path]:
         """Pickles of a dict of the three splits, each with ids, audio and vision."""
@@ -66,16 +70,41 @@ class Mmsa(Format):
         if len(files) > 1:
             names = ", ".join(file.name for file in files)
             raise InputError(f"{contents.path} holds {names}: give the path of one of them")
+        content = contents.pickles[files[0]]
+        mult = all(is_mult(content[key]) for key in _SPLITS)
         parts = [
-            _Part(files[0], split, contents.pickles[files[0]][key])
+            _Part(
+                files[0], split, _as_mmsa(files[0], split, content[key]) if mult else content[key]
+            )
             for key, split in _SPLITS.items()
         ]
-        return _corpus(files[0], parts)
+        corpus = _corpus(files[0], parts)
+        return _of_mult(corpus) if mult else corpus
 
 
 def _fits(content: Any) -> bool:
     return isinstance(content, dict) and all(
         isinstance(content.get(key), dict) and content[key].keys() >= _MARKS for key in _SPLITS
+    )
+
+
+def _as_mmsa(path: Path, split: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return as_mmsa(columns)
+    except (IndexError, TypeError, ValueError):
+        raise InputError(
+            f"{path}, split '{split}': 'labels' and 'id' are no scores (N, 1, 1) and ids (N, 3), "
+            "as in MulT's files"
+        ) from None
+
+
+def _of_mult(corpus: Corpus) -> Corpus:
+    """The corpus by a name of its own: its features are others than MMSA's."""
+    return replace(
+        corpus,
+        name=f"{corpus.name.removesuffix('_mmsa')}_mult",
+        description=corpus.description.replace("packed by MMSA", "packed by MulT"),
+        licence="none stated",
     )
 
 

@@ -46,7 +46,7 @@ class MultiEmo(Format):
         for name, files in self._features(contents).items():
             one = only(files, f"features of {name}")
             features[name] = Feature(one, (keyed(contents.pickles[one], one, name),), WIDTHS[name])
-        return corpus_of(replace(parts, features=features))
+        return corpus_of(replace(parts, features=features, notes=()))
 
     def _features(self, contents: PathContents) -> dict[str, list[Path]]:
         return {

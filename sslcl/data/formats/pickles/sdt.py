@@ -47,5 +47,6 @@ class Sdt(Format):
         fits = fitting(contents, LAYOUTS)
         file = only(list(fits), "feature tuples of SDT")
         content = contents.pickles[file]
-        parts = replace(take_apart(file, content, fits[file]), notes=(ROBERTA_NOTE,))
+        parts = take_apart(file, content, fits[file])
+        parts = replace(parts, notes=(ROBERTA_NOTE, *parts.notes))
         return corpus_of(with_sentiment(parts, content[12]) if len(content) == 13 else parts)

@@ -1,6 +1,7 @@
 """What MIntRec and MIntRec2.0 share: TSV tables, one a split, and pickles of frames by key."""
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.data.reading.path_contents import PathContents
+from sslcl.data.reading.texts import read_text
 from sslcl.errors import InputError
 
 WIDTHS = {768: "audio", 256: "video"}
@@ -66,10 +68,10 @@ def _header(file: Path) -> list[str]:
 
 def _rows(file: Path, header: Sequence[str]) -> list[Row]:
     try:
-        with file.open(encoding="utf-8", newline="") as text:
-            # Not strict: texts hold stray quotation marks, and the publisher reads them so.
-            lines = list(csv.reader(text, delimiter="\t"))[1:]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = io.StringIO(read_text(file), newline="")
+        # Not strict: texts hold stray quotation marks, and the publisher reads them so.
+        lines = list(csv.reader(text, delimiter="\t"))[1:]
+    except csv.Error as error:
         raise InputError(f"{file} is not a complete TSV file: {error}") from None
     if not lines:
         raise InputError(f"{file} has no rows, expected utterances")

@@ -1,9 +1,13 @@
 """MELD's three CSV files, the dyadic subset's likewise: text, speakers, times and both label sets.
 
-One file a split, with the columns :data:`COLUMNS`; conversations and utterances are numbered anew
+One file a split, with the columns :data:`KEYS`, one of the two label sets, and whichever of the
+others there are; conversations and utterances are numbered anew
 in each split, so that ids carry it (``train_0059``, ``train_0059_03``). Which file is which split
 is told by its numbers of utterances and dialogues, and only where these are no published ones by
 the file's name, with a note.
+
+The corpus is called MELD, and has its licence, where a file has a published size or
+the texts are MELD's; the layout alone makes a corpus with the folder's name and classes of its own.
 
 Nothing is mended silently; the notes count what was found. Numbers missing within a dialogue stay
 gaps. Dialogues that hold the same stretch of an episode with different labels are kept, as is the
@@ -11,7 +15,9 @@ order of the utterance numbers where their times run backwards. A blank label ma
 context only. What is done about times is told in :mod:`sslcl.data.features.timing`.
 """
 
+import difflib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +27,7 @@ from sslcl.data.features.audio import with_audio
 from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format
 from sslcl.data.published.corpora.meld import RECORD, SIZES
+from sslcl.data.published.texts import are_texts_of, folder_name
 from sslcl.data.reading.clock_times import clock_columns, short_fractions
 from sslcl.data.reading.headed_csv import (
     cell_error,
@@ -32,17 +39,20 @@ from sslcl.data.reading.headed_csv import (
 from sslcl.data.reading.notes import count_notes, repeated_notes, row_notes
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.split_files import Published, split_named, splits_of_files
+from sslcl.errors import InputError
 
 EMOTIONS = SIZES.classes["emotion"]
 SENTIMENTS = SIZES.classes["sentiment"]
 TASKS = {"emotion": Task("emotion", EMOTIONS), "sentiment": Task("sentiment", SENTIMENTS)}
 KEYS = ("Utterance", "Dialogue_ID", "Utterance_ID")
 """Columns by which the layout is recognised."""
-COLUMNS = (*KEYS, "Speaker", "Emotion", "Sentiment", "StartTime", "EndTime")
-"""Columns that are read."""
+_ALL = {*EMOTIONS, *SENTIMENTS}
+TIMES = ("StartTime", "EndTime")
 DYADIC = "Old_Dialogue_ID"
 """A column that the dyadic subset alone has."""
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
+_LEAST_OF_CLASS = 3
+"""Own classes have this many utterances on average, or they are no classes."""
 PREFIX = {"train": "train", "validation": "dev", "test": "test"}
 
 COUNTS = {task: SIZES.counts_by_split(task) for task in TASKS}
@@ -70,57 +80,131 @@ class MeldCsv(Format):
 
     def read(self, contents: PathContents) -> Corpus:
         """Read every split that is there."""
-        raw = {file: read_headed(file, COLUMNS) for file in sorted(self.claims(contents))}
+        raw = {file: read_headed(file, KEYS) for file in sorted(self.claims(contents))}
         dyadic = all(DYADIC in rows for rows in raw.values())
         sizes = {
             file: Published(len(rows), int(rows["Dialogue_ID"].nunique()))
             for file, rows in raw.items()
         }
-        home, notes = splits_of_files(sizes, SUBSET if dyadic else WHOLE)
+        published = SUBSET if dyadic else WHOLE
+        texts = [text for rows in raw.values() for text in rows["Utterance"]]
+        ours = bool(set(sizes.values()) & set(published.values())) or are_texts_of("meld", texts)
+        home, notes = splits_of_files(sizes, published)
+        tasks = _tasks(raw)
         table = pd.concat(
-            [_utterances(file, raw[file], split) for split, file in home.items()],
+            [_utterances(file, raw[file], split, tasks) for split, file in home.items()],
             ignore_index=True,
         )
-        times = [raw[file][name] for file in raw for name in ("StartTime", "EndTime")]
+        timed = all(set(TIMES) <= set(rows.columns) for rows in raw.values())
+        if not timed:
+            table = table.drop(columns=["start", "end"], errors="ignore")
         corpus = Corpus(
-            name="meld",
+            name="meld" if ours else folder_name(contents.path),
             table=table.drop(columns=["number", "episode"]),
-            features={"timing": timing_features(table)},
-            tasks=TASKS,
-            description=(
-                "MELD (Poria et al., ACL 2019), dialogues of the television series Friends, from "
-                "its CSV files" + (", the subset of two speakers." if dyadic else ".")
-            ),
-            licence=RECORD.licence,
+            features={"timing": timing_features(table)} if timed else {},
+            tasks=tasks,
+            description=_description(dyadic) if ours else "Dialogues in the layout of MELD's CSV.",
+            licence=RECORD.licence if ours else "",
             notes=(
-                *notes,
-                *row_notes(table, table["number"], first=0, tasks=tuple(TASKS)),
-                *short_fractions(*times),
-                *(n for t in TASKS for n in count_notes(table, TASKS[t], COUNTS[t])),
-                *repeated_notes(table, table["episode"]),
-                *timing_notes(table),
+                *(n for n in notes if ours or "as published" not in n),
+                *_missing_notes(raw),
+                *row_notes(table, table["number"], first=0, tasks=tuple(tasks)),
+                *(_count_notes(table, tasks) if ours else ()),
+                *(_time_notes(raw, table) if timed else ()),
             ),
         )
         return with_audio(corpus, contents, _clip_id)
 
 
-def _utterances(path: Path, raw: pd.DataFrame, split: str) -> pd.DataFrame:
+def _description(dyadic: bool) -> str:
+    return (
+        "MELD (Poria et al., ACL 2019), dialogues of the television series Friends, from "
+        "its CSV files" + (", the subset of two speakers." if dyadic else ".")
+    )
+
+
+def _tasks(raw: Mapping[Path, pd.DataFrame]) -> dict[str, Task]:
+    """The tasks whose column every file has, with MELD's classes or the files' own.
+
+    Raises:
+        InputError: when there is none.
+    """
+    tasks = {}
+    for name, known in TASKS.items():
+        column = name.capitalize()
+        if all(column in rows for rows in raw.values()):
+            cells = pd.concat([rows[column] for rows in raw.values()])
+            tasks[name] = Task(name, _classes(cells[cells != ""], known.classes))
+    if len(tasks) == len(TASKS) and all(set(task.classes) <= _ALL for task in tasks.values()):
+        return dict(TASKS)  # One label set in the place of the other is told later.
+    if not tasks:
+        file, rows = next(iter(raw.items()))
+        there = ", ".join(rows.columns)
+        raise InputError(
+            f"{file} has no column 'Emotion' and none 'Sentiment': has {there}, expected one of "
+            "them in every file"
+        )
+    return tasks
+
+
+def _classes(cells: pd.Series, known: Sequence[str]) -> tuple[str, ...]:
+    """MELD's classes, or the sorted names in the cells where these are others.
+
+    A strange name that occurs once, being the only one or nearly one of MELD's, is a mistake, and
+    so are more names than can be classes, which is told later.
+    """
+    counts = cells[~cells.isin(known)].value_counts()
+    mistakes = all(
+        count == 1 and (len(counts) == 1 or difflib.get_close_matches(str(name), known))
+        for name, count in counts.items()
+    )
+    many = cells.nunique() > len(cells) / _LEAST_OF_CLASS
+    return tuple(known) if mistakes or many else tuple(sorted(cells.unique()))
+
+
+def _missing_notes(raw: Mapping[Path, pd.DataFrame]) -> Iterator[str]:
+    there = [set(rows.columns) for rows in raw.values()]
+    for name in (*(task.capitalize() for task in TASKS), *TIMES):
+        if not all(name in columns for columns in there):
+            yield f"no column '{name}' in every file: left out"
+    if not all("Speaker" in columns for columns in there):
+        yield "no column 'Speaker' in every file: there a conversation counts as one speaker's"
+
+
+def _count_notes(table: pd.DataFrame, tasks: Mapping[str, Task]) -> Iterator[str]:
+    for name, task in tasks.items():
+        if task == TASKS[name]:
+            yield from count_notes(table, task, COUNTS[name])
+
+
+def _time_notes(raw: Mapping[Path, pd.DataFrame], table: pd.DataFrame) -> Iterator[str]:
+    yield from short_fractions(*(rows[name] for rows in raw.values() for name in TIMES))
+    yield from repeated_notes(table, table["episode"])
+    yield from timing_notes(table)
+
+
+def _utterances(
+    path: Path, raw: pd.DataFrame, split: str, tasks: Mapping[str, Task]
+) -> pd.DataFrame:
     """The table of one file, by dialogue and utterance number."""
-    nameless = raw["Speaker"] == ""
-    if nameless.any():
-        raise cell_error(path, raw["Speaker"][nameless], "a speaker's name")
+    speaker = raw["Speaker"] if "Speaker" in raw else pd.Series("speaker", raw.index)
+    if (speaker == "").any():
+        raise cell_error(path, speaker[speaker == ""], "a speaker's name")
     dialogue, number = (whole_numbers(path, raw[name]) for name in ("Dialogue_ID", "Utterance_ID"))
     conversation = PREFIX[split] + "_" + dialogue.astype(str).str.zfill(4)
+    timed = set(TIMES) <= set(raw.columns)
     table = pd.DataFrame(
         {
             "conversation": conversation,
             "utterance": conversation + "_" + number.astype(str).str.zfill(2),
-            "speaker": raw["Speaker"],
+            "speaker": speaker,
             "split": split,
             "text": raw["Utterance"],
-            **clock_columns(path, raw, "StartTime", "EndTime"),
-            "emotion": class_names(path, raw["Emotion"], EMOTIONS),
-            "sentiment": class_names(path, raw["Sentiment"], SENTIMENTS),
+            **(clock_columns(path, raw, *TIMES) if timed else {}),
+            **{
+                name: class_names(path, raw[name.capitalize()], task.classes)
+                for name, task in tasks.items()
+            },
             "number": number,
             "dialogue": dialogue,
             "episode": raw.get("Season", "") + " " + raw.get("Episode", ""),

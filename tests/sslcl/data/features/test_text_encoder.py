@@ -17,6 +17,7 @@ from sslcl.data.features import text_cache as _text
 from sslcl.data.features import text_encoders as _encoders
 from sslcl.data.features.text_cache import encode_texts
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER, find_encoder
+from sslcl.data.features.unknown_tokens import unknown_note, unknown_share
 from sslcl.data.loading.cache import cache_folder, open_array, save_array, write_cached
 from sslcl.errors import InputError
 
@@ -353,3 +354,16 @@ def test_the_packaged_model_knows_what_sentences_mean() -> None:
     assert sad @ paraphrase > 0.5 > 0.3 > sad @ other
     same = encode_texts(["I am really sad today."], f"sentence-transformers/{DEFAULT_ENCODER}")
     assert np.array_equal(same[0], sad)
+
+
+class TestUnknownTokens:
+    def test_the_share_is_that_of_the_definition(self, tiny: Path) -> None:
+        pytest.importorskip("tokenizers", reason="the extra 'text' is not installed")
+        texts = ["i am so happy", "zzz qqq", " "]
+        encoder = _encoders.find_encoder(str(tiny))
+        assert unknown_share(texts, encoder) == pytest.approx(2 / 6)
+        assert "33% of the tokens" in str(unknown_note(texts, encoder))
+        assert unknown_note(texts[:1], encoder) is None
+
+    def test_without_a_tokenizer_nothing_is_said(self, tmp_path: Path) -> None:
+        assert unknown_share(["a"], _encoders.Encoder("mine", tmp_path, "own")) is None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sslcl.data.features.timing import NAMES, timing_features, timing_notes
+from sslcl.data.reading.texts import mend
 
 NAN = math.nan
 seconds = st.one_of(st.floats(0, 10000), st.floats(), st.just(NAN))
@@ -33,6 +34,7 @@ def naive(rows: list[tuple[str, float, float, str]]) -> list[list[float]]:
     for i, (name, start, end, text) in enumerate(rows):
         same = i > 0 and rows[i - 1][0] == name
         place = place + 1 if same else 0
+        text = mend(text)
         n, w = len(text.strip()), len(text.split())
         start, end = (time if abs(time) <= 1e9 else NAN for time in (start, end))
         d = end - start

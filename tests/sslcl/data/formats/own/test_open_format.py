@@ -208,8 +208,10 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
     assert load_dataset("path", {"path": str(folder)}).fingerprint != before
 
 
-LETTERS = st.characters(codec="utf-8")
-"""All of Unicode that UTF-8 can hold, with line ends, quotes and control characters."""
+C1 = "".join(map(chr, range(0x80, 0xA0)))
+LETTERS = st.characters(codec="utf-8", exclude_characters=C1)
+"""All of Unicode that UTF-8 can hold, with line ends, quotes and control characters, but for the
+control characters that are mended on reading."""
 WORD = st.text(LETTERS, min_size=1, max_size=6)
 SECONDS = st.one_of(st.just(float("nan")), st.floats(0, 1e6))
 

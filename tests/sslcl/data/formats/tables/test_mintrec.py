@@ -196,8 +196,8 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "header only": (cut("test.tsv", 31), "test.tsv has no rows"),
     "cut in a row": (cut("test.tsv", 50), "test.tsv, line 2: has 4 columns, expected 5"),
     "not text": (
-        lambda folder: (folder / "test.tsv").open("ab").write(b"\xff\xfe"),
-        "test.tsv is not a complete TSV file",
+        lambda folder: (folder / "test.tsv").open("ab").write(b"\0\xff\xfe"),
+        "test.tsv is not UTF-8 text",
     ),
     "unknown label": (rewrite("dev.tsv", "Ask for help", "Ask help"), "mean 'Ask for help'"),
     "twice": (

@@ -7,7 +7,9 @@ import pytest
 from search_spaces.checks import parse_study
 from search_spaces.schema import Study
 from sslcl.errors import InputError
-from study.design.fusing import seed_groups
+from study.design.cell import Cell
+from study.design.fresh_seeds import seed_groups
+from tracking.records import Phase
 
 FUSIBLE: dict[str, Any] = {"objective": "cross_entropy", "backbone": "utterance"}
 
@@ -26,12 +28,27 @@ def study(resources: dict[str, Any], **base: Any) -> Study:
 
 
 def groups(study: Study) -> set[tuple[int, ...]]:
-    return set(seed_groups(study, study.base_config(0), range(5)).values())
+    return set(seed_groups(study, Phase.ABLATE, Cell("reference", {}), 5).values())
 
 
 def test_groups_are_consecutive_and_of_like_sizes() -> None:
-    assert groups(study({"fuse": 8})) == {(0, 1, 2, 3, 4)}
-    assert groups(study({"fuse": 4})) == {(0, 1), (2, 3, 4)}
+    assert groups(study({"fuse": 8})) == {(2001, 2002, 2003, 2004, 2005)}
+    assert groups(study({"fuse": 4})) == {(2001, 2002), (2003, 2004, 2005)}
+
+
+def test_no_group_goes_across_the_end_of_a_look() -> None:
+    seeds = {"at_least": 3, "at_most": 9, "until": "verdict"}
+    looks = study({"fuse": 8}).ablate
+    assert looks is not None
+    ablate = looks.model_copy(
+        update={"seeds": type(looks).model_validate({**looks.model_dump(), "seeds": seeds}).seeds}
+    )
+    grown = study({"fuse": 8}).model_copy(update={"ablate": ablate})
+    cell = Cell("reference", {})
+    first = seed_groups(grown, Phase.ABLATE, cell, ablate.seed_looks[0])
+    every = seed_groups(grown, Phase.ABLATE, cell, ablate.seed_looks[-1])
+    assert first.items() <= every.items()
+    assert {len(group) for group in first.values()} == {ablate.seed_looks[0]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Published texts without features: JSON, and plain text with one dialogue a line."""

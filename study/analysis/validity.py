@@ -1,0 +1,80 @@
+"""Which cells were cut short or left the zone where their method works, by their findings."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+
+from sslcl.diagnostics import STILL_IMPROVING
+from study.analysis.reading import PhaseReading
+from study.stats.names import DEFAULT_METRIC
+from tracking.ledger.summaries import stored_scores, warnings_of_trials
+
+BEARING = (
+    "penalty_share",
+    "label_embedding_distance_min",
+    "label_embedding_effective_rank",
+    "logit_std",
+    "gradient_norm",
+    "below_adam_eps_share",
+)
+"""Findings that make a row a test of its settings rather than of its method."""
+SMALLEST_GAP = 0.03
+"""A probe that scores this much more than the predictions tells of a poor read-out."""
+
+
+@dataclass(frozen=True)
+class CellMarks:
+    """What must be known of a cell before its row is believed.
+
+    Args:
+        trials: finished trials of the cell.
+        improving: how many of them were still improving when training ended.
+        faults: words of a warning, with its remedy, to how many trials it befell.
+    """
+
+    trials: int
+    improving: int = 0
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
+    """The marks of every cell that has any, in the order of the plan.
+
+    Args:
+        reading: the phase, or a part of it.
+    """
+    names = (STILL_IMPROVING, *BEARING)
+    engine, study_name = reading.ledger.engine, reading.study_row.name
+    warned = warnings_of_trials(engine, study_name, reading.phase, names)
+    marks: dict[str, CellMarks] = {}
+    for cell, trials in reading.cells.items():
+        fired = [pair for trial in trials for pair in warned.get(trial.id, ())]
+        improving = sum(name == STILL_IMPROVING for name, _ in fired)
+        faults = Counter(words for name, words in fired if name != STILL_IMPROVING)
+        if fired:
+            marks[cell] = CellMarks(len(trials), improving, dict(faults))
+    return marks
+
+
+def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
+    """Cells whose features hold more than their predictions show.
+
+    Cell to the mean weighted F1 of its predictions and of a linear probe of the same features,
+    where the probe is better by at least :data:`SMALLEST_GAP` and two standard errors over seeds.
+    Cells with trials that have no probe are left out.
+    """
+    engine, study_name = reading.ledger.engine, reading.study_row.name
+    scores = stored_scores(engine, study_name, reading.phase, DEFAULT_METRIC)
+    gaps = {}
+    for cell, trials in reading.cells.items():
+        pairs = [(scores.get((t.id, "test")), scores.get((t.id, "probe"))) for t in trials]
+        known = [(own, probe) for own, probe in pairs if own is not None and probe is not None]
+        if len(known) < len(pairs):
+            continue
+        by_trial = [probe - own for own, probe in known]
+        error = stdev(by_trial) / len(known) ** 0.5 if len(known) > 1 else 0.0
+        if fmean(by_trial) >= max(SMALLEST_GAP, 2 * error):
+            own_scores, probe_scores = zip(*known, strict=True)
+            gaps[cell] = (fmean(own_scores), fmean(probe_scores))
+    return gaps

@@ -1,0 +1,130 @@
+"""How much a mean difference varies, by seeds and by conversations, and the interval of that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sslcl.metrics import Floats
+from study.stats.moderation import moderate
+
+CONFIDENCE = 0.95
+NO_WIDTH = 1e-12
+"""Differences that are equal but for rounding are the same difference."""
+
+
+def spread_of(whole: Floats, drawn: Floats, conversations: int) -> "Spread | None":
+    """Variance components from ``(S,)`` differences and their ``(B, S)`` redraws."""
+    pairs = len(whole)
+    if pairs == 0 or conversations < 2:
+        return None
+    small = conversations / (conversations - 1)
+    by_conversation = float(drawn.mean(1).var(ddof=1)) * small
+    by_seed = both = 0.0
+    if pairs > 1:
+        by_seed = float(whole.var(ddof=1)) / pairs
+        both = float((drawn - whole).var(axis=1, ddof=1).mean()) / pairs * small
+    return Spread(by_seed, by_conversation, both, pairs, conversations, widened=True)
+
+
+def few_seeds_widening(freedom: Floats | float) -> Floats | float:
+    """What Student's quantile of so many degrees of freedom f is multiplied with for seeds.
+
+    1 + 1.35 / (f + 1)^2. Differences of scores are often skewed (now and then a seed collapses),
+    and then three of them err more often than stated: 1.15 for 3 seeds and 1.05 for 5, without
+    borrowing, keep the family-wise error of the grid that ``python -m benchmarks statistics``
+    prints.
+    """
+    return 1.0 + 1.35 / (freedom + 1) ** 2
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variance components of a mean difference and the counts that they rest on.
+
+    Args:
+        by_seed: variance of the mean difference for new seeds.
+        by_conversation: for new conversations.
+        both: the part that is in both of these.
+        pairs: S, seeds that cell and reference share.
+        conversations: K.
+        freedom: degrees of freedom of ``by_seed``; S - 1 when left out.
+        prior_freedom: how many of them other rows have lent.
+        widened: whether few seeds get the wider interval of :func:`few_seeds_widening`.
+    """
+
+    by_seed: float
+    by_conversation: float
+    both: float
+    pairs: int
+    conversations: int
+    freedom: float | None = None
+    prior_freedom: float = 0.0
+    widened: bool = False
+
+    @property
+    def seed_freedom(self) -> float:
+        """Degrees of freedom of ``by_seed``."""
+        return self.pairs - 1 if self.freedom is None else self.freedom
+
+    @property
+    def conversations_alone(self) -> float:
+        """The variance for new conversations less what it shares with that for new seeds."""
+        return max(0.0, self.by_conversation - self.both)
+
+    def half_width(self, level: float) -> float:
+        """Half the width of the interval that misses with probability ``level``."""
+        from scipy import special
+
+        conversation_t = special.stdtrit(self.conversations - 1, level / 2) ** 2
+        least = conversation_t * self.by_conversation
+        if self.pairs < 2:
+            return float(np.sqrt(least))
+        widening = few_seeds_widening(self.seed_freedom) if self.widened else 1.0
+        seed_t = (widening * special.stdtrit(self.seed_freedom, level / 2)) ** 2
+        rest = conversation_t * self.conversations_alone
+        return float(np.sqrt(max(seed_t * self.by_seed + rest, least)))
+
+    def level_reaching(self, distance: float) -> float:
+        """The level at which the half width is ``distance``: the two-sided p-value."""
+        from scipy import optimize
+
+        lowest = -300.0
+        if self.half_width(1 - CONFIDENCE) < NO_WIDTH:
+            return 1.0 if distance < NO_WIDTH else 0.0
+        if self.half_width(np.exp(lowest)) <= distance:
+            return 0.0
+        root = optimize.brentq(lambda x: self.half_width(np.exp(x)) - distance, lowest, 0.0)
+        return float(np.exp(root))
+
+    def p_equivalence(self, difference: float, margin: float) -> float:
+        """The larger of the one-sided p-values of a true difference beyond ``±margin``."""
+        if np.isnan(margin):
+            return np.nan
+        room = margin - abs(difference)
+        outside = self.level_reaching(abs(room)) / 2
+        return outside if room > 0 else 1 - outside
+
+
+def moderated(spreads: Mapping[str, Spread]) -> dict[str, Spread]:
+    """The rows of one table with their variances over seeds moderated across them.
+
+    Args:
+        spreads: row to spread, without the reference; rows with one pair stay as they are.
+
+    Source: see :func:`study.stats.moderation.moderate`.
+    """
+    rows = {name: spread for name, spread in spreads.items() if spread.pairs > 1}
+    pairs = np.array([spread.pairs for spread in rows.values()], dtype=np.float64)
+    variances = np.array([spread.by_seed for spread in rows.values()]) * pairs
+    shared = moderate(variances, pairs - 1)
+    changed = {
+        name: replace(
+            spread,
+            by_seed=float(shared.variances[i]) / spread.pairs,
+            freedom=float(shared.freedom[i]),
+            prior_freedom=0.0 if shared.own[i] else float(shared.prior_freedom),
+        )
+        for i, (name, spread) in enumerate(rows.items())
+    }
+    return {**spreads, **changed}

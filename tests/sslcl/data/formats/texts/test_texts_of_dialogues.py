@@ -1,0 +1,120 @@
+"""Published texts: DialogXL's and EmoryNLP's JSON, DailyDialog's text, GCNet's pickle."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sslcl.data.corpus import dataset_of, with_validation
+from sslcl.data.formats import format_of, recognise
+from sslcl.data.formats.texts.dailydialog_text import EMOTIONS
+from sslcl.data.inspection.inspection import require_usable
+from sslcl.data.reading.path_contents import PathContents
+from sslcl.errors import InputError
+
+SPLITS = ("train", "dev", "test")
+
+
+def _counts(train: int, validation: int, test: int) -> dict[str, int]:
+    return {"train": train, "validation": validation, "test": test}
+
+
+def write_dialogue_json(folder: Path, labels: tuple[str, str] = ("hap", "sad")) -> None:
+    rows: list[list[dict[str, Any]]] = [
+        [
+            {"text": "Shall I pour?", "speaker": "A", "label": labels[0]},
+            {"text": "Oh.", "speaker": "B"},
+            {"text": "Please do.", "speaker": "B", "label": labels[1]},
+        ]
+    ] * 3
+    for split in SPLITS:
+        (folder / f"{split}_data.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+def write_emorynlp_json(folder: Path) -> None:
+    for split in ("trn", "dev", "tst"):
+        utterances = [
+            {
+                "utterance_id": f"{split}_u{n}",
+                "speakers": ["Ann", "Bob"][: n + 1],
+                "transcript": "Tea?",
+                "emotion": emotion,
+            }
+            for n, emotion in enumerate(("Joyful", "Mad"))
+        ]
+        scenes = [{"scene_id": f"{split}_c1", "utterances": utterances}]
+        content = {"season_id": split, "episodes": [{"episode_id": "e1", "scenes": scenes}]}
+        file = folder / f"emotion-detection-{split}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_dailydialog(folder: Path, emotions: str = "0 4 \n6 0 0 \n") -> None:
+    texts = "Tea ? __eou__ Please . __eou__\nNo ! __eou__ Oh . __eou__ Ah . __eou__\n"
+    for split in ("train", "validation", "test"):
+        (folder / f"dialogues_{split}.txt").write_text(texts, encoding="utf-8")
+        (folder / f"dialogues_emotion_{split}.txt").write_text(emotions, encoding="utf-8")
+
+
+def test_dialogue_json(tmp_path: Path) -> None:
+    write_dialogue_json(tmp_path)
+    corpus = recognise(tmp_path)
+    assert corpus.task("emotion").classes[:2] == ("happy", "sad")
+    assert corpus.table["emotion"].isna().sum() == 9
+    assert corpus.licence == ""
+    write_dialogue_json(tmp_path, ("calm", "upset"))
+    assert recognise(tmp_path).task("emotion").classes == ("calm", "upset")
+
+
+def test_emorynlp_json(tmp_path: Path) -> None:
+    write_emorynlp_json(tmp_path)
+    corpus = recognise(tmp_path)
+    assert corpus.table["split"].value_counts().to_dict() == dict.fromkeys(
+        ("train", "validation", "test"), 2
+    )
+    assert "3 utterances have several speakers; the first one listed counts" in corpus.notes
+
+
+def test_dailydialog(tmp_path: Path) -> None:
+    write_dailydialog(tmp_path)
+    table = recognise(tmp_path).table
+    first = table[table["split"] == "train"]
+    assert first["text"].tolist() == ["Tea ?", "Please .", "No !", "Oh .", "Ah ."]
+    assert first["emotion"].tolist() == [EMOTIONS[n] for n in (0, 4, 6, 0, 0)]
+    assert first["speaker"].tolist() == [f"speaker {n}" for n in (1, 2, 1, 2, 1)]
+
+
+def test_damage_is_told_with_its_line(tmp_path: Path) -> None:
+    write_dailydialog(tmp_path, "0 4\n6 0\n")
+    with pytest.raises(InputError, match=r"line 2: is '6 0', expected 3 numbers from 0 to 6"):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "layout", "name", "counts"),
+    [
+        ("dialogxl_iemocap", "dialogue_json", "iemocap", _counts(6490, 1401, 2196)),
+        ("emorynlp_json", "emorynlp_json", "emorynlp", {"train": 1344, "test": 1328}),
+        ("dailydialog_todkat", "dailydialog_text", "dailydialog", {"train": 8069, "test": 7740}),
+        ("gcnet", "gcnet", "iemocap", _counts(5163, 647, 1623)),
+        ("cosmic_labels_iemocap", "cosmic_labels", "iemocap", _counts(5163, 647, 1623)),
+        ("mintrec1_tsv", "mintrec", "mintrec", {"train": 1334, "validation": 445, "test": 445}),
+    ],
+)
+def test_published_files(
+    data_dir: Path, folder: str, layout: str, name: str, counts: dict[str, int]
+) -> None:
+    place = data_dir / "published" / folder
+    if not place.is_dir():
+        pytest.skip(f"no folder {place}")
+    assert format_of(PathContents(place)).name == layout
+    corpus = recognise(place)
+    assert (corpus.name, bool(corpus.licence)) == (name, True)
+    assert corpus.table["split"].value_counts().to_dict() == counts
+    require_usable(with_validation(corpus))
+
+
+def test_without_features_or_an_encoder_nothing_can_be_trained(tmp_path: Path) -> None:
+    write_dialogue_json(tmp_path)
+    with pytest.raises(InputError, match="neither features nor text"):
+        dataset_of(recognise(tmp_path))

@@ -1,0 +1,154 @@
+"""A worker answers short epochs together, and stops where a trial may be pruned."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from search_spaces import load_study
+from sslcl.config import TrialConfig
+from sslcl.data import load_dataset
+from sslcl.errors import Diverged
+from sslcl.fusion.compatibility import group_of
+from sslcl.fusion.trainer import FusedTrainer
+from sslcl.training import Trainer
+from study.execution import ray_worker
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, TrialWorker
+from tracking.home import Home
+from tracking.records import Phase, PlannedTrial
+
+
+def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> TrialWorker:
+    """A worker in this process, which has begun a trial of epochs of milliseconds."""
+    config = TrialConfig(
+        **{
+            "dataset_options": {"conversations": 7},
+            "backbone": "utterance",
+            "objective": "cross_entropy",
+            "hidden_size": 8,
+            "epochs": 6,
+            "patience": 6,
+            **changes,
+        }
+    )
+    home = Home(folder)
+    home.ray_gate.parent.mkdir(parents=True)
+    home.ray_gate.touch()
+    worker = TrialWorker.__new__(TrialWorker)
+    group = [
+        PlannedTrial(f"seed {one.seed}", phase, "cell", f"identity {one.seed}", one, group=name)
+        for one in group_of(config)
+        for name in [str(config.fused_seeds) if config.fused_seeds else None]
+    ]
+    dataset = load_dataset(config.dataset, config.dataset_options)
+    given = {TRIAL_KEY: group[0], GROUP_KEY: tuple(group)}
+    worker.setup(given, dataset, home, frozenset(rungs))
+    return worker
+
+
+def answers(worker: TrialWorker) -> list[dict[str, Any]]:
+    """What it answers until the trial ends."""
+    given = [worker.step()]
+    while not given[-1]["done"]:
+        given.append(worker.step())
+    return given
+
+
+def epochs_of(given: list[dict[str, Any]]) -> list[list[int]]:
+    """Numbers of the epochs in each answer."""
+    return [[number for number, _ in answer["epochs"]] for answer in given]
+
+
+def test_short_epochs_are_answered_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_worker, "STEP_SECONDS", 60.0)
+    (only,) = answers(short_trial(tmp_path, Phase.CONFIRM, {1, 3}))
+    assert epochs_of([only]) == [[1, 2, 3, 4, 5, 6]]
+    assert (only["epoch"], only["outcome"].epochs) == (6, 6)
+    assert all(dict(metrics)["train_loss"] > 0 for _, metrics in only["epochs"])
+
+
+def test_a_searched_trial_answers_where_it_may_be_pruned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_worker, "STEP_SECONDS", 60.0)
+    given = answers(short_trial(tmp_path, Phase.SEARCH, {1, 3, 9}))
+    assert epochs_of(given) == [[1], [2, 3], [4, 5, 6]]
+    scores = [dict(answer["epochs"][-1][1])["validation_weighted_f1"] for answer in given]
+    assert [answer["score"] for answer in given] == scores
+
+
+def test_long_epochs_are_answered_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_worker, "STEP_SECONDS", 0.0)
+    given = answers(short_trial(tmp_path, Phase.ABLATE, set(), epochs=3))
+    assert epochs_of(given) == [[1], [2], [3]]
+
+
+def test_epochs_before_a_failure_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_worker, "STEP_SECONDS", 60.0)
+    trained = Trainer.train_epoch
+
+    def diverging(self: Trainer) -> dict[str, float]:
+        if self.epoch == 3:
+            raise Diverged(3, "train_loss")
+        return trained(self)
+
+    monkeypatch.setattr(Trainer, "train_epoch", diverging)
+    (only,) = answers(short_trial(tmp_path, Phase.ABLATE, set()))
+    assert (epochs_of([only]), only["failure"]) == ([[1, 2]], "nan")
+
+
+def test_members_of_a_group_are_told_of_one_by_one(tmp_path: Path) -> None:
+    changes = {"seed": 3, "fused_seeds": (3, 5, 8), "epochs": 30, "patience": 2, "dropout": 0.0}
+    given = answers(short_trial(tmp_path, Phase.CONFIRM, set(), **changes))
+    ended = [seed for answer in given for seed, part in answer["members"] if "outcome" in part]
+    assert sorted(ended) == [3, 5, 8]
+    for seed in ended:
+        parts = [dict(answer["members"]).get(seed, {}) for answer in given]
+        numbers = [number for part in parts for number, _ in part.get("epochs", ())]
+        (outcome,) = (part["outcome"] for part in parts if "outcome" in part)
+        assert numbers == list(range(1, outcome.epochs + 1))
+        assert outcome.epochs == outcome.best_epoch + 2 or outcome.epochs == 30
+
+
+def test_all_members_are_told_of_a_failure_of_their_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"seed": 3, "fused_seeds": (3, 5), "epochs": 4}
+    worker = short_trial(tmp_path, Phase.ABLATE, set(), **changes)
+
+    def fail(self: FusedTrainer) -> None:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(FusedTrainer, "fit_epoch", fail)
+    (only,) = answers(worker)
+    assert {seed: part["failure"] for seed, part in only["members"]} == {3: "oom", 5: "oom"}
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 9, 20, 27])
+@pytest.mark.parametrize("grace", [1, 3, 30])
+@pytest.mark.parametrize("reduction", [2, 3])
+def test_rungs_are_those_of_the_scheduler(epochs: int, grace: int, reduction: int) -> None:
+    from study.execution.ray_cluster import ByGroup, rungs
+
+    choices = [f"search.grace_epochs={grace}", f"search.reduction={reduction}"]
+    study = load_study("quickstart", [*choices, f"base.epochs={epochs}", "search.scheduler=asha"])
+    scheduler = ByGroup(study, workers=1)
+    config, decided = study.base_config(0), set()
+    for number in range(12):
+        planned = PlannedTrial(str(number), Phase.SEARCH, "", "", config, number)
+        trial = SimpleNamespace(trial_id=str(number), config={TRIAL_KEY: planned})
+        scheduler.on_trial_add(None, trial)
+        for epoch in range(1, epochs):
+            answer = {"epoch": epoch, "score": -float(number)}
+            if scheduler.on_trial_result(None, trial, answer) == "STOP":
+                decided.add(epoch)
+                break
+    assert decided <= rungs(study)
+    assert bool(decided) == (min(rungs(study)) < epochs)
