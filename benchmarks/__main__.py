@@ -16,7 +16,13 @@ from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
 
 PARTS = ("loss", "steps", "products", "padding", "front_door", "platform")
-NAMED = {"gpu": "gpu", "search": "search", "statistics": "statistics", "looks": "sequential"}
+NAMED = {
+    "gpu": "gpu",
+    "search": "search",
+    "statistics": "statistics",
+    "looks": "sequential",
+    "fusion": "fusion",
+}
 """Parts that run when they are named, and the modules that do it."""
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"

@@ -173,6 +173,8 @@ class Resources(StudyPart):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    fuse: Annotated[int, Field(ge=1)] = 1
+    """Seeds of a cell trained as one program at most, outside of search, on the CPU."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
@@ -182,6 +184,11 @@ class Resources(StudyPart):
             raise InputError(
                 f"workers is {self.workers} and exclusive is true: expected one of them, since "
                 "exclusive trials run one at a time"
+            )
+        if self.exclusive and self.fuse > 1:
+            raise InputError(
+                f"fuse is {self.fuse} and exclusive is true: expected one of them, since exclusive "
+                "trials run one at a time"
             )
         return self
 

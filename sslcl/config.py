@@ -130,6 +130,10 @@ class TrialConfig(BaseModel):
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seeds initialisation, dropout and the order of batches."""
+    fused_seeds: tuple[int, ...] = ()
+    """Seeds of the group that the trial is trained in as one program, in their order; none where
+    it is trained alone. Dropout is drawn for the group. The platform chooses it; see
+    ``resources.fuse``."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the forward pass."""
 
@@ -154,6 +158,7 @@ class TrialConfig(BaseModel):
         SIMILARITIES.get(self.similarity)
         check_augmentation(self.augmentation)
         OBJECTIVES.get(self.objective).check(self)
+        _check_group(self.seed, self.fused_seeds)
         for field in ("modalities", "test_modalities"):
             _check_modalities(field, getattr(self, field))
         if self.modalities is not None:
@@ -193,6 +198,8 @@ class TrialConfig(BaseModel):
             values[key] = values[key] and sorted(values[key])
         if values["test_modalities"] in (None, values["modalities"]):
             del values["test_modalities"]
+        if not values["fused_seeds"]:
+            del values["fused_seeds"]
         if "augmentation" in values:
             values["augmentation"] = canonical_augmentation(self.augmentation)
         return {key: values[key] for key in sorted(values)}
@@ -201,6 +208,12 @@ class TrialConfig(BaseModel):
         """SHA-256 of the canonical form, 64 hexadecimal digits."""
         text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_group(seed: int, fused_seeds: tuple[int, ...]) -> None:
+    if fused_seeds and (seed not in fused_seeds or len(set(fused_seeds)) < len(fused_seeds)):
+        shown = ", ".join(map(str, fused_seeds))
+        raise InputError(f"fused_seeds is {shown}: expected seed {seed} among them and each once")
 
 
 def component_defaults(objective: str, similarity: str) -> dict[str, Any]:

@@ -1,7 +1,12 @@
 """Dropout whose masks cost a fraction of those of PyTorch on the CPU."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 _LEVELS = 2**16
@@ -23,10 +28,46 @@ def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
     dropped = round(probability * _LEVELS)
     if x.device.type != "cpu" or not training or dropped in (0, _LEVELS):
         return F.dropout(x, probability, training)
-    draws = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    bits = draws.view(torch.int16)[: x.numel()].view(x.shape)
-    kept = (bits >= dropped - _LEVELS // 2).to(x.dtype)
-    return x * kept.mul_(_LEVELS / (_LEVELS - dropped))
+    result: Tensor = _Dropped.apply(x, probability)[0]  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Dropped(Function):
+    """Elements times their factors; under :func:`torch.func.vmap`, drawn for all models at once."""
+
+    @staticmethod
+    def forward(x: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+        factors = _keep_factors(x, probability)
+        return x * factors, factors
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(output[1])
+
+    @staticmethod
+    def vmap(
+        _info: Any, in_dims: Sequence[int | None], x: Tensor, probability: float
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int | None, int | None]]:
+        dropped, factors = _Dropped.apply(x, probability)  # type: ignore[no-untyped-call]
+        return (dropped, factors), (in_dims[0], in_dims[0])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, _: None) -> tuple[Tensor, None]:
+        (factors,) = ctx.saved_tensors
+        return grad * factors, None
+
+
+def _keep_factors(like: Tensor, probability: float) -> Tensor:
+    """Factors k / (1 - p) in the shape of ``like``, four elements a draw; p is below 1."""
+    dropped = round(probability * _LEVELS)
+    count = like.numel()
+    draws = torch.empty((count + 3) // 4, dtype=torch.int64, device=like.device)
+    bits = draws.random_(-(2**63), None).view(torch.int16)[:count].view(like.shape)
+    kept = (bits >= dropped - _LEVELS // 2).to(like.dtype)
+    return kept.mul_(_LEVELS / (_LEVELS - dropped))
 
 
 class Dropout(nn.Dropout):

@@ -9,6 +9,7 @@ from sslcl.similarities import SIMILARITIES
 from sslcl.source_code import code_digest
 
 _ROOT = "sslcl.training"
+_FUSION = "sslcl.fusion.trainer"
 _LOADING = "sslcl.data"
 """Not training code: what loading gives has a fingerprint of its own."""
 
@@ -38,5 +39,7 @@ def code_fingerprint(config: TrialConfig) -> str:
     }
     if "similarity" in config.canonical():
         modules.add(SIMILARITIES.get(config.similarity).__module__)
+    if config.fused_seeds:
+        modules.add(_FUSION)
     packages = {"sslcl", *(module.partition(".")[0] for module in modules)}
     return code_digest(frozenset(modules), frozenset(packages), frozenset({"sslcl", _LOADING}))

@@ -26,7 +26,6 @@ from sslcl.model import SSLCLModel
 
 SCORE = "validation_weighted_f1"
 """The metric that chooses the epoch, stops training and guides search."""
-_EVALUATION_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,13 @@ class Trainer:
             validation=select(dataset.validation, config.balance),
         )
         self._label_names = dataset.label_names
-        torch.manual_seed(_derived_seed(config.seed, "initialisation"))
+        torch.manual_seed(derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
-        self._train, self._validation = (
+        self.train_split, self.validation_split = (
             self._resident(split) for split in (balanced.train, balanced.validation)
         )
         self.model = self.model.to(self.device)
-        self._optimiser = torch.optim.AdamW(
+        self.optimiser = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
@@ -88,7 +87,7 @@ class Trainer:
             fused=True,
         )
         decay = config.weight_average
-        self._average = WeightAverage(self.model, decay) if decay else None
+        self.average = WeightAverage(self.model, decay) if decay else None
         shares = self.model.class_prior.tolist()
         self.class_prior = dict(zip(dataset.label_names, shares, strict=True))
         self.epoch = 0
@@ -125,20 +124,39 @@ class Trainer:
         """
         started = time.perf_counter()
         self.epoch += 1
-        metrics = self.train_epoch()
-        with self._average.in_place() if self._average else nullcontext():
-            validation = self._choose_read_out().metrics
-            metrics |= {
-                f"validation_{name}": validation[name]
-                for name in ("weighted_f1", "macro_f1", "accuracy")
-            }
-            metrics["seconds"] = time.perf_counter() - started
-            self.seconds += metrics["seconds"]
-            self.scores.append(metrics[SCORE])
-            if metrics[SCORE] > self.best_score:
-                self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
-                self.best_metrics = metrics
-                self._best_state = copy.deepcopy(self.model.state_dict())
+        training = self.train_epoch()
+        with self.averaged():
+            validation = self._choose_read_out()
+            seconds = time.perf_counter() - started
+            return self.close_epoch(training, validation, seconds)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within, the model has its averaged weights, where the configuration asks for these."""
+        return self.average.in_place() if self.average else nullcontext()
+
+    def close_epoch(
+        self, training: Mapping[str, float], validation: Predictions, seconds: float
+    ) -> dict[str, float]:
+        """Count an epoch that has been trained, and remember the model if it is the best so far.
+
+        Args:
+            training: metrics of the steps.
+            validation: predictions of the model as it stands.
+            seconds: what training and predicting took.
+
+        Returns:
+            All metrics of the epoch, as :meth:`fit_epoch` has them.
+        """
+        metrics = dict(training)
+        for name in ("weighted_f1", "macro_f1", "accuracy"):
+            metrics[f"validation_{name}"] = validation.metrics[name]
+        metrics["seconds"] = seconds
+        self.seconds += seconds
+        self.scores.append(metrics[SCORE])
+        if metrics[SCORE] > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+            self.best_metrics = metrics
+            self._best_state = _copied(self.model.state_dict())
         return metrics
 
     def _choose_read_out(self) -> Predictions:
@@ -147,11 +165,11 @@ class Trainer:
         if objective.reads_training:
             objective.fit_read_out(*self._training_features())
         if len(objective.rules) < 2:
-            return self._predict(self._validation)
+            return self._predict(self.validation_split)
         tried = []
         for rule in objective.rules:
             objective.use_rule(rule)
-            tried.append(self._predict(self._validation))
+            tried.append(self._predict(self.validation_split))
         best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
         objective.use_rule(objective.rules[best])
         return tried[best]
@@ -167,31 +185,31 @@ class Trainer:
             Diverged: when one of them is not finite; weights stay as before the first such step.
         """
         config = self.config
-        torch.manual_seed(_derived_seed(config.seed, "epoch", self.epoch))
-        rate = self._learning_rate()
-        for group in self._optimiser.param_groups:
+        torch.manual_seed(self.epoch_seed())
+        rate = self.learning_rate()
+        for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.model.train()
         steps: list[Tensor] = []
         names: tuple[str, ...] = ()
-        order = torch.randperm(len(self._train))
+        order = torch.randperm(len(self.train_split))
         for chosen in torch.split(order, config.batch_size):
-            if not self._train.labelled[chosen].any():
+            if not self.train_split.labelled[chosen].any():
                 continue
             with self._precision():
-                loss = self.model.loss(self._train.batch(chosen))
-            self._optimiser.zero_grad(set_to_none=True)
+                loss = self.model.loss(self.train_split.batch(chosen))
+            self.optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]
             norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip, foreach=True)
             terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
             steps.append(torch.stack([value.detach().float() for value in terms.values()]))
             names = tuple(terms)
             # The fused optimiser leaves the weights as they are where this is 1.
-            self._optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
-            self._optimiser.step()
+            self.optimiser.found_inf = (~steps[-1].isfinite().all()).float()  # type: ignore[attr-defined]
+            self.optimiser.step()
             self.steps += 1
-            if self._average:
-                self._average.update()
+            if self.average:
+                self.average.update()
         # Read once an epoch: each reading would make the device wait.
         values = torch.stack(steps).cpu()
         for step in (~values.isfinite()).nonzero()[:1].tolist():
@@ -199,7 +217,12 @@ class Trainer:
         means = values.double().mean(dim=0).tolist()
         return dict(zip(names, means, strict=True)) | {"learning_rate": rate}
 
-    def _learning_rate(self) -> float:
+    def epoch_seed(self) -> int:
+        """What the epoch's order of conversations and dropout are drawn from."""
+        return derived_seed(self.config.seed, "epoch", self.epoch)
+
+    def learning_rate(self) -> float:
+        """Learning rate of the epoch."""
         if self.config.schedule == "constant":
             return self.config.learning_rate
         done = (self.epoch - 1) / self.config.epochs
@@ -222,7 +245,7 @@ class Trainer:
         return self._predict(self._resident(split), view)
 
     def _predict(self, split: ResidentSplit, view: View | None = None) -> Predictions:
-        return self._predictions(split, self._rows(split, self.model.scores, view))
+        return self.predictions(split, self._rows(split, self.model.scores, view))
 
     def _rows(
         self,
@@ -232,24 +255,25 @@ class Trainer:
     ) -> Tensor:
         """What ``read`` gives for each utterance, ``(U, ...)`` in the split's order."""
         self.model.eval()
-        # Conversations of like lengths together, which saves padding and changes no feature.
-        order = split.lengths.argsort(stable=True)
         with torch.no_grad(), self._precision():
-            parts = torch.cat(
-                [read(batch, view) for batch in split.batches(order, _EVALUATION_BATCH)]
-            )
-        rows = torch.cat([torch.arange(n) + s for s, n in split.spans(order)])
-        everything = torch.empty_like(parts)
-        everything[rows.to(parts.device)] = parts
-        return everything
+            return split.joined([read(batch, view) for batch in split.evaluation_batches()])
 
     def _training_features(self) -> tuple[Tensor, Tensor]:
         """``(N, D)`` full-view features of the labelled training utterances, and their labels."""
-        labels = self._train.labels[:-1]
+        labels = self.train_split.labels[:-1]
         carries = labels != PAD_LABEL
-        return self._rows(self._train, self.model.features)[carries].float(), labels[carries]
+        return self._rows(self.train_split, self.model.features)[carries].float(), labels[carries]
 
-    def _predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
+    def predictions(self, split: ResidentSplit, class_scores: Tensor) -> Predictions:
+        """What class scores predict.
+
+        Args:
+            split: what was scored.
+            class_scores: ``(N, C)``, in the split's order.
+
+        Raises:
+            Diverged: when a score is not finite, so that its prediction would mean nothing.
+        """
         if not class_scores.isfinite().all():
             raise Diverged(self.epoch, "class_scores")
         everything = class_scores.argmax(dim=-1).cpu()
@@ -269,7 +293,7 @@ class Trainer:
 
     def validation(self) -> Predictions:
         """Predict the validation split."""
-        return self._predict(self._validation)
+        return self._predict(self.validation_split)
 
     def test(self, split: Split) -> Predictions:
         """Predict the test split, from the modalities and in the balance of the configuration."""
@@ -284,7 +308,7 @@ class Trainer:
         probe = LinearProbe.fit(*self._training_features(), len(self._label_names))
         resident = self._resident(select(split, self.config.balance))
         features = self._rows(resident, self.model.features, self.model.test_view)
-        return self._predictions(resident, probe.scores(features))
+        return self.predictions(resident, probe.scores(features))
 
     def share_below_eps(self) -> float:
         """Share of the weights whose root mean square gradient is at most ``adam_eps``.
@@ -292,11 +316,11 @@ class Trainer:
         AdamW moves those by half of what it would, or less. Weights that never had a gradient,
         such as embeddings of what does not occur, are left out; 0 before the first step.
         """
-        states = [state for state in self._optimiser.state.values() if "exp_avg_sq" in state]
+        states = [state for state in self.optimiser.state.values() if "exp_avg_sq" in state]
         steps = max((float(state["step"]) for state in states), default=0.0)
         if not steps:
             return 0.0
-        bias = 1 - self._optimiser.defaults["betas"][1] ** steps
+        bias = 1 - self.optimiser.defaults["betas"][1] ** steps
         squares = torch.cat([state["exp_avg_sq"].flatten() for state in states]) / bias
         moved = squares > 0
         below = moved & (squares.sqrt() <= self.config.adam_eps)
@@ -311,37 +335,46 @@ class Trainer:
         """A copy of everything needed to go on from here, as tensors and plain values."""
         state = {
             "model": self.model.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
             "best_state": self._best_state,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "best_metrics": self.best_metrics,
             "scores": self.scores,
             "steps": self.steps,
-            "average": self._average.state_dict() if self._average else None,
+            "average": self.average.state_dict() if self.average else None,
             "epoch": self.epoch,
             "seconds": self.seconds,
         }
-        return copy.deepcopy(state)
+        return dict(_copied(state))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a :meth:`state_dict`: the same bits as without the interruption."""
         self.model.load_state_dict(state["model"])
         # The optimiser would otherwise go on in the tensors of ``state`` themselves.
-        self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
         self._best_state = dict(state["best_state"])
         self.best_epoch = state["best_epoch"]
         self.best_score = state["best_score"]
         self.best_metrics = dict(state["best_metrics"])
         self.scores = list(state["scores"])
         self.steps = state["steps"]
-        if self._average:
-            self._average.load_state_dict(state["average"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.epoch = state["epoch"]
         self.seconds = state["seconds"]
 
 
-def _derived_seed(*parts: object) -> int:
+def _copied(value: Any) -> Any:
+    """A copy whose tensors own their memory; a deep copy of a part of a tensor copies all of it."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def derived_seed(*parts: object) -> int:
     """A well-mixed seed, so that neighbouring seeds and epochs share nothing."""
     text = ":".join(str(part) for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

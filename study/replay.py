@@ -48,6 +48,8 @@ def main(trial: str, home: Home, data_dir: Path | None) -> int:
 def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Console") -> str | None:
     """Train ``row`` again and compare epochs and predictions with the ledger.
 
+    A trial of a group is trained with its whole group: that is what repeats bit for bit.
+
     Returns:
         ``None`` when identical, else the first difference in words.
 
@@ -79,7 +81,9 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
             if name != "seconds" and before != value:
                 differences.append(f"epoch {epoch}, {name}: {before!r} then, {value!r} now")
 
-    console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}, again")
+    seeds = ", ".join(map(str, row.config.fused_seeds))
+    group = f" in its group of seeds {seeds}" if seeds else ""
+    console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}{group}, again")
     _, outcome = train(row.config, dataset if "test" in splits else dataset.sealed(), check)
     if outcome.epochs != len(recorded):
         differences.append(f"{len(recorded)} epochs then, {outcome.epochs} now")

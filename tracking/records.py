@@ -88,6 +88,8 @@ class PlannedTrial:
         identity: content hash of configuration, data and training code.
         config: what to train.
         number: the sampler's trial number, in search and tuning only.
+        group: SHA-256 of the identities of the trials that it is trained with as one program, in
+            their order; ``None`` where it is trained alone.
     """
 
     id: str
@@ -96,6 +98,12 @@ class PlannedTrial:
     identity: str
     config: TrialConfig
     number: int | None = None
+    group: str | None = None
+
+    @property
+    def checkpoint_key(self) -> str:
+        """What the state of its training is saved under."""
+        return self.group or self.identity
 
 
 @dataclass(frozen=True)

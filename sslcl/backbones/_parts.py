@@ -50,7 +50,16 @@ def repeated(batch: Batch, views: int) -> Batch:
         labels=batch.labels.repeat(views, 1),
         mask=batch.mask.repeat(views, 1),
         lengths=batch.lengths.repeat(views),
+        places=_repeated_places(batch, views),
+        envelope=batch.envelope and tuple(n for n in batch.envelope for _ in range(views)),
     )
+
+
+def _repeated_places(batch: Batch, views: int) -> Tensor | None:
+    if batch.places is None:
+        return None
+    first = torch.arange(views, device=batch.mask.device)[:, None] * batch.mask.numel()  # (V, 1)
+    return (first + batch.places).flatten()  # (V N)
 
 
 @dataclass(frozen=True)
@@ -62,16 +71,17 @@ class Utterances:
 
     Args:
         mask: ``(B, T)`` bool, true at utterances.
-        places: ``(N,)`` int64, their places in ``(B T)``, conversation by conversation.
+        places: ``(N,)`` int64, their places in ``(B T)``, conversation by conversation; several
+            models trained as one may have some padding at the end.
     """
 
     mask: Tensor
     places: Tensor
 
     @classmethod
-    def of(cls, mask: Tensor) -> "Utterances":
-        """The utterances of a mask ``(B, T)``."""
-        return cls(mask, mask.flatten().nonzero()[:, 0])
+    def of(cls, mask: Tensor, places: Tensor | None = None) -> "Utterances":
+        """The utterances of a mask ``(B, T)``, at ``places`` where these are known."""
+        return cls(mask, mask.flatten().nonzero()[:, 0] if places is None else places)
 
     def rows(self, padded: Tensor) -> Tensor:
         """``(N, ...)`` of ``(B, T, ...)``."""
@@ -126,7 +136,7 @@ class ModalitySum(nn.Module):
 
     def rows(self, batch: Batch, views: Sequence[View]) -> Tensor:
         """``(V N, D)``, of the utterances alone."""
-        utterances = Utterances.of(batch.mask)
+        utterances = Utterances.of(batch.mask, batch.places)
         names = union([present(view, tuple(self.project)) for view in views])
         return self._summed({m: utterances.rows(batch.features[m]) for m in names}, views)
 

@@ -24,7 +24,9 @@ Weights = tuple[list[Tensor], list[Tensor]]
 """Of one layer, forwards and backwards: the maps of input and state, then their biases."""
 
 
-def run_recurrent(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
+def run_recurrent(
+    rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor, envelope: tuple[int, ...] | None = None
+) -> Tensor:
     """Run a batch-first bidirectional network over the utterances alone, never over padding.
 
     It computes in the precision of its weights, because recurrent networks have no mixed form on
@@ -34,9 +36,11 @@ def run_recurrent(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
         rnn: GRU or LSTM with ``batch_first=True`` and ``bidirectional=True``.
         x: ``(B, T, D)``.
         lengths: ``(B,)`` int64 on the CPU, at least 1.
+        envelope: see :class:`Packing`.
 
     Returns:
-        ``(B, T, 2H)``, zero where padded, forwards before backwards.
+        ``(B, T, 2H)``, forwards before backwards, zero where padded; with an envelope, padding
+        may hold anything.
     """
     with torch.autocast(x.device.type, enabled=False):
         x = x.to(rnn.all_weights[0][0].dtype)
@@ -46,7 +50,7 @@ def run_recurrent(rnn: nn.GRU | nn.LSTM, x: Tensor, lengths: Tensor) -> Tensor:
             padded, _ = pad_packed_sequence(states, batch_first=True, total_length=x.shape[1])
             return padded
         run_layer = _gru_layer if isinstance(rnn, nn.GRU) else _lstm_layer
-        packing = Packing(lengths)
+        packing = Packing(lengths, envelope)
         total, rows = x.shape[1], x[:, : packing.steps]  # (B, T, D), without needless padding
         for layer, weights in enumerate(zip(*[iter(rnn.all_weights)] * 2, strict=True)):
             if layer:
@@ -63,19 +67,25 @@ class Packing:
 
     Args:
         lengths: ``(B,)`` int64 on the CPU, at least 1.
+        envelope: ``B`` lengths in descending order, each at least that of ``lengths`` in that
+            order, where batches of several models are to take the same steps; what a sequence
+            lacks is read from its padding, after its end in either direction.
     """
 
-    def __init__(self, lengths: Tensor) -> None:
-        self.steps = int(lengths.max())
-        """``T``, of the longest sequence."""
+    def __init__(self, lengths: Tensor, envelope: tuple[int, ...] | None = None) -> None:
         descending, rows = lengths.sort(descending=True, stable=True)
+        longest = descending if envelope is None else torch.tensor(envelope)
+        self.steps = int(longest[0])
+        """``T``, of the longest sequence."""
         time = torch.arange(self.steps)[:, None]  # (T, 1)
-        goes_on = time < descending  # (T, B)
+        goes_on = time < longest  # (T, B)
         self.active = goes_on.sum(dim=1).tolist()
         """``T`` numbers of sequences that have such a step."""
+        taken = goes_on.flatten().nonzero().squeeze(1)  # (S,)
         first = rows * self.steps  # (B,) the first step of each sequence in the padded form
-        forwards = (first + time)[goes_on]  # (S,)
-        backwards = (first + descending - 1 - time)[goes_on]  # (S,)
+        turned = torch.where(time < descending, descending - 1 - time, time)  # (T, B)
+        forwards = (first + time).flatten().index_select(0, taken)  # (S,)
+        backwards = (first + turned).flatten().index_select(0, taken)  # (S,)
         self.places = torch.stack([forwards, backwards])
         """``(2, S)`` places of the packed rows in ``(B T)``, read forwards and backwards."""
         every = torch.arange(len(lengths) * self.steps).view(len(lengths), self.steps)
@@ -111,9 +121,7 @@ def _gru_layer(x: Tensor, weights: Weights, packing: Packing) -> Tensor:
     ways, steps = packing.places.shape
     rows = x.flatten(0, 1).index_select(0, packing.places.flatten()).view(ways, steps, -1)
     gates = torch.baddbmm(input_bias[:, None], rows, input_map.mT)  # (2, S, 3H)
-    states: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
-        gates, state_map.mT, state_bias, Steps(packing.active)
-    )  # (2, S, H)
+    states = gru_states(gates, state_map.mT, state_bias, Steps(packing.active))  # (2, S, H)
     # Direction k of place i is row 2 i + k.
     target = (ways * packing.places + torch.arange(ways)[:, None]).flatten()  # (2 S)
     padded = x.new_zeros(ways * len(x) * packing.steps, states.shape[-1])
@@ -133,26 +141,44 @@ class Steps:
     keep: Tensor | None = None
 
 
-class GRUStates(torch.autograd.Function):
+def gru_states(gates: Tensor, state_map: Tensor, state_bias: Tensor, steps: Steps) -> Tensor:
     """All states of ``K`` GRU cells, each over its own packed sequences, from states of zero.
 
     c_t = h_t-1 U + d;  r, z = sigmoid of a_r + c_r, a_z + c_z;  n = tanh(a_n + r c_n);
     h_t = k_t ((1 - z) n + z h_t-1)
 
-    ``apply`` takes the shares a of the inputs in the gates r, z, n, ``(K, S, 3H)``; U,
-    ``(K, H, 3H)``; d, ``(K, 3H)``; and the :class:`Steps`, with the factors k. It returns the
-    states, ``(K, S, H)``. The gradient is written out; that of a gradient is not there.
+    The gradient is written out; that of a gradient is not there. Under :func:`torch.func.vmap`
+    the cells of all models run side by side.
+
+    Args:
+        gates: shares a of the inputs in the gates r, z, n, ``(K, S, 3H)``.
+        state_map: U, ``(K, H, 3H)``.
+        state_bias: d, ``(K, 3H)``.
+        steps: with the factors k, which several models cannot have.
+
+    Returns:
+        ``(K, S, H)``.
     """
+    states: Tensor = _GRUStates.apply(  # type: ignore[no-untyped-call]
+        gates, state_map, state_bias, steps
+    )[0]
+    return states
+
+
+class _GRUStates(torch.autograd.Function):
+    """The states, then what the gradient needs of them: the gates and their recalled shares."""
 
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, state_map: Tensor, state_bias: Tensor, steps: "Steps"
-    ) -> Tensor:
+        gates: Tensor, state_map: Tensor, state_bias: Tensor, steps: Steps
+    ) -> tuple[Tensor, Tensor, Tensor]:
         active, keep = steps.active, steps.keep
         cells, width = state_map.shape[:2]
-        gates, recalled = gates.clone(), torch.empty_like(gates)  # (K, S, 3H) each
+        gates = gates.clone()  # (K, S, 3H)
+        gates[..., : 2 * width] += state_bias[:, None, : 2 * width]
+        recalled = gates.new_empty(*gates.shape[:2], width)  # (K, S, H), of n alone
         states = gates.new_empty(*gates.shape[:2], width)  # (K, S, H)
-        bias = state_bias[:, None]  # (K, 1, 3H)
+        bias = state_bias[:, None, 2 * width :]  # (K, 1, H)
         h = gates.new_zeros(cells, active[0], width)  # (K, B, H)
         blocks = zip(
             active,
@@ -161,28 +187,45 @@ class GRUStates(torch.autograd.Function):
             gates[..., width : 2 * width].split_with_sizes(active, dim=1),
             gates[..., 2 * width :].split_with_sizes(active, dim=1),
             recalled.split_with_sizes(active, dim=1),
-            recalled[..., : 2 * width].split_with_sizes(active, dim=1),
-            recalled[..., 2 * width :].split_with_sizes(active, dim=1),
             states.split_with_sizes(active, dim=1),
             _blocks(keep, active),
             strict=True,
         )
-        for rows, rz, r, z, n, c, c_rz, c_n, new, kept in blocks:
+        for rows, rz, r, z, n, c_n, new, kept in blocks:
             if rows < h.shape[1]:
                 h = h[:, :rows]
-            torch.baddbmm(bias, h, state_map, out=c)
-            rz.add_(c_rz).sigmoid_()
+            c = torch.bmm(h, state_map)  # A result of its own, or the cells run one by one.
+            rz.add_(c[..., : 2 * width]).sigmoid_()
+            torch.add(c[..., 2 * width :], bias, out=c_n)
             n.addcmul_(r, c_n).tanh_()
             h = torch.lerp(n, h, z, out=new)
             if kept is not None:
                 h.mul_(kept)
-        ctx.active = active
-        ctx.save_for_backward(gates, recalled[..., 2 * width :], states, state_map, keep)
-        return states
+        return states, gates, recalled
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+        _, state_map, _, steps = inputs
+        states, gates, recalled = output
+        ctx.active = steps.active
+        ctx.mark_non_differentiable(gates, recalled)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(gates, recalled, states, state_map, steps.keep)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: Sequence[int | None], *inputs: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        *tensors, steps = inputs
+        cells = [x.movedim(dim, 0).flatten(0, 1) for x, dim in zip(tensors, in_dims, strict=False)]
+        outputs = _GRUStates.apply(*cells, steps)  # type: ignore[no-untyped-call]
+        return tuple(x.unflatten(0, (info.batch_size, -1)) for x in outputs), (0, 0, 0)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+        if grad is None:
+            return None, None, None, None
         gates, recalled, states, state_map, keep = ctx.saved_tensors
         active, width = ctx.active, state_map.shape[1]
         r, z, n = gates.chunk(3, dim=-1)  # (K, S, H) each
@@ -193,13 +236,11 @@ class GRUStates(torch.autograd.Function):
         torch.mul(of_n, r, out=of_gates[..., 2, :])
         torch.mul(of_gates[..., 2, :] * recalled, 1 - r, out=of_gates[..., 0, :])
         torch.mul((before - n) * z, 1 - z, out=of_gates[..., 1, :])
-        whole = torch.empty_like(states)  # from the output and from later steps
+        whole = grad.clone(memory_format=torch.contiguous_format)  # and from later steps
         of_c = torch.empty_like(of_gates)  # (K, S, 3, H)
-        carried = states.new_zeros(len(states), active[0], width)  # (K, B, H)
+        carried: Tensor | None = None  # (K, rows of the step after, H)
         back = state_map.mT  # (K, 3H, H)
         steps = zip(
-            active,
-            grad.split_with_sizes(active, dim=1),
             whole.split_with_sizes(active, dim=1),
             z.split_with_sizes(active, dim=1),
             of_gates.split_with_sizes(active, dim=1),
@@ -208,13 +249,13 @@ class GRUStates(torch.autograd.Function):
             _blocks(keep, active),
             strict=True,
         )
-        for rows, given, d, z_t, factor, d_c, d_c_flat, kept in reversed(list(steps)):
-            here = carried[:, :rows]
-            torch.add(given, here, out=d)
+        for d, z_t, factor, d_c, d_c_flat, kept in reversed(list(steps)):
+            if carried is not None:
+                d[:, : carried.shape[1]].add_(carried)
             if kept is not None:
                 d.mul_(kept)
             torch.mul(d[..., None, :], factor, out=d_c)
-            torch.baddbmm(d * z_t, d_c_flat, back, out=here)
+            carried = torch.baddbmm(d * z_t, d_c_flat, back)
         flat = of_c.flatten(2)  # (K, S, 3H)
         of_map, of_bias = before.mT @ flat, flat.sum(dim=1)
         torch.mul(whole, of_n, out=of_c[..., 2, :])  # the gates' own from here on

@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 from sslcl.backbones import Backbone, BackboneShape
 from sslcl.backbones._dialogue_states import DialogueStates, Turns
 from sslcl.backbones._parts import General2Attention, ModalitySum, by_view, repeated
-from sslcl.backbones._recurrence import GRUStates, Steps
+from sslcl.backbones._recurrence import Steps, gru_states
 from sslcl.data.types import Batch, View
 from sslcl.dropout import Dropout
 
@@ -216,7 +216,7 @@ class DialogueCells(nn.Module):
             )  # (T, K, B, H)
             heard = now.transpose(0, 1).flatten(1, 2)  # (K, TB, H)
             gates = torch.baddbmm(self.emotion.input_bias, heard, self.emotion.input)  # (K, TB, 3H)
-            e: Tensor = GRUStates.apply(  # type: ignore[no-untyped-call]
+            e = gru_states(
                 gates,
                 self.emotion.state,
                 self.emotion.state_bias[:, 0],

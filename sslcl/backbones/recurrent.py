@@ -74,8 +74,8 @@ class Recurrent(Backbone):
         """``(V, N, H)`` features, ``H`` the hidden size."""
         x = self.drop(self.fuse(batch, views))  # (VB, T, H)
         batch = repeated(batch, len(views))
-        h = run_recurrent(self.context, x, batch.lengths)  # (VB, T, 2H)
+        h = run_recurrent(self.context, x, batch.lengths, batch.envelope)  # (VB, T, 2H)
         if self.attention is not None:
             h = self.attention(h, batch.mask)  # (VB, T, 2H)
-        features: Tensor = self.drop(self.out(h[batch.mask]).relu())  # (VN, H)
+        features: Tensor = self.drop(self.out(batch.utterances(h)).relu())  # (VN, H)
         return by_view(features, views)

@@ -135,7 +135,7 @@ class Transformer(Backbone):
         """``(V, N, H)`` features, ``H`` the hidden size."""
         x = self.fuse.rows(batch, views)  # (VN, H)
         batch = repeated(batch, len(views))
-        utterances = Utterances.of(batch.mask)
+        utterances = Utterances.of(batch.mask, batch.places)
         steps = batch.mask.shape[1]
         position = sinusoidal_positions(steps, x.shape[1], x.device)  # (T, H)
         position = position.index_select(0, utterances.places % steps)  # (VN, H)

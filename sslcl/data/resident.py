@@ -8,6 +8,8 @@ from torch import Tensor
 
 from sslcl.data.types import PAD_LABEL, Batch, Split
 
+_EVALUATION_BATCH = 32
+
 
 @dataclass(frozen=True, eq=False)
 class ResidentSplit:
@@ -109,6 +111,27 @@ class ResidentSplit:
         """
         for chosen in torch.split(order, size):
             yield self.batch(chosen)
+
+    def evaluation_batches(self) -> Iterator[Batch]:
+        """All conversations, those of like lengths together: less padding, and no other scores."""
+        return self.batches(self._by_length, _EVALUATION_BATCH)
+
+    def joined(self, parts: Sequence[Tensor], dim: int = 0) -> Tensor:
+        """What was read from :meth:`evaluation_batches`, in the order of the split's utterances.
+
+        Args:
+            parts: of each batch, with its utterances along ``dim``.
+            dim: 0, or 1 where several models have read the batches.
+        """
+        together = torch.cat(list(parts), dim=dim)
+        rows = torch.cat([torch.arange(n) + s for s, n in self.spans(self._by_length)])
+        everything = torch.empty_like(together)
+        everything.index_copy_(dim, rows.to(together.device), together)
+        return everything
+
+    @property
+    def _by_length(self) -> Tensor:
+        return self.lengths.argsort(stable=True)
 
 
 def _ended(parts: list[Tensor], value: int) -> Tensor:

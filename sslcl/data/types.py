@@ -45,6 +45,9 @@ class Batch:
         mask: ``(B, T)`` bool, true at utterances.
         lengths: ``(B,)`` int64, on the CPU.
         standardised: whether features are as the model standardises them.
+        places: ``(N,)`` int64, where in ``(B T)`` the utterances are, where that is known without
+            a look at the mask; several models trained as one may have some padding at the end.
+        envelope: ``B`` lengths in descending order that bound those of several models' batches.
         complete: whether every utterance is known to have a label.
     """
 
@@ -54,6 +57,8 @@ class Batch:
     mask: Tensor
     lengths: Tensor
     standardised: bool = False
+    places: Tensor | None = None
+    envelope: tuple[int, ...] | None = None
     complete: bool = False
 
     @classmethod
@@ -85,6 +90,12 @@ class Batch:
             labels=self.labels.to(device),
             mask=self.mask.to(device),
         )
+
+    def utterances(self, x: Tensor) -> Tensor:
+        """``(N, D)`` of the utterances, conversation by conversation, from ``(B, T, D)``."""
+        if self.places is None:
+            return x[self.mask]
+        return x.flatten(0, 1).index_select(0, self.places)
 
     @property
     def valid_labels(self) -> Tensor:

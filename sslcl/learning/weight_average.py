@@ -45,9 +45,33 @@ class WeightAverage:
     @torch.no_grad()
     def update(self) -> None:
         """Take in the weights as they are after a step."""
-        self.steps += 1
-        weight = (1 - self.decay) / (1 - self.decay**self.steps)
+        weight = self.weight_of_next()
         torch._foreach_lerp_(list(self._averages.values()), list(self._live.values()), weight)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters and buffers that are averaged."""
+        return tuple(self._averages)
+
+    def of(self, name: str) -> Tensor:
+        """The average of one of :attr:`names`."""
+        return self._averages[name]
+
+    def join(self, model: nn.Module, averages: Mapping[str, Tensor]) -> None:
+        """Go on in other tensors, which somebody else updates from now on.
+
+        Args:
+            model: that of before, whose tensors may be new ones.
+            averages: by name, which have the values of before; others stay.
+        """
+        state = model.state_dict()
+        self._live = {name: state[name] for name in self._live}
+        self._averages.update(averages)
+
+    def weight_of_next(self) -> float:
+        """Count a step, and say how much of the average it is."""
+        self.steps += 1
+        return (1 - self.decay) / (1 - self.decay**self.steps)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -138,15 +138,15 @@ def _to_logits(
 
 
 def log_softmaxes(
-    logits: Float[Tensor, "N K"],
-) -> tuple[Float[Tensor, "N K"], Float[Tensor, "N K"], Bool[Tensor, "N K"]]:
+    logits: Float[Tensor, "*N K"],
+) -> tuple[Float[Tensor, "*N K"], Float[Tensor, "*N K"], Bool[Tensor, "*N K"]]:
     """``log p`` and ``log(1 - p)`` of ``p = softmax(logits)``, and where ``p`` is largest.
 
     ``1 - p`` of the largest, which may round to 0, is the sum of the others; that of the others,
     at least one half, is the difference.
 
     Args:
-        logits: ``(N, K)``, ``K`` at least 2.
+        logits: ``(..., N, K)``, ``K`` at least 2.
     """
     logs = logits.log_softmax(dim=-1)
     largest = torch.zeros_like(logs, dtype=torch.bool)

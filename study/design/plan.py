@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from search_spaces.schema import (
     FIRST_ABLATION_SEED,
-    FIRST_FRESH_SEED,
     Ablate,
     Assignment,
     Confirm,
@@ -16,6 +15,7 @@ from search_spaces.schema import (
 from sslcl.config import TrialConfig
 from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
+from study.design.fresh_seeds import fresh_seeds, seed_groups
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.tuning import TunedCell, Tuning, digest_of, search_of, tuned_cells
 from tracking.records import Phase, PlannedTrial
@@ -23,15 +23,6 @@ from tracking.records import Phase, PlannedTrial
 CellT = TypeVar("CellT", Cell, TunedCell)
 Seconds = Callable[[Phase, TrialConfig], float]
 """How long a trial of a phase takes, from its configuration or one like it."""
-
-
-_FIRST_SEED = {Phase.CONFIRM: FIRST_FRESH_SEED, Phase.ABLATE: FIRST_ABLATION_SEED}
-
-
-def fresh_seeds(phase: Phase, count: int) -> tuple[int, ...]:
-    """The seeds of confirmation or ablation: the same for every cell, in no other phase."""
-    first = _FIRST_SEED[phase]
-    return tuple(range(first, first + count))
 
 
 def confirm_trials(
@@ -180,9 +171,9 @@ def summarize(
         left = [trial for trial in phase.trials if not {trial.identity, trial.id} & finished]
         fresh = list({t.identity: t for t in left if t.identity not in planned}.values())
         planned |= {trial.identity for trial in fresh}
-        times = [seconds(phase.phase, trial.config) for trial in fresh] if seconds else None
+        times = _times(phase.phase, fresh, seconds) if seconds else None
         later = [trial for trial in phase.reserve if not {trial.identity, trial.id} & finished]
-        reserve = [seconds(phase.phase, trial.config) for trial in later] if seconds else None
+        reserve = _times(phase.phase, later, seconds) if seconds else None
         rows.append(
             PhaseSummary(
                 phase=phase.phase,
@@ -202,6 +193,15 @@ def summarize(
     return rows
 
 
+def _times(phase: Phase, trials: Sequence[PlannedTrial], seconds: Seconds) -> list[float]:
+    """Seconds of what a worker is given at a time: a trial, or a group trained as one."""
+    times: dict[str, float] = {}
+    for trial in trials:
+        key = trial.group or trial.identity
+        times[key] = times.get(key, 0.0) + seconds(phase, trial.config)
+    return list(times.values())
+
+
 def elapsed(seconds: Sequence[float], workers: int) -> float:
     """Time that trials of these lengths take, each given to the worker that is free first."""
     free = [0.0] * workers
@@ -218,12 +218,16 @@ def _trials(
     data: DataFacts,
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
+    groups = {cell.name: seed_groups(study, phase, cell, seeds[cell.name]) for cell in cells}
     trials: list[PlannedTrial] = []
     for cell, seed in _seed_by_seed(phase, cells, seeds):
+        group = groups[cell.name].get(seed, ())
         config = cell.config(study, seed)
+        config = config.replace(fused_seeds=group) if group else config
         identity = data.identify(config)
         trial_id = digest_of(study.name, phase, cell.name, identity)
-        trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config))
+        key = digest_of(*(data.identify(config.replace(seed=s)) for s in group)) if group else None
+        trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config, group=key))
     return trials
 
 

@@ -9,8 +9,9 @@ from statistics import fmean
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.errors import Diverged
+from sslcl.fusion.trainer import FusedTrainer
 from sslcl.training import Trainer
-from study.execution.trial import pick_device
+from study.execution.trial import fused_trainer, pick_device
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
@@ -31,7 +32,7 @@ class Estimate:
             for row in rows
             if row.status in ended and row.seconds and row.config.dataset == dataset.name
         ]
-        self._probed: dict[tuple[str, str], float] = {}
+        self._probed: dict[tuple[str, str, int], float] = {}
 
     @property
     def source(self) -> str:
@@ -47,7 +48,7 @@ class Estimate:
         In a search they are shorter by what was pruned in searches before.
         """
         if not self._rows:
-            kind = (config.backbone, config.objective)
+            kind = (config.backbone, config.objective, len(config.fused_seeds))
             if kind not in self._probed:
                 self._probed[kind] = seconds_per_epoch(config, self._dataset)
             return self._probed[kind] * config.epochs
@@ -60,6 +61,7 @@ class Estimate:
             lambda row: row.phase.searches if phase.searches else row.status is Status.COMPLETE,
             lambda row: row.config.backbone == config.backbone,
             lambda row: row.config.objective == config.objective,
+            lambda row: bool(row.config.fused_seeds) == bool(config.fused_seeds),
         )
         like: Sequence[TrialRow] = self._rows
         for wish in wishes:
@@ -68,7 +70,10 @@ class Estimate:
 
 
 def seconds_per_epoch(config: TrialConfig, dataset: Dataset) -> float:
-    """Seconds of an epoch, from one training step and its share of the validation split."""
+    """Seconds of an epoch, from one training step and its share of the validation split.
+
+    Of a trial that is trained in a group it is its share of the group's.
+    """
     batch = min(config.batch_size, len(dataset.train))
     share = batch / len(dataset.train)
     checked = max(round(share * len(dataset.validation)), 1)
@@ -77,12 +82,15 @@ def seconds_per_epoch(config: TrialConfig, dataset: Dataset) -> float:
         train=_spread(dataset.train, batch),
         validation=_spread(dataset.validation, checked),
     )
-    trainer = Trainer(config.replace(epochs=2, patience=2), part, pick_device())
+    short = config.replace(epochs=2, patience=2)
+    trainer = (
+        fused_trainer(short, part) if short.fused_seeds else Trainer(short, part, pick_device())
+    )
     # The first step also pays for what is loaded and allocated once.
     _step(trainer)
     started = time.perf_counter()
     _step(trainer)
-    return (time.perf_counter() - started) / share
+    return (time.perf_counter() - started) / share / max(len(config.fused_seeds), 1)
 
 
 def _spread(split: Split, count: int) -> Split:
@@ -90,7 +98,7 @@ def _spread(split: Split, count: int) -> Split:
     return tuple(split[index * len(split) // count] for index in range(count))
 
 
-def _step(trainer: Trainer) -> None:
+def _step(trainer: Trainer | FusedTrainer) -> None:
     # A batch may lack a class that the loss divides by; the time was spent all the same.
     with suppress(Diverged):
         trainer.fit_epoch()

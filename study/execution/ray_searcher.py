@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
-from study.execution.ray_worker import READY_KEY, TRIAL_KEY
+from study.execution.ray_worker import GROUP_KEY, READY_KEY, TRIAL_KEY
 from study.execution.trial_sources import TrialSource
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -47,7 +47,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._home = home
         self._workers = workers
         self._callbacks = callbacks
-        self._live: dict[str, PlannedTrial] = {}
+        self._live: dict[str, dict[int, PlannedTrial]] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
@@ -69,10 +69,17 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if planned is None:
             # What runs now decides what the next source has.
             return None if self._source is not None else str(Searcher.FINISHED)
-        self._live[trial_id] = planned
+        group = self._group(planned)
+        self._live[trial_id] = {member.config.seed: member for member in group}
         self._epochs.flush()
-        self._ledger.start(planned.id)
-        return {TRIAL_KEY: planned}
+        for member in group:
+            self._ledger.start(member.id)
+        return {TRIAL_KEY: planned, GROUP_KEY: group}
+
+    def _group(self, planned: PlannedTrial) -> tuple[PlannedTrial, ...]:
+        """A trial and those that are trained with it, without what the ledger has."""
+        rest = self._source.rest_of_group(planned) if self._source is not None else ()
+        return (planned, *(member for member in rest if not self._taken(member)))
 
     def _next(self) -> PlannedTrial | None:
         """The next trial to train, of this source or of a later one if none is running."""
@@ -94,15 +101,21 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _untrained(self, source: TrialSource) -> PlannedTrial | None:
         """The source's next trial never trained; the others are taken from the ledger."""
         while planned := source.next():
-            # A search never sees the test split; all other phases are judged by it.
-            needs_test = not planned.phase.searches
-            original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
-            if original is None:
+            if not self._taken(planned):
                 return planned
-            self._epochs.flush()
-            self._ledger.cache(planned.id, original.id)
-            self._tell(planned)
         return None
+
+    def _taken(self, planned: PlannedTrial) -> bool:
+        """Whether the trial could be taken from the ledger, where it then is."""
+        # A search never sees the test split; all other phases are judged by it.
+        needs_test = not planned.phase.searches
+        original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
+        if original is None:
+            return False
+        self._epochs.flush()
+        self._ledger.cache(planned.id, original.id)
+        self._tell(planned)
+        return True
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Ray's hook: some epochs have ended and more may follow."""
@@ -112,28 +125,39 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Ray's hook: a trial has ended, by itself, by the scheduler or by an error."""
-        planned = self._live.pop(trial_id)
         result = result or self._last.get(trial_id) or {}
         self._last.pop(trial_id, None)
         if not error:
-            self._record_epochs(planned, result)
+            self._record_epochs(trial_id, result)
         self._epochs.flush()
-        if self._callbacks.halted() and not ("outcome" in result or "failure" in result):
-            self._ledger.release(planned.id)
-            return
-        self._finish(planned, result, error)
-        self._home.checkpoint(planned.identity).unlink(missing_ok=True)
-        self._tell(planned)
+        own = dict(self._parts(trial_id, result))
+        live = self._live.pop(trial_id)
+        halted = self._callbacks.halted()
+        unfinished = {
+            seed
+            for seed in live
+            if halted and not {"outcome", "failure"} & own.get(seed, {}).keys()
+        }
+        for seed, planned in live.items():
+            if seed in unfinished:
+                self._ledger.release(planned.id)
+            else:
+                self._finish(planned, own.get(seed, {}), error)
+        if live and not unfinished:
+            (key,) = {planned.checkpoint_key for planned in live.values()}
+            self._home.checkpoint(key).unlink(missing_ok=True)
+        for seed in live.keys() - unfinished:
+            self._tell(live[seed])
 
     def retried(self, trial_id: str) -> bool:
         """Count another attempt of a trial whose worker is gone; whether it is one of ours."""
-        planned = self._live.get(trial_id)
-        if planned is None:
-            return False
-        self._epochs.flush()
-        self._ledger.release(planned.id)
-        self._ledger.start(planned.id)
-        return True
+        members = self._live.get(trial_id, {})
+        if members:
+            self._epochs.flush()
+        for planned in members.values():
+            self._ledger.release(planned.id)
+            self._ledger.start(planned.id)
+        return bool(members)
 
     def flush(self, *, late_only: bool = False) -> None:
         """Write the epochs that wait for the ledger; ``late_only``: if they have waited long."""
@@ -162,12 +186,30 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _record(self, trial_id: str, result: dict[str, Any]) -> None:
         self._last[trial_id] = result
-        self._record_epochs(self._live[trial_id], result)
+        self._record_epochs(trial_id, result)
+        if "members" not in result:
+            return
+        members = self._live[trial_id]
+        for seed, part in self._parts(trial_id, result):
+            if "outcome" in part or "failure" in part:
+                # The others of the group go on.
+                self._epochs.flush()
+                member = members.pop(seed)
+                self._finish(member, part, error=False)
+                self._tell(member)
 
-    def _record_epochs(self, planned: PlannedTrial, result: dict[str, Any]) -> None:
-        for epoch, metrics in result.get("epochs", ()):
-            self._epochs.add(planned.id, int(epoch), dict(metrics))
-            self._callbacks.on_epoch()
+    def _parts(self, trial_id: str, result: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+        """By seed, what a result says of each trial that is being trained."""
+        members = self._live[trial_id]
+        if "members" in result:
+            return [(seed, part) for seed, part in result["members"] if seed in members]
+        return [(seed, result) for seed in members]
+
+    def _record_epochs(self, trial_id: str, result: dict[str, Any]) -> None:
+        for seed, part in self._parts(trial_id, result):
+            for epoch, metrics in part.get("epochs", ()):
+                self._epochs.add(self._live[trial_id][seed].id, int(epoch), dict(metrics))
+                self._callbacks.on_epoch()
         if result.get("saved"):
             # The next driver goes on after these epochs and will not measure them again.
             self._epochs.flush()
@@ -207,7 +249,7 @@ class ForgetResults(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Ray's hook, after the stream has written the trial's end."""
-        for key in ("outcome", "partial", "epochs"):
+        for key in ("outcome", "partial", "epochs", "members"):
             trial.last_result.pop(key, None)
 
 

@@ -2,16 +2,21 @@
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray import tune
 
 from sslcl.data.types import Dataset
+from sslcl.errors import Diverged
+from sslcl.fusion.trainer import FusedTrainer
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.execution.trial import (
     conclude,
     failure_of,
+    fused_trainer,
+    inference_cost,
     load_state,
     pick_device,
     save_state,
@@ -20,15 +25,19 @@ from study.execution.trial import (
     worker_name,
 )
 from tracking.home import Home
-from tracking.records import Phase, PlannedTrial
+from tracking.records import Outcome, Phase, PlannedTrial
 
 CHECKPOINT_SECONDS = 15.0
 TRIAL_KEY = "trial"
 """Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
+GROUP_KEY = "group"
+"""Where it holds all trials of its group that have yet to be trained, itself among them."""
 READY_KEY = "ready"
 """Where a result without an epoch holds the name of a worker that waits for the others."""
 READY_SECONDS = 0.05
 """How long a worker waits before it looks again whether the others have started."""
+Epoch = tuple[int, tuple[tuple[str, float], ...]]
+"""Its number and its metrics."""
 STEP_SECONDS = 0.5
 """Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
@@ -36,8 +45,9 @@ STEP_SECONDS = 0.5
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Trains half a second per step, at least an epoch; reused for trial after trial.
 
-    Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
-    worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
+    A trial is trained alone, or with its group as one program. Ray's own checkpoints are not used:
+    state is saved under the identity of the trial or the group, so whichever worker gets it next
+    goes on from there. The best model of a confirmed trial is kept.
     """
 
     def setup(
@@ -54,19 +64,21 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._all_data = dataset
         self._home = home
         self._rungs = rungs
-        self._begin(config[TRIAL_KEY])
+        self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Ray's hook for the next trial in the same actor."""
-        self._begin(new_config[TRIAL_KEY])
+        self._begin(new_config[TRIAL_KEY], new_config[GROUP_KEY])
         return True
 
-    def _begin(self, trial: PlannedTrial) -> None:
+    def _begin(self, trial: PlannedTrial, group: Sequence[PlannedTrial]) -> None:
         self._trial = trial
+        self._members = {member.config.seed: member for member in group}
+        self._inference: Mapping[str, float] | None = None
         # A search must not see the test split.
         self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
-        self._trainer: Trainer | None = None
-        self._epochs: list[tuple[int, tuple[tuple[str, float], ...]]] = []
+        self._trainer: Trainer | FusedTrainer | None = None
+        self._epochs: dict[int, list[Epoch]] = {}
         self._saved_at = time.monotonic()
         self._save_next = False
         reset_peak_memory()
@@ -82,57 +94,113 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         try:
             return self._step()
         except Exception as error:
-            kind, message = failure_of(error)
             self._trainer = None
-            return {
-                "epochs": tuple(self._epochs),
-                "failure": kind.value,
-                "message": message,
-                "done": True,
-            }
+            return {**self._failed(error), "done": True}
+
+    def _failed(self, error: Exception) -> dict[str, Any]:
+        """What is told of the trial, or of all members of its group that have not ended."""
+        kind, message = failure_of(error)
+        failure = {"failure": kind.value, "message": message}
+        if self._trial.group is None:
+            return {**self._answer(self._trial.config.seed), **failure}
+        return {"members": tuple((n, {**self._answer(n), **failure}) for n in self._members)}
 
     def _step(self) -> dict[str, Any]:
         trainer = self._trainer or self._prepare()
         if self._save_next:
             # Ray asks for an epoch after the driver has taken the one before: what is saved here
             # is in the ledger already.
-            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.identity))
+            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.checkpoint_key))
             self._save_next = False
             self._saved_at = time.monotonic()
-        result: dict[str, Any] = {
-            "score": self._train(trainer),
-            "epoch": trainer.epoch,
-            "epochs": tuple(self._epochs),
-            "done": trainer.finished,
-        }
-        if self._trial.phase.searches and not trainer.finished:
-            # Trials of other phases are never pruned.
-            result["partial"] = unfinished(trainer, self._utterances)
-        if trainer.finished:
-            result["outcome"] = conclude(trainer, self._dataset)
-            if self._trial.phase is Phase.CONFIRM:
-                save_state(trainer.model.state_dict(), self._home.model(self._trial.identity))
+        self._epochs = {}
+        if isinstance(trainer, FusedTrainer):
+            result = self._step_of_group(trainer)
+        else:
+            result = self._step_alone(trainer)
+        if result["done"]:
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
             self._save_next = True
         result["saved"] = self._save_next
         return result
 
-    def _train(self, trainer: Trainer) -> float:
-        """Train to the next answer; the score of the last epoch."""
-        self._epochs = []
+    def _step_alone(self, trainer: Trainer) -> dict[str, Any]:
         until = time.monotonic() + STEP_SECONDS
         while True:
             metrics = trainer.fit_epoch()
-            # Tuples, since Ray flattens nested dictionaries before the driver sees them.
-            self._epochs.append((trainer.epoch, tuple(metrics.items())))
+            self._note(trainer, metrics)
             may_be_pruned = self._trial.phase.searches and trainer.epoch in self._rungs
             if trainer.finished or may_be_pruned or time.monotonic() >= until:
-                return metrics[SCORE]
+                break
+        result: dict[str, Any] = {
+            "score": metrics[SCORE],
+            "epoch": trainer.epoch,
+            "done": trainer.finished,
+            **self._answer(trainer.config.seed),
+        }
+        if trainer.finished:
+            result["outcome"] = self._conclude(trainer, self._trial)
+        elif self._trial.phase.searches:
+            # Trials of other phases are never pruned.
+            result["partial"] = unfinished(trainer, self._utterances)
+        return result
 
-    def _prepare(self) -> Trainer:
-        trainer = Trainer(self._trial.config, self._dataset, pick_device())
-        state = load_state(self._home.checkpoint(self._trial.identity))
+    def _step_of_group(self, trainer: FusedTrainer) -> dict[str, Any]:
+        """Some epochs of the whole group, to the first end of a member that is to be recorded."""
+        until = time.monotonic() + STEP_SECONDS
+        ended: dict[int, dict[str, Any]] = {}
+        while trainer.running and not ended and time.monotonic() < until:
+            outcomes = trainer.fit_epoch()
+            for number, outcome in outcomes.items():
+                member = trainer.members[number]
+                if isinstance(outcome, Diverged):
+                    kind, message = failure_of(outcome)
+                    ended[member.config.seed] = {"failure": kind.value, "message": message}
+                else:
+                    self._note(member, outcome)
+            ended |= {m.config.seed: {} for m in trainer.members if m.finished}
+            ended = {seed: end for seed, end in ended.items() if seed in self._members}
+        answers = {seed: self._answer(seed) for seed in self._members}
+        for member in trainer.members:
+            seed = member.config.seed
+            trial = self._members.get(seed)
+            if trial is None:
+                continue
+            answers[seed] |= ended.get(seed, {})
+            if member.finished and "failure" not in answers[seed]:
+                answers[seed]["outcome"] = self._conclude(member, trial)
+            if answers[seed].keys() & {"outcome", "failure"}:
+                # Told once: what follows is of the others.
+                del self._members[seed]
+        done = trainer.finished or not self._members
+        return {"score": 0.0, "members": tuple(answers.items()), "done": done}
+
+    def _note(self, trainer: Trainer, metrics: Mapping[str, float]) -> None:
+        # Tuples, since Ray flattens nested dictionaries before the driver sees them.
+        epochs = self._epochs.setdefault(trainer.config.seed, [])
+        epochs.append((trainer.epoch, tuple(metrics.items())))
+
+    def _answer(self, seed: int) -> dict[str, Any]:
+        return {"epochs": tuple(self._epochs.get(seed, ()))}
+
+    def _conclude(self, trainer: Trainer, trial: PlannedTrial) -> Outcome:
+        outcome = conclude(trainer, self._dataset, self._inference)
+        if trial.group is not None:
+            self._inference = inference_cost(outcome)
+        if trial.phase is Phase.CONFIRM:
+            # Copies, since the weights of a group's member are a part of one tensor.
+            state = {name: x.clone() for name, x in trainer.model.state_dict().items()}
+            save_state(state, self._home.model(trial.identity))
+        return outcome
+
+    def _prepare(self) -> Trainer | FusedTrainer:
+        trainer: Trainer | FusedTrainer
+        if self._trial.group is None:
+            trainer = Trainer(self._trial.config, self._dataset, pick_device())
+        else:
+            trainer = fused_trainer(self._trial.config, self._dataset)
+        state = load_state(self._home.checkpoint(self._trial.checkpoint_key))
         if state is not None:
             trainer.load_state_dict(state)
         self._utterances = utterances_of(self._dataset.train)

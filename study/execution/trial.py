@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,13 @@ from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
 from sslcl.errors import Diverged
 from sslcl.files import whole_file
+from sslcl.fusion.compatibility import group_of
+from sslcl.fusion.trainer import FusedTrainer
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
+
+_INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
 
 
 def pick_device() -> torch.device:
@@ -32,8 +36,14 @@ def train(
     dataset: Dataset,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
 ) -> tuple[Trainer, Outcome]:
-    """Train ``config`` from the first epoch to the last, here and now."""
+    """Train ``config`` from the first epoch to the last, here and now, with its group if any.
+
+    Raises:
+        Diverged: when a value of it is not finite.
+    """
     reset_peak_memory()
+    if config.fused_seeds:
+        return _train_in_group(config, dataset, on_epoch)
     trainer = Trainer(config, dataset, pick_device())
     while not trainer.finished:
         metrics = trainer.fit_epoch()
@@ -41,8 +51,36 @@ def train(
     return trainer, conclude(trainer, dataset)
 
 
-def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
-    """Put back the best epoch and evaluate it: validation always, test where it is not sealed."""
+def fused_trainer(config: TrialConfig, dataset: Dataset) -> FusedTrainer:
+    """The trainer of a fused trial's group, on the CPU with one thread."""
+    torch.set_num_threads(1)
+    return FusedTrainer(group_of(config), dataset)
+
+
+def _train_in_group(
+    config: TrialConfig, dataset: Dataset, on_epoch: Callable[[int, dict[str, float]], None]
+) -> tuple[Trainer, Outcome]:
+    group = fused_trainer(config, dataset)
+    number = config.fused_seeds.index(config.seed)
+    member = group.members[number]
+    while number in group.running:
+        result = group.fit_epoch()[number]
+        if isinstance(result, Diverged):
+            raise result
+        on_epoch(member.epoch, result)
+    return member, conclude(member, dataset)
+
+
+def conclude(
+    trainer: Trainer, dataset: Dataset, inference: Mapping[str, float] | None = None
+) -> Outcome:
+    """Put back the best epoch and evaluate it: validation always, test where it is not sealed.
+
+    Args:
+        trainer: of a finished trial.
+        dataset: without its test split where that is sealed.
+        inference: costs of inference, where they have been measured on an equal model.
+    """
     trainer.restore_best()
     validation = trainer.validation()
     evaluations = [_evaluation("validation", validation)]
@@ -51,7 +89,7 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
         evaluations.append(_evaluation("test", trainer.test(dataset.test)))
         evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
         # Inference is not measured in a search, which it would slow down.
-        spent |= profile(trainer, dataset.test)
+        spent |= profile(trainer, dataset.test) if inference is None else inference
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
     findings = diagnose(trainer, dataset.label_names, class_f1)
     return Outcome(
@@ -63,6 +101,12 @@ def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
         diagnostics=tuple(Diagnostic(f.name, f.value, f.warning) for f in findings),
         worker=worker_name(trainer.device),
     )
+
+
+def inference_cost(outcome: Outcome) -> Mapping[str, float] | None:
+    """What of an outcome's cost is equal for models that differ in their weights only."""
+    cost = {name: outcome.cost[name] for name in _INFERENCE if name in outcome.cost}
+    return cost or None
 
 
 def unfinished(trainer: Trainer, utterances: int) -> Outcome:

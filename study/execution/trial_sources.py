@@ -40,6 +40,9 @@ class TrialSource(Protocol):
     def next(self) -> PlannedTrial | None:
         """The next trial to train, or ``None`` when there are no more."""
 
+    def rest_of_group(self, trial: PlannedTrial, /) -> Sequence[PlannedTrial]:
+        """The other trials of the group of a trial given out, which are given out with it."""
+
     def ended(self, row: TrialRow) -> None:
         """Take note of a trial that has ended; its row in the ledger is final."""
 
@@ -62,6 +65,14 @@ class ListSource:
     def next(self) -> PlannedTrial | None:
         """The first trial not yet given out."""
         return self._waiting.popleft() if self._waiting else None
+
+    def rest_of_group(self, trial: PlannedTrial, /) -> Sequence[PlannedTrial]:
+        """Those not yet given out, in order; they come with ``trial``."""
+        if trial.group is None:
+            return ()
+        rest = [other for other in self._waiting if other.group == trial.group]
+        self._waiting = deque(other for other in self._waiting if other.group != trial.group)
+        return rest
 
     def ended(self, row: TrialRow) -> None:
         """Nothing to do: a fixed list does not learn."""
@@ -117,6 +128,10 @@ class OptunaSource:
                 self._turns.append(search)
                 return trial
         return None
+
+    def rest_of_group(self, _trial: PlannedTrial, /) -> Sequence[PlannedTrial]:
+        """None: trials of a search differ in architecture and are pruned one by one."""
+        return ()
 
     def ended(self, row: TrialRow) -> None:
         """Pass it on to the search that the trial is of."""

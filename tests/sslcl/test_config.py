@@ -55,6 +55,7 @@ OTHER: dict[str, Any] = {
     "patience": 2,
     "gradient_clip": 5.0,
     "seed": 1,
+    "fused_seeds": (0, 1),
     "precision": "bfloat16",
 }
 """For each field a value that is not its default."""

@@ -275,11 +275,11 @@ def test_weights_whose_gradients_are_below_eps_are_counted(data: Dataset) -> Non
     fresh.fit_epoch()
     parameters = list(fresh.model.parameters())
     for parameter in parameters:
-        state = fresh._optimiser.state[parameter]
+        state = fresh.optimiser.state[parameter]
         state["step"].fill_(1)
         state["exp_avg_sq"].zero_()
     # Of four weights with a gradient, one has one of 5e-9 and one of exactly eps.
-    first = fresh._optimiser.state[parameters[0]]["exp_avg_sq"].view(-1)
+    first = fresh.optimiser.state[parameters[0]]["exp_avg_sq"].view(-1)
     gradients = torch.tensor([5e-9, 0.99e-8, 2e-8, 1e-3])
     first[:4] = 0.001 * gradients**2
     assert fresh.share_below_eps() == 0.5

@@ -248,7 +248,7 @@ class TestTime:
 
         def fit_epoch(trainer: Trainer) -> dict[str, float]:
             clock[0] += 1.0
-            steps.append((len(trainer._train), len(trainer._validation)))
+            steps.append((len(trainer.train_split), len(trainer.validation_split)))
             return {}
 
         monkeypatch.setattr(Trainer, "fit_epoch", fit_epoch)

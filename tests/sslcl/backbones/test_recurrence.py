@@ -7,7 +7,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sslcl.backbones._dialogue_states import DialogueStates, Turns
-from sslcl.backbones._recurrence import GRUStates, LSTMGates, Steps, run_recurrent
+from sslcl.backbones._recurrence import LSTMGates, Steps, gru_states, run_recurrent
 from sslcl.backbones.dialogue_rnn import DialogueCells
 
 WIDTH = 4
@@ -59,7 +59,7 @@ def test_the_gradient_of_gru_cells_is_that_of_their_differences(drops: bool) -> 
     active = [3, 2, 2, 1]
     keep = torch.rand(2, sum(active), WIDTH, dtype=torch.double) if drops else None
     assert torch.autograd.gradcheck(
-        lambda *given: GRUStates.apply(*given, Steps(active, keep)),
+        lambda gates, state_map, bias: gru_states(gates, state_map, bias, Steps(active, keep)),
         (wide(2, sum(active), 3 * WIDTH), wide(2, WIDTH, 3 * WIDTH), wide(2, 3 * WIDTH)),
     )
 
@@ -67,10 +67,10 @@ def test_the_gradient_of_gru_cells_is_that_of_their_differences(drops: bool) -> 
 def test_dropout_multiplies_each_state_of_a_gru_cell() -> None:
     keep = torch.rand(1, 3, WIDTH, dtype=torch.double)
     gates, state_map, bias = wide(1, 3, 3 * WIDTH), wide(1, WIDTH, 3 * WIDTH), wide(1, 3 * WIDTH)
-    states = GRUStates.apply(gates, state_map, bias, Steps([1, 1, 1], keep))
+    states = gru_states(gates, state_map, bias, Steps([1, 1, 1], keep))
     h = torch.zeros(1, WIDTH, dtype=torch.double)
     for t in range(3):
-        alone = GRUStates.apply(gates[:, t : t + 1], state_map, bias, Steps([1]))
+        alone = gru_states(gates[:, t : t + 1], state_map, bias, Steps([1]))
         if t:
             a_r, a_z, a_n = gates[0, t].chunk(3)
             c_r, c_z, c_n = (h[0] @ state_map[0] + bias[0]).chunk(3)

@@ -65,8 +65,8 @@ def test_validation_scores_and_keeps_the_averaged_model(data: Dataset) -> None:
     best = None
     while not trainer.finished:
         metrics = trainer.fit_epoch()
-        assert trainer._average is not None
-        with trainer._average.in_place():
+        assert trainer.average is not None
+        with trainer.average.in_place():
             assert trainer.validation().metrics["weighted_f1"] == trainer.scores[-1]
             if trainer.best_epoch == trainer.epoch:
                 best = copy.deepcopy(trainer.model.state_dict())
@@ -101,7 +101,7 @@ def test_an_interrupted_trial_goes_on_with_its_average(data: Dataset) -> None:
 def test_a_logit_scale_set_on_the_first_batch_is_not_averaged(data: Dataset) -> None:
     trainer = Trainer(config_of(objective="sslcl_calibrated", weight_average=0.99), data)
     trainer.fit_epoch()
-    assert trainer._average is not None
+    assert trainer.average is not None
     live = trainer.model.state_dict()["objective.logit_scale.inverse_spread"].clone()
-    with trainer._average.in_place():
+    with trainer.average.in_place():
         assert trainer.model.state_dict()["objective.logit_scale.inverse_spread"] == live

@@ -14,12 +14,12 @@ from search_spaces.schema import Ablate, Confirm, Search
 from sslcl.config import TrialConfig, component_defaults
 from study.design.ablation import Cells, ablation_cells
 from study.design.data_facts import DataFacts
+from study.design.fresh_seeds import fresh_seeds
 from study.design.plan import (
     Winners,
     ablation_trials,
     confirm_trials,
     elapsed,
-    fresh_seeds,
     plan,
     summarize,
 )

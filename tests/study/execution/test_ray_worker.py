@@ -10,9 +10,11 @@ from search_spaces import load_study
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.errors import Diverged
+from sslcl.fusion.compatibility import group_of
+from sslcl.fusion.trainer import FusedTrainer
 from sslcl.training import Trainer
 from study.execution import ray_worker
-from study.execution.ray_worker import TRIAL_KEY, TrialWorker
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, TrialWorker
 from tracking.home import Home
 from tracking.records import Phase, PlannedTrial
 
@@ -34,9 +36,14 @@ def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> 
     home.ray_gate.parent.mkdir(parents=True)
     home.ray_gate.touch()
     worker = TrialWorker.__new__(TrialWorker)
-    trial = PlannedTrial("one", phase, "cell", "identity", config)
+    group = [
+        PlannedTrial(f"seed {one.seed}", phase, "cell", f"identity {one.seed}", one, group=name)
+        for one in group_of(config)
+        for name in [str(config.fused_seeds) if config.fused_seeds else None]
+    ]
     dataset = load_dataset(config.dataset, config.dataset_options)
-    worker.setup({TRIAL_KEY: trial}, dataset, home, frozenset(rungs))
+    given = {TRIAL_KEY: group[0], GROUP_KEY: tuple(group)}
+    worker.setup(given, dataset, home, frozenset(rungs))
     return worker
 
 
@@ -95,6 +102,33 @@ def test_epochs_before_a_failure_are_not_lost(
     monkeypatch.setattr(Trainer, "train_epoch", diverging)
     (only,) = answers(short_trial(tmp_path, Phase.ABLATE, set()))
     assert (epochs_of([only]), only["failure"]) == ([[1, 2]], "nan")
+
+
+def test_members_of_a_group_are_told_of_one_by_one(tmp_path: Path) -> None:
+    changes = {"seed": 3, "fused_seeds": (3, 5, 8), "epochs": 30, "patience": 2, "dropout": 0.0}
+    given = answers(short_trial(tmp_path, Phase.CONFIRM, set(), **changes))
+    ended = [seed for answer in given for seed, part in answer["members"] if "outcome" in part]
+    assert sorted(ended) == [3, 5, 8]
+    for seed in ended:
+        parts = [dict(answer["members"]).get(seed, {}) for answer in given]
+        numbers = [number for part in parts for number, _ in part.get("epochs", ())]
+        (outcome,) = (part["outcome"] for part in parts if "outcome" in part)
+        assert numbers == list(range(1, outcome.epochs + 1))
+        assert outcome.epochs == outcome.best_epoch + 2 or outcome.epochs == 30
+
+
+def test_all_members_are_told_of_a_failure_of_their_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"seed": 3, "fused_seeds": (3, 5), "epochs": 4}
+    worker = short_trial(tmp_path, Phase.ABLATE, set(), **changes)
+
+    def fail(self: FusedTrainer) -> None:
+        raise MemoryError("too large")
+
+    monkeypatch.setattr(FusedTrainer, "fit_epoch", fail)
+    (only,) = answers(worker)
+    assert {seed: part["failure"] for seed, part in only["members"]} == {3: "oom", 5: "oom"}
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 9, 20, 27])

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from sslcl.metrics import Floats
-from study.design.plan import fresh_seeds
+from study.design.fresh_seeds import fresh_seeds
 from tracking.records import Phase
 
 STUDIES, CANDIDATES, SEEDS = 20_000, 4, 5

@@ -1,0 +1,79 @@
+"""Which trials can be trained as one program."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sslcl.config import TrialConfig
+from sslcl.fusion.objectives import FUSED_OBJECTIVES
+
+BACKBONES_THAT_FUSE = ("recurrent", "transformer", "utterance")
+OWN_NUMBERS = frozenset(
+    {
+        "seed",
+        "learning_rate",
+        "weight_decay",
+        "schedule",
+        "gradient_clip",
+        "epochs",
+        "patience",
+        "adam_eps",
+        "scale",
+        "focus_positive",
+        "focus_negative",
+        "class_weight_exponent",
+        "label_label_weight",
+    }
+)
+"""Fields in which the members of a group may differ."""
+
+
+def why_not_fusible(configs: Sequence[TrialConfig]) -> str | None:
+    """Why these trials cannot be trained as one program; ``None`` where they can.
+
+    Args:
+        configs: at least one trial; they must agree in all fields but :data:`OWN_NUMBERS`.
+
+    Example:
+        >>> one = TrialConfig(backbone="utterance")
+        >>> why_not_fusible([one, one.replace(seed=1)])
+        >>> why_not_fusible([one, one.replace(hidden_size=32)])
+        'hidden_size differs: 64, 32'
+    """
+    first, *others = (_shared_fields(config) for config in configs)
+    for other in others:
+        for name in sorted({*first, *other}):
+            mine, theirs = first.get(name), other.get(name)
+            if mine != theirs:
+                return f"{name} differs: {mine}, {theirs}"
+    return _why_not_alone(configs[0])
+
+
+def fusible(configs: Sequence[TrialConfig]) -> bool:
+    """Whether :class:`~sslcl.fusion.trainer.FusedTrainer` takes these trials."""
+    return why_not_fusible(configs) is None
+
+
+def group_of(config: TrialConfig) -> tuple[TrialConfig, ...]:
+    """The configurations of a trial's group in their order; itself where it is trained alone."""
+    if not config.fused_seeds:
+        return (config,)
+    return tuple(config.replace(seed=seed) for seed in config.fused_seeds)
+
+
+def _shared_fields(config: TrialConfig) -> Mapping[str, Any]:
+    return {name: value for name, value in config.canonical().items() if name not in OWN_NUMBERS}
+
+
+def _why_not_alone(config: TrialConfig) -> str | None:
+    if config.backbone not in BACKBONES_THAT_FUSE:
+        return f"backbone {config.backbone} has no fused form"
+    if config.backbone_options.get("cell") == "lstm":
+        return "cell lstm of backbone recurrent has no fused form"
+    if config.precision != "float32":
+        return f"precision {config.precision} has no fused form"
+    if config.inference != "similarity" and "inference" in config.canonical():
+        return f"inference {config.inference} has no fused form"
+    fused_objective = FUSED_OBJECTIVES.get(config.objective)
+    if fused_objective is None:
+        return f"objective {config.objective} has no fused form"
+    return fused_objective.why_not(config)
