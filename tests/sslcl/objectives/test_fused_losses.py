@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from sslcl.objectives._focus import log_one_minus_softmax
 from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
-from sslcl.similarities import SIMILARITIES, Similarity, one_hot
+from sslcl.similarities import SIMILARITIES, Similarity
 from sslcl.similarities._soft_hgr_contrast import soft_hgr_contrast
 
 from . import reference_loss as reference
@@ -25,7 +25,7 @@ def literal_focus(logits: Tensor, lambdas: Tensor, weights: Tensor, focus: Focus
 
 
 @pytest.mark.parametrize("exponents", EXPONENTS)
-@pytest.mark.parametrize("size", [1.0, 30.0, 700.0])
+@pytest.mark.parametrize("size", [1.0, 30.0, 150.0])
 def test_the_focused_contrast_equals_the_formula(
     exponents: tuple[float, float], size: float
 ) -> None:
@@ -114,7 +114,7 @@ def test_the_rows_of_a_contrast_are_the_candidates(name: str) -> None:
 
 def test_soft_hgr_keeps_no_tensor_of_the_size_of_the_features_but_the_features() -> None:
     features = torch.randn(2, 300, 64, requires_grad=True)
-    members = one_hot(torch.randint(5, (300,)), 5, torch.float)
+    labels = torch.randint(5, (300,))
     kept: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
@@ -122,6 +122,6 @@ def test_soft_hgr_keeps_no_tensor_of_the_size_of_the_features_but_the_features()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        soft_hgr_contrast(features, torch.randn(5, 64), members)
+        soft_hgr_contrast(features, F.normalize(torch.randn(5, 64), dim=-1), labels)
     large = [tensor for tensor in kept if tensor.numel() >= features.numel()]
     assert [tensor.data_ptr() for tensor in large] == [features.data_ptr()]
