@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.autograd import Function
 
@@ -119,12 +119,18 @@ def label_label(
 ) -> tuple[Float[Tensor, ""], Float[Tensor, "C C"]]:
     """:func:`label_discrimination` of unit vectors, and its gradient by their cosines.
 
-    To be called without recording gradients.
+    Cosines differ by 2 at most, so that no ``q`` comes near 1 and nothing cancels. To be called
+    without recording gradients.
     """
-    classes = len(units)
-    weights = _pair_weights(classes, units.dtype, units.device)
     cosines = torch.mm(units, units.t()).fill_diagonal_(0.0)
-    loss, to_cosines = focused_sum(cosines, weights, 0, Focus(0.0, exponent))
+    q = cosines.softmax(dim=0)
+    rest = q.neg().log1p_()
+    focusing = q.pow(exponent).mul_(_pair_weights(len(units), units.dtype, units.device))
+    terms = focusing * rest
+    loss = terms.sum()
+    odds = rest.neg_().expm1_()  # q / (1 - q)
+    to_logs = terms.mul_(exponent).addcmul_(focusing, odds, value=-1)
+    to_cosines = to_logs.addcmul_(q, to_logs.sum(dim=0, keepdim=True), value=-1)
     return loss, to_cosines.fill_diagonal_(0.0)
 
 
@@ -161,29 +167,23 @@ def focused_sum(
     logs.sub_(log_total)  # log p
     rest = beside.log().sub_(log_total)  # log(1 - p)
     # A term is exp(gamma * focusing) * focused.
-    focusing, focused = _of_kind(own, rest, logs), _of_kind(own, logs, rest)
+    focusing, focused = torch.where(own, rest, logs), torch.where(own, logs, rest)
     to_focused = focusing.mul_(exponents).exp_().mul_(weights)
     terms = to_focused * focused
     loss = terms.sum()
     to_focusing = terms.mul_(exponents)
-    to_logs, to_rest = (
-        _of_kind(own, to_focused, to_focusing),
-        _of_kind(own, to_focusing, to_focused),
-    )
-    common = (to_logs + to_rest).sum(dim=0, keepdim=True).div_(total)
-    by_others = torch.mm(others, to_rest / beside).sub_(common)
+    common = (to_focused + to_focusing).sum(dim=0, keepdim=True).div_(total)
+    to_logs = torch.where(own, to_focused, to_focusing)
+    to_rest = torch.where(own, to_focusing, to_focused)
+    by_others = torch.mm(others, to_rest.div_(beside)).sub_(common)
     return loss, to_logs.addcmul_(e, by_others)
-
-
-def _of_kind(own: Tensor | None, of_positives: Tensor, of_negatives: Tensor) -> Tensor:
-    return of_negatives if own is None else torch.where(own, of_positives, of_negatives)
 
 
 @lru_cache(maxsize=32)
 def _constants(
     positives: int, candidates: int, focus: Focus, dtype: torch.dtype, device: torch.device
-) -> tuple[Tensor | None, Float[Tensor, "K 1"], Float[Tensor, "K K"]]:
-    """Which candidates are positives if any are, their exponents, ones but for the diagonal."""
+) -> tuple[Bool[Tensor, "K 1"], Float[Tensor, "K 1"], Float[Tensor, "K K"]]:
+    """Which candidates are positives, their exponents, and ones but for the diagonal."""
     own = (torch.arange(candidates, device=device) < positives).unsqueeze(1)
     exponents = torch.where(own, focus.positive, focus.negative).to(dtype)
     return (
