@@ -1,5 +1,8 @@
 """The label network: one vector per class."""
 
+from collections.abc import Sequence
+
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -49,3 +52,39 @@ class LabelEmbedding(nn.Module):
         """``(C, D)``, with dropout in training mode."""
         embeddings: Tensor = self.dropout(self.vectors())
         return embeddings
+
+    def traced(self) -> tuple[Float[Tensor, "C D"], list[Tensor]]:
+        """What :meth:`forward` gives, and what :meth:`to_parameters` needs to go back.
+
+        For losses whose gradient is written out: to be called without recording gradients. Draws
+        the same dropout.
+        """
+        x, trace = self.table.weight, list[Tensor]()
+        for layer in self.network:
+            if isinstance(layer, nn.Linear):
+                trace.append(x)
+            x = layer(x)
+        if self.training and self.dropout.p > 0:
+            kept = torch.empty_like(x).bernoulli_(1 - self.dropout.p).div_(1 - self.dropout.p)
+            x, trace = x * kept, [*trace, kept]
+        return x, trace
+
+    def to_parameters(
+        self, trace: Sequence[Tensor], to_vectors: Float[Tensor, "C D"]
+    ) -> list[Tensor]:
+        """The gradients of :meth:`parameters`, in their order.
+
+        Args:
+            trace: of :meth:`traced`.
+            to_vectors: ``(C, D)`` gradient of the vectors.
+        """
+        layers = [layer for layer in self.network if isinstance(layer, nn.Linear)]
+        gradients: list[Tensor] = []
+        for kept in trace[len(layers) :]:
+            to_vectors = to_vectors * kept
+        for layer, given in zip(layers[::-1], trace[: len(layers)][::-1], strict=True):
+            gradients = [to_vectors.t() @ given, to_vectors.sum(dim=0), *gradients]
+            to_vectors = to_vectors @ layer.weight
+            if len(self.network) > 1:  # behind a ReLU, which passes on what is above 0
+                to_vectors.mul_(given.sign())
+        return [to_vectors, *gradients]

@@ -94,9 +94,9 @@ class SSLCL(WithCrossEntropy):
         Terms: ``sample_label`` and ``label_label``, each without its weight; ``logit_std`` and
         ``logit_max`` of the scaled logits; ``penalty_share`` for similarities that have a penalty.
         """
-        raw = self.embedding()
         if isinstance(self.similarity, SoftHGR) and self.logit_scale.constant:
-            return self._soft_hgr_loss(features, labels, raw)
+            return self._soft_hgr_loss(features, labels)
+        raw = self.embedding()
         contrast = self.similarity.contrast(features, labels, raw)
         if self.training:
             self._update_mean(self.similarity.prepared(features[-1].detach()).mean(dim=0))
@@ -108,7 +108,7 @@ class SSLCL(WithCrossEntropy):
         share = contrast.penalty_share
         return Loss(total, terms if share is None else {**terms, "penalty_share": share})
 
-    def _soft_hgr_loss(self, features: Tensor, labels: Tensor, raw: Tensor) -> Loss:
+    def _soft_hgr_loss(self, features: Tensor, labels: Tensor) -> Loss:
         """What :meth:`own_loss` is for the default similarity and scale, in fewer operations."""
         config = self.config
         factors = Factors(
@@ -118,7 +118,7 @@ class SSLCL(WithCrossEntropy):
             config.label_label_weight,
             self.logit_scale.scale,
         )
-        loss = soft_hgr_loss(features, raw, labels, factors)
+        loss = soft_hgr_loss(features, labels, self.embedding, factors)
         if self.training:
             self._update_mean(loss.mean)
         terms = _terms(loss.sample_label, loss.label_label, loss.logits.T)
