@@ -187,7 +187,7 @@ def _constants(
     own = (torch.arange(candidates, device=device) < positives).unsqueeze(1)
     exponents = torch.where(own, focus.positive, focus.negative).to(dtype)
     return (
-        own if positives else None,
+        own,
         exponents,
         1 - torch.eye(candidates, dtype=dtype, device=device),
     )

@@ -76,7 +76,7 @@ def soft_hgr_loss(
     """
     return SoftHGRLoss(
         *_SoftHGRLoss.apply(  # type: ignore[no-untyped-call]
-            features, labels, embedding, factors, *embedding.parameters()
+            features, labels, embedding, factors, *embedding.weights()
         )
     )
 
@@ -139,5 +139,5 @@ class _SoftHGRLoss(Function):
         both_ways = (to_cosines + to_cosines.t()).mul_(from_total)
         to_units.addmm_(both_ways, units, alpha=ctx.label_label_weight)
         to_vectors = through_unit_rows(norms, units, to_units)
-        to_parameters = ctx.embedding.to_parameters(trace, to_vectors)
-        return to_features, None, None, None, *to_parameters
+        to_weights = ctx.embedding.to_weights(trace, to_vectors)
+        return to_features, None, None, None, *to_weights
