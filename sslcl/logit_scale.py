@@ -58,6 +58,11 @@ class LogitScale(nn.Module):
             self.register_buffer("calibrated", torch.tensor(False))
             self._settled = False  # Asked of the buffer, on whichever device, only until it is.
 
+    @property
+    def constant(self) -> bool:
+        """Whether the number is :attr:`scale`, whatever was seen or learnt."""
+        return self.mode in ("released", "fixed")
+
     def factor(self) -> Tensor | float:
         """The number that :meth:`forward` multiplies by."""
         if self.mode == "learned":

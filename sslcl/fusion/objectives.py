@@ -18,7 +18,6 @@ from sslcl.data.types import PAD_LABEL
 from sslcl.fusion.soft_hgr import stacked_soft_hgr
 from sslcl.logit_scale import SMALLEST_SPREAD, LogitScale
 from sslcl.objectives import Objective
-from sslcl.objectives._focused_contrast import log_softmaxes
 from sslcl.objectives.sslcl import MEAN_MOMENTUM, SSLCL
 from sslcl.similarities import one_hot
 
@@ -131,6 +130,20 @@ def classified(state: State, features: Tensor) -> Tensor:
     return torch.baddbmm(bias[:, None], features[:, -1], weights.mT)
 
 
+def log_softmaxes(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """``log p`` and ``log(1 - p)`` of ``p = softmax(logits)`` over the last of ``(..., K)``.
+
+    ``1 - p`` of the largest, which may round to 0, is the sum of the others; that of the others,
+    at least one half, is the difference.
+    """
+    logs = logits.log_softmax(dim=-1)
+    largest = torch.zeros_like(logs, dtype=torch.bool)
+    largest.scatter_(-1, logs.argmax(dim=-1, keepdim=True), True)
+    others = logs.masked_fill(largest, -torch.inf)
+    rest = torch.log1p(-others.exp())
+    return logs, torch.where(largest, others.logsumexp(dim=-1, keepdim=True), rest)
+
+
 class StackedCrossEntropy(StackedObjective):
     """:class:`~sslcl.objectives.cross_entropy.CrossEntropy` of several models."""
 
@@ -216,7 +229,7 @@ class StackedSSLCL(StackedObjective):
     def _sample_label(self, logits: Tensor, members: Tensor, rows: Rows) -> Tensor:
         lambdas = self.objective.lambdas
         views = len(lambdas)
-        logs, rest, _ = log_softmaxes(logits)  # (M, N, V + C - 1)
+        logs, rest = log_softmaxes(logits)  # (M, N, V + C - 1)
         attraction = (rest[..., :views] * self.focus_positive).exp() * logs[..., :views]
         repulsion = (logs[..., views:] * self.focus_negative).exp() * rest[..., views:]
         own = attraction @ (lambdas / views) + repulsion.mean(dim=-1)  # (M, N)
@@ -229,7 +242,7 @@ class StackedSSLCL(StackedObjective):
         units = F.normalize(embeddings, dim=-1)
         classes = units.shape[1]
         others = 1 - torch.eye(classes, device=units.device)
-        logs, rest, _ = log_softmaxes((units @ units.mT) * others)
+        logs, rest = log_softmaxes((units @ units.mT) * others)
         focused = (logs * self.focus_negative).exp() * rest * others
         alike: Tensor = focused.sum(dim=(1, 2)) / (-classes * (classes - 1))
         return alike

@@ -1,5 +1,6 @@
 """The focused sample-label loss of given logits, with its own gradient."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -35,48 +36,38 @@ def focused_contrast(
         utterance_weights: ``(N,)``, ``w``.
         focus: the exponents.
     """
-    loss: Tensor = _FocusedContrast.apply(  # type: ignore[no-untyped-call]
-        logits, view_weights, utterance_weights, focus
-    )
+    samples, candidates = logits.shape
+    weights = candidate_weights(view_weights, candidates - len(view_weights))
+    weights = weights * (utterance_weights / -samples)
+    loss: Tensor = _FocusedContrast.apply(logits, weights, len(view_weights), focus)  # type: ignore[no-untyped-call]
     return loss
+
+
+def candidate_weights(
+    view_weights: Float[Tensor, " V"], negatives: int
+) -> Float[Tensor, "V+{negatives} 1"]:
+    """Weights of the candidates' terms: ``lambda / V`` of the positives, ``1 / R`` of the others.
+
+    Args:
+        view_weights: ``(V,)``, ``lambda``.
+        negatives: ``R``, at least 1.
+    """
+    others = view_weights.new_full((negatives,), 1 / negatives)
+    return torch.cat([view_weights / len(view_weights), others]).unsqueeze(1)
 
 
 class _FocusedContrast(Function):
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, view_weights: Tensor, utterance_weights: Tensor, focus: Focus
-    ) -> Tensor:
-        views = len(view_weights)
-        logs, rest, largest = log_softmaxes(logits)
-        own, own_rest = logs[:, :views], rest[:, :views]
-        wrong, wrong_rest = logs[:, views:], rest[:, views:]
-        attraction = (own_rest * focus.positive).exp_()
-        repulsion = (wrong * focus.negative).exp_()
-        ctx.save_for_backward(
-            logs, rest, largest, attraction, repulsion, view_weights, utterance_weights
-        )
-        ctx.focus = focus
-        per_utterance = (attraction * own) @ (view_weights / views)
-        per_utterance += (repulsion * wrong_rest).mean(dim=-1)
-        return -(utterance_weights @ per_utterance) / len(logits)
+    def forward(ctx: Any, logits: Tensor, weights: Tensor, positives: int, focus: Focus) -> Tensor:
+        loss, to_logits = focused_sum(logits.T, weights, positives, focus)
+        ctx.save_for_backward(to_logits)
+        return loss
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_loss: Tensor) -> tuple[Tensor, None, None, None]:
-        logs, rest, largest, attraction, repulsion, view_weights, weights = ctx.saved_tensors
-        focus, views = ctx.focus, len(view_weights)
-        negatives = logs.shape[-1] - views
-        scale = (weights * (-from_loss / len(logs))).unsqueeze(-1)  # (N, 1)
-        attraction = attraction * (view_weights / views)
-        # Of log p and of log(1 - p), for positives and negatives.
-        to_logs = torch.cat(
-            [attraction, repulsion * rest[:, views:] * (focus.negative / negatives)], dim=-1
-        )
-        to_rest = torch.cat(
-            [attraction * logs[:, :views] * focus.positive, repulsion / negatives], dim=-1
-        )
-        to_logits = _to_logits(logs, rest, largest, to_logs, to_rest)
-        return to_logits.mul_(scale), None, None, None
+        (to_logits,) = ctx.saved_tensors
+        return to_logits.T * from_loss, None, None, None
 
 
 def label_discrimination(embeddings: Float[Tensor, "C D"], exponent: float) -> Float[Tensor, ""]:
@@ -98,59 +89,112 @@ def label_discrimination(embeddings: Float[Tensor, "C D"], exponent: float) -> F
 class _LabelDiscrimination(Function):
     @staticmethod
     def forward(ctx: Any, embeddings: Tensor, exponent: float) -> Tensor:
-        norms = torch.linalg.vector_norm(embeddings, dim=-1, keepdim=True).clamp_(min=1e-12)
-        units = embeddings / norms
-        logs, rest, largest = log_softmaxes((units @ units.T).fill_diagonal_(0.0))
-        focused = (logs * exponent).exp_().fill_diagonal_(0.0)
-        ctx.save_for_backward(norms, units, logs, rest, largest, focused)
-        ctx.exponent = exponent
-        return (focused * rest).sum() / (-len(units) * (len(units) - 1))
+        norms, units = unit_rows(embeddings)
+        loss, to_cosines = label_label(units, exponent)
+        ctx.save_for_backward(norms, units, to_cosines)
+        return loss
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_loss: Tensor) -> tuple[Tensor, None]:
-        norms, units, logs, rest, largest, focused = ctx.saved_tensors
-        to_logs = focused * rest * ctx.exponent
-        to_cosines = _to_logits(logs, rest, largest, to_logs, focused).fill_diagonal_(0.0)
-        to_cosines *= from_loss / (-len(units) * (len(units) - 1))
-        to_units = (to_cosines + to_cosines.T) @ units
-        along = torch.linalg.vecdot(units, to_units).unsqueeze(-1)
-        return to_units.addcmul_(units, along, value=-1).div_(norms), None
+        norms, units, to_cosines = ctx.saved_tensors
+        to_units = torch.mm(to_cosines + to_cosines.t(), units).mul_(from_loss)
+        return through_unit_rows(norms, units, to_units), None
 
 
-def _to_logits(
-    logs: Tensor, rest: Tensor, largest: Tensor, to_logs: Tensor, to_rest: Tensor
-) -> Tensor:
-    """The gradient of logits from those of ``log p`` and ``log(1 - p)``.
+def unit_rows(rows: Float[Tensor, "C D"]) -> tuple[Float[Tensor, "C 1"], Float[Tensor, "C D"]]:
+    """Lengths of vectors, at least 1e-12, and the vectors divided by them."""
+    norms = torch.linalg.vector_norm(rows, dim=-1, keepdim=True).clamp_(min=1e-12)
+    return norms, rows / norms
 
-    ``d log(1 - p_k) / d z_j = p_k / (1 - p_k) (p_j - [j = k])``. For the largest ``p_k``, of which
-    ``1 - p_k`` may be tiny, it is taken as ``p_j / (1 - p_k) - p_j`` of the others and ``-p_k`` of
-    itself.
+
+def through_unit_rows(norms: Tensor, units: Tensor, to_units: Tensor) -> Tensor:
+    """The gradient of vectors from that of :func:`unit_rows`, in whose place it is put."""
+    along = torch.linalg.vecdot(units, to_units).unsqueeze(-1)
+    return to_units.addcmul_(units, along, value=-1).div_(norms)
+
+
+def label_label(
+    units: Float[Tensor, "C D"], exponent: float
+) -> tuple[Float[Tensor, ""], Float[Tensor, "C C"]]:
+    """:func:`label_discrimination` of unit vectors, and its gradient by their cosines.
+
+    Cosines differ by 2 at most, so that no ``q`` comes near 1 and nothing cancels. To be called
+    without recording gradients.
     """
-    p = logs.exp()
-    odds = (logs - rest).exp_().masked_fill_(largest, 0.0)
-    direct = to_logs.addcmul(to_rest, odds, value=-1)
-    of_largest = (to_rest * largest).sum(dim=-1, keepdim=True)
-    rest_of_largest = (rest * largest).sum(dim=-1, keepdim=True)
-    among_others = (logs - rest_of_largest).exp_().masked_fill_(largest, 0.0)
-    common = direct.sum(dim=-1, keepdim=True).add_(of_largest)
-    return direct.addcmul_(of_largest, among_others).addcmul_(p, common, value=-1)
+    cosines = torch.mm(units, units.t()).fill_diagonal_(0.0)
+    q = cosines.softmax(dim=0)
+    rest = q.neg().log1p_()
+    focusing = q.pow(exponent).mul_(_pair_weights(len(units), units.dtype, units.device))
+    terms = focusing * rest
+    loss = terms.sum()
+    odds = rest.neg_().expm1_()  # q / (1 - q)
+    to_logs = terms.mul_(exponent).addcmul_(focusing, odds, value=-1)
+    to_cosines = to_logs.addcmul_(q, to_logs.sum(dim=0, keepdim=True), value=-1)
+    return loss, to_cosines.fill_diagonal_(0.0)
 
 
-def log_softmaxes(
-    logits: Float[Tensor, "*N K"],
-) -> tuple[Float[Tensor, "*N K"], Float[Tensor, "*N K"], Bool[Tensor, "*N K"]]:
-    """``log p`` and ``log(1 - p)`` of ``p = softmax(logits)``, and where ``p`` is largest.
+def focused_sum(
+    logits: Float[Tensor, "K N"], weights: Float[Tensor, "K N"], positives: int, focus: Focus
+) -> tuple[Float[Tensor, ""], Float[Tensor, "K N"]]:
+    """Weighted sum of focused terms, and its gradient with respect to the logits.
 
-    ``1 - p`` of the largest, which may round to 0, is the sum of the others; that of the others,
-    at least one half, is the difference.
+    With ``p`` the softmax over the candidates, the first axis, the term of a positive is
+    ``(1 - p)^gamma+ log p`` and that of a negative ``p^gamma- log(1 - p)``. With ``e`` the
+    exponentials of logits less the largest and ``s_k`` the sum of ``e_j`` over ``j != k`` ::
+
+        log(1 - p_k)          = log s_k - log sum_j e_j
+        d log(1 - p_k) / dz_j = [j != k] e_j / s_k - p_j
+
+    so that nothing cancels where ``p_k`` rounds to 1. Where even ``s_k`` would round to 0, which is
+    beyond a distance of 69 between the largest logit and all others in single precision and of 690
+    in double, it stays at its value there.
+
+    To be called without recording gradients.
 
     Args:
-        logits: ``(..., N, K)``, ``K`` at least 2.
+        logits: ``(K, N)``, the positives first, ``K`` at least 2.
+        weights: ``(K, N)``.
+        positives: how many of the ``K`` candidates.
+        focus: the exponents.
     """
-    logs = logits.log_softmax(dim=-1)
-    largest = torch.zeros_like(logs, dtype=torch.bool)
-    largest.scatter_(-1, logs.argmax(dim=-1, keepdim=True), True)
-    others = logs.masked_fill(largest, -torch.inf)
-    rest = torch.log1p(-others.exp())
-    return logs, torch.where(largest, others.logsumexp(dim=-1, keepdim=True), rest), largest
+    own, exponents, others = _constants(positives, len(logits), focus, logits.dtype, logits.device)
+    logs = logits - logits.amax(dim=0, keepdim=True)
+    e = logs.exp()
+    beside = torch.mm(others, e).clamp_(min=torch.finfo(e.dtype).tiny * 1e8)  # s
+    total = e.sum(dim=0, keepdim=True)
+    log_total = total.log()
+    logs.sub_(log_total)  # log p
+    rest = beside.log().sub_(log_total)  # log(1 - p)
+    # A term is exp(gamma * focusing) * focused.
+    focusing, focused = torch.where(own, rest, logs), torch.where(own, logs, rest)
+    to_focused = focusing.mul_(exponents).exp_().mul_(weights)
+    terms = to_focused * focused
+    loss = terms.sum()
+    to_focusing = terms.mul_(exponents)
+    common = (to_focused + to_focusing).sum(dim=0, keepdim=True).div_(total)
+    to_logs = torch.where(own, to_focused, to_focusing)
+    to_rest = torch.where(own, to_focusing, to_focused)
+    by_others = torch.mm(others, to_rest.div_(beside)).sub_(common)
+    return loss, to_logs.addcmul_(e, by_others)
+
+
+@lru_cache(maxsize=32)
+def _constants(
+    positives: int, candidates: int, focus: Focus, dtype: torch.dtype, device: torch.device
+) -> tuple[Bool[Tensor, "K 1"], Float[Tensor, "K 1"], Float[Tensor, "K K"]]:
+    """Which candidates are positives, their exponents, and ones but for the diagonal."""
+    own = (torch.arange(candidates, device=device) < positives).unsqueeze(1)
+    exponents = torch.where(own, focus.positive, focus.negative).to(dtype)
+    return (
+        own,
+        exponents,
+        1 - torch.eye(candidates, dtype=dtype, device=device),
+    )
+
+
+@lru_cache(maxsize=32)
+def _pair_weights(classes: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "C C"]:
+    """``-1 / (C (C - 1))``, and 0 on the diagonal."""
+    weights = torch.full((classes, classes), -1 / (classes * (classes - 1)), dtype=dtype)
+    return weights.fill_diagonal_(0.0).to(device)

@@ -10,28 +10,22 @@ from sslcl.label_embedding import LabelEmbedding
 from sslcl.logit_scale import LogitScale, spread
 from sslcl.objectives import Loss, ObjectiveConfig, Shape
 from sslcl.objectives._classifier import WithCrossEntropy
-from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
+from sslcl.objectives._focused_contrast import (
+    Focus,
+    candidate_weights,
+    focused_contrast,
+    label_discrimination,
+)
 from sslcl.objectives._read_out import ReadOut
+from sslcl.objectives._soft_hgr_loss import Factors, soft_hgr_loss, utterance_weights
 from sslcl.similarities import SIMILARITIES, TrainStatistics, one_hot
+from sslcl.similarities.soft_hgr import SoftHGR, penalty_share
 from sslcl.validation import LogitScaleMode, ReadOutRule
 
 SMALLEST_PRIOR = 1e-6
 """Stands for the share of a class without training utterances, whose logarithm is not finite."""
 MEAN_MOMENTUM = 0.05
 """Weight of the newest batch in the running mean of features, once 20 batches have been seen."""
-
-
-def utterance_weights(members: Tensor, exponent: float) -> Tensor:
-    """``(N,)`` weights ``(N / n_c)^exponent`` within the batch over the smallest of them.
-
-    Utterances of the batch's most frequent class get 1.
-
-    Args:
-        members: ``(N, C)`` one-hot labels.
-        exponent: alpha; 0 weighs all utterances alike.
-    """
-    counts = members.sum(dim=0)
-    return (counts.max() / (members @ counts)) ** exponent
 
 
 class SSLCL(WithCrossEntropy):
@@ -46,10 +40,11 @@ class SSLCL(WithCrossEntropy):
         L_LL   = -1/C sum_k 1/(C-1) sum_{j != k} neg(q_kj),  q_k = softmax of 0 and cos(g_k, g_j)
         L      = L_SL + beta L_LL + cross_entropy_weight CE
 
-    ``w`` are :func:`utterance_weights`, ``lambda`` the view weights. Without augmentation the one
-    view is the full one. CE is that of a linear classifier on the full view's features as they
-    are; it shapes the features only, predictions come from the label embeddings. All in full
-    precision, because released similarities differ in their third decimal and beyond.
+    ``w`` are :func:`~sslcl.objectives._soft_hgr_loss.utterance_weights`, ``lambda`` the view
+    weights. Without augmentation the one view is the full one. CE is that of a linear classifier on
+    the full view's features as they are; it shapes the features only, predictions come from the
+    label embeddings. All in full precision, because released similarities differ in their third
+    decimal and beyond.
 
     Batches of one utterance or one class are as good as their similarity makes them; under
     Soft-HGR one utterance has all similarities 0, so that only L_LL and CE teach anything.
@@ -62,6 +57,7 @@ class SSLCL(WithCrossEntropy):
 
     name = "sslcl"
     lambdas: Tensor
+    candidate_weights: Tensor
     class_prior: Tensor
     feature_mean: Tensor
     batches_seen: Tensor
@@ -82,8 +78,11 @@ class SSLCL(WithCrossEntropy):
         )
         self.logit_scale = LogitScale(config.logit_scale, config.scale)
         self.read_out = ReadOut(config.inference, shape.classes, shape.width)
-        weights = torch.tensor(view_weights(self.views))
-        self.register_buffer("lambdas", weights, persistent=False)
+        lambdas = torch.tensor(view_weights(self.views))
+        self.register_buffer("lambdas", lambdas, persistent=False)
+        weights = candidate_weights(lambdas, shape.classes - 1)
+        self.register_buffer("candidate_weights", weights, persistent=False)
+        self.focus = Focus(config.focus_positive, config.focus_negative)
         self.register_buffer("class_prior", shape.class_prior.clone())
         self.register_buffer("feature_mean", torch.zeros(shape.width))
         self.register_buffer("batches_seen", torch.tensor(0))
@@ -95,37 +94,47 @@ class SSLCL(WithCrossEntropy):
         Terms: ``sample_label`` and ``label_label``, each without its weight; ``logit_std`` and
         ``logit_max`` of the scaled logits; ``penalty_share`` for similarities that have a penalty.
         """
+        if isinstance(self.similarity, SoftHGR) and self.logit_scale.constant:
+            return self._soft_hgr_loss(features, labels)
         raw = self.embedding()
         contrast = self.similarity.contrast(features, labels, raw)
         if self.training:
-            self._update_mean(features[-1].detach())
+            self._update_mean(self.similarity.prepared(features[-1].detach()).mean(dim=0))
         logits = self.logit_scale(torch.cat([contrast.positives, contrast.negatives]).T)
         sample_label = self._sample_label(logits, labels)
         label_label = label_discrimination(raw, self.config.focus_negative)
         total = sample_label + self.config.label_label_weight * label_label
-        seen = logits.detach()
-        terms = {
-            "sample_label": sample_label.detach(),
-            "label_label": label_label.detach(),
-            "logit_std": spread(seen),
-            "logit_max": seen.abs().max(),
-        }
+        terms = _terms(sample_label.detach(), label_label.detach(), logits.detach())
         share = contrast.penalty_share
         return Loss(total, terms if share is None else {**terms, "penalty_share": share})
 
+    def _soft_hgr_loss(self, features: Tensor, labels: Tensor) -> Loss:
+        """What :meth:`own_loss` is for the default similarity and scale, in fewer operations."""
+        config = self.config
+        factors = Factors(
+            self.candidate_weights,
+            self.focus,
+            config.class_weight_exponent,
+            config.label_label_weight,
+            self.logit_scale.scale,
+        )
+        loss = soft_hgr_loss(features, labels, self.embedding, factors)
+        if self.training:
+            self._update_mean(loss.mean)
+        terms = _terms(loss.sample_label, loss.label_label, loss.logits.T)
+        return Loss(loss.total, {**terms, "penalty_share": penalty_share(*loss.sizes.unbind())})
+
     def _sample_label(self, logits: Tensor, labels: Tensor) -> Tensor:
-        members = one_hot(labels, len(self.class_prior), logits.dtype)
-        weights = utterance_weights(members, self.config.class_weight_exponent)
+        counts = one_hot(labels, len(self.class_prior), logits.dtype).sum(dim=0)
+        weights = utterance_weights(counts, labels, self.config.class_weight_exponent)
         # Divided by the number of views, not by the sum of their weights, as released.
-        focus = Focus(self.config.focus_positive, self.config.focus_negative)
-        return focused_contrast(logits, self.lambdas, weights, focus)
+        return focused_contrast(logits, self.lambdas, weights, self.focus)
 
     @torch.no_grad()
-    def _update_mean(self, features: Tensor) -> None:
+    def _update_mean(self, newest: Tensor) -> None:
         self.batches_seen += 1
-        weight = (1 / self.batches_seen).clamp(min=MEAN_MOMENTUM).to(features.dtype)
-        mean = self.similarity.prepared(features).mean(dim=0)
-        self.feature_mean += weight * (mean - self.feature_mean)
+        weight = self.batches_seen.reciprocal().clamp_(min=MEAN_MOMENTUM)
+        self.feature_mean.lerp_(newest, weight.to(newest.dtype))
 
     def scores(self, features: Tensor) -> Tensor:
         """``(N, C)`` scores by the configuration's read-out rule.
@@ -209,3 +218,12 @@ class SSLCL(WithCrossEntropy):
             "augmentation": config.modalities is not None and len(config.modalities) == 1,
         }
         return frozenset(name for name, idle in unread.items() if idle)
+
+
+def _terms(sample_label: Tensor, label_label: Tensor, logits: Tensor) -> dict[str, Tensor]:
+    return {
+        "sample_label": sample_label,
+        "label_label": label_label,
+        "logit_std": spread(logits),
+        "logit_max": logits.abs().max(),
+    }

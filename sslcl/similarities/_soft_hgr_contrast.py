@@ -1,9 +1,10 @@
 """Released Soft-HGR of the rows that SSLCL compares, in few products and with its own gradient."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd import Function
 
@@ -11,11 +12,7 @@ SMALLEST_NORM = 1e-12
 """As :func:`torch.nn.functional.normalize` has it."""
 
 
-def soft_hgr_contrast(
-    features: Float[Tensor, "V N D"],
-    embeddings: Float[Tensor, "C D"],
-    members: Float[Tensor, "N C"],
-) -> tuple[Float[Tensor, "V N"], Float[Tensor, "N C-1"], Float[Tensor, " 2"]]:
+class SoftHGRContrast(NamedTuple):
     """Released Soft-HGR of every view with the label, and of the last view with wrong labels.
 
     With ``x~`` the L2-normalised features less their batch mean, ``x^`` those less the mean of
@@ -29,17 +26,125 @@ def soft_hgr_contrast(
     The second line is what centring leaves of a row that holds class ``r`` and class 0 alone,
     since the ``S_k`` sum to 0. ``N - 1`` and ``D - 1`` count as 1 where they are 0.
 
+    With the centred members ``m_ki = [y_i = k] - pi_k`` both are few products, because centring
+    the candidates is a product with ``m`` in place of the members, and because in ``x~_i . S_k``
+    only one side need be centred over its entries.
+
+    Args:
+        similarities: ``(V + C - 1, N)``, positives first.
+        sizes: ``(2,)`` sums over the last view's positives of the magnitudes of alignment and
+            penalty.
+        shares: ``(C,)`` share of each class in the batch.
+        inverse: ``(V, 1, N)`` inverse lengths of the features.
+        gradient: what :func:`to_features_and_units` needs besides the features.
+    """
+
+    similarities: Tensor
+    sizes: Tensor
+    shares: Tensor
+    inverse: Tensor
+    gradient: tuple[Tensor, ...]
+
+    @classmethod
+    def of(
+        cls,
+        features: Float[Tensor, "V N D"],
+        units: Float[Tensor, "C D"],
+        labels: Int[Tensor, " N"],
+        scale: float = 1.0,
+    ) -> "SoftHGRContrast":
+        """Compare; to be called without recording gradients.
+
+        Args:
+            features: ``(V, N, D)``, not normalised.
+            units: ``(C, D)``, L2-normalised label embeddings.
+            labels: ``(N,)`` int64 in ``[0, C)``.
+            scale: multiplies all similarities.
+        """
+        views, samples, width = features.shape
+        classes = units.shape[0]
+        identity, apart = _constants(classes, units.dtype, units.device)
+        align, half = _factors(samples, width)
+        members = identity.index_select(1, labels)  # (C, N)
+        shares = members.mean(dim=1)
+        centred = members - shares.unsqueeze(1)
+        inverse = torch.linalg.vector_norm(features, dim=-1).clamp_(min=SMALLEST_NORM)
+        inverse = inverse.reciprocal_().unsqueeze(1)
+        weights = centred * inverse  # (V, C, N)
+        sums = torch.bmm(weights, features)  # (V, C, D)
+        sums.sub_(sums.sum(dim=-1, keepdim=True), alpha=1 / width)
+        rows = torch.sub(units, units.sum(dim=-1, keepdim=True), alpha=1 / width)
+        # -h (N - 1) g^_k . g^_l; the first argument gives nothing but its shape.
+        gram = torch.addmm(identity, rows, rows.t(), beta=0, alpha=-half / align)
+
+        targets = torch.cat([units.expand(views, -1, -1), sums], dim=1)  # (V, 2C, D)
+        products = torch.bmm(targets, features.mT).mul_(inverse)  # (V, 2C, N)
+        products.sub_(products.sum(dim=-1, keepdim=True), alpha=1 / samples)
+        centred.mul_(scale * align)
+        of_products = torch.mm(torch.cat([identity, gram]), centred)  # (2C, N)
+        parts = products * of_products
+        squares = torch.mm(apart, gram).mul_(apart).sum(dim=1, keepdim=True)  # (C - 1, 1)
+        mix = torch.cat([apart, identity[1:] * squares], dim=1)  # (C - 1, 2C)
+        negatives = torch.mm(mix, products[-1]).mul_(centred[1:])
+        return cls(
+            torch.cat([parts.sum(dim=1), negatives]),
+            parts[-1].view(2, classes, samples).sum(dim=1).abs_().sum(dim=1),
+            shares,
+            inverse,
+            (units, rows, inverse, weights, targets, products, of_products, mix),
+        )
+
+
+def to_features_and_units(
+    features: Tensor, saved: tuple[Tensor, ...], from_similarities: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The gradients of features ``(V, N, D)`` and of normalised label embeddings ``(C, D)``.
+
+    Args:
+        features: as compared.
+        saved: :attr:`SoftHGRContrast.gradient`.
+        from_similarities: ``(V + C - 1, N)``.
+    """
+    units, rows, inverse, weights, targets, products, of_products, mix = saved
+    views, samples, width = features.shape
+    classes = units.shape[0]
+    align, half = _factors(samples, width)
+    _, apart = _constants(classes, units.dtype, units.device)
+    own, wrong = torch.split(from_similarities, [views, classes - 1])
+    own, wrong = own.unsqueeze(1), wrong * of_products[1:classes]
+
+    to_products = own * of_products  # (V, 2C, N)
+    to_products[-1].addmm_(mix.t(), wrong)
+    to_products.sub_(to_products.sum(dim=-1, keepdim=True), alpha=1 / samples).mul_(inverse)
+    to_units, to_sums = torch.split(torch.bmm(to_products, features), classes, dim=1)
+    to_sums = torch.sub(to_sums, to_sums.sum(dim=-1, keepdim=True), alpha=1 / width)
+
+    summed = products[:, classes:]
+    to_gram = torch.mm((summed * own).sum(dim=0), of_products[:classes].t())
+    to_squares = (wrong * summed[-1, 1:]).sum(dim=1)  # (C - 1,)
+    to_gram.addmm_(apart.t() * to_squares, apart)
+    to_units = to_units.sum(dim=0).addmm_(to_gram + to_gram.t(), rows, alpha=-half / align)
+
+    both = torch.cat([to_products, weights], dim=1)  # (V, 3C, N)
+    to_features = torch.bmm(both.mT, torch.cat([targets, to_sums], dim=1))
+    along = torch.linalg.vecdot(features, to_features).unsqueeze(1).mul_(inverse).mul_(inverse)
+    return to_features.addcmul_(features, along.mT, value=-1), to_units
+
+
+def soft_hgr_contrast(
+    features: Float[Tensor, "V N D"],
+    embeddings: Float[Tensor, "C D"],
+    labels: Int[Tensor, " N"],
+) -> tuple[Float[Tensor, "V N"], Float[Tensor, "C-1 N"], Float[Tensor, " 2"]]:
+    """:class:`SoftHGRContrast` with a gradient: positives, negatives and, without one, sizes.
+
     Args:
         features: ``(V, N, D)``, not normalised.
-        embeddings: ``(C, D)``.
-        members: ``(N, C)`` one-hot labels.
-
-    Returns:
-        ``(V, N)`` positives, ``(N, C - 1)`` negatives, and ``(2,)``, without gradient: the mean
-        magnitude of alignment and of penalty in the last view's positives.
+        embeddings: ``(C, D)``, L2-normalised.
+        labels: ``(N,)`` int64 in ``[0, C)``.
     """
     contrast: tuple[Tensor, Tensor, Tensor] = _SoftHGRContrast.apply(  # type: ignore[no-untyped-call]
-        features, embeddings, members
+        features, embeddings, labels
     )
     return contrast
 
@@ -49,79 +154,34 @@ class _SoftHGRContrast(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, embeddings: Tensor, members: Tensor
+        ctx: Any, features: Tensor, embeddings: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        samples, width = features.shape[1:]
-        classes = len(embeddings)
-        align, half = 1 / max(samples - 1, 1), 0.5 / max(width - 1, 1) ** 2
-        inverse = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
-        inverse = inverse.clamp_(min=SMALLEST_NORM).reciprocal_()  # (V, N, 1)
-        counts = members.sum(dim=0)
-        share = counts / samples
-        sums = (members * inverse).mT @ features  # (V, C, D)
-        mean = sums.sum(dim=1, keepdim=True).div_(samples)
-        sums.addcmul_(counts.unsqueeze(1), mean, value=-1)
-        sums.sub_(sums.mean(dim=-1, keepdim=True))
-        anchors = embeddings - share @ embeddings
-        rows = anchors - anchors.mean(dim=-1, keepdim=True)
-        targets = torch.cat([anchors.expand_as(sums), sums], dim=1)  # (V, 2C, D)
-        products = (features @ targets.mT).mul_(inverse).sub_(mean @ targets.mT)  # (V, N, 2C)
-        aligned, summed = products[..., :classes], products[..., classes:]
-        gram = rows @ rows.T
-        own_gram = members @ gram  # (N, C)
-        alignment = (aligned * members).sum(dim=-1).mul_(align)
-        penalty = (summed * own_gram).sum(dim=-1).mul_(half)
-        diagonal = gram.diagonal()
-        squares = (diagonal[1:] + diagonal[0] - 2 * gram[1:, 0]).mul_(half)  # (C - 1,)
-        sides = (share - members)[:, 1:]
-        apart = (aligned[-1, :, 1:] - aligned[-1, :, :1]).mul_(align)
-        negatives = apart.addcmul_(summed[-1, :, 1:], squares).mul_(sides)
-        sizes = torch.stack([alignment[-1].abs().mean(), penalty[-1].abs().mean()])
-        ctx.save_for_backward(
-            features, inverse, members, share, targets, products, rows, own_gram, squares, sides
-        )
-        ctx.factors = align, half
-        ctx.mark_non_differentiable(sizes)
-        return alignment - penalty, negatives, sizes
+        contrast = SoftHGRContrast.of(features, embeddings, labels)
+        ctx.save_for_backward(features, *contrast.gradient)
+        ctx.mark_non_differentiable(contrast.sizes)
+        negatives = len(embeddings) - 1
+        positive, negative = torch.split(contrast.similarities, [len(features), negatives])
+        return positive.clone(), negative.clone(), contrast.sizes
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(
         ctx: Any, from_positives: Tensor, from_negatives: Tensor, _: Tensor
     ) -> tuple[Tensor, Tensor, None]:
-        features, inverse, members, share, targets, products, rows, own_gram, squares, sides = (
-            ctx.saved_tensors
-        )
-        align, half = ctx.factors
-        classes = members.shape[1]
-        summed = products[..., classes:]
-        own = from_positives.unsqueeze(-1)  # (V, N, 1)
-        wrong = from_negatives * sides  # (N, C - 1)
+        features, *saved = ctx.saved_tensors
+        together = torch.cat([from_positives, from_negatives])
+        return *to_features_and_units(features, tuple(saved), together), None
 
-        to_products = torch.cat([(align * members) * own, (-half * own_gram) * own], dim=-1)
-        last = to_products[-1]
-        last[:, 1:classes].add_(wrong, alpha=align)
-        last[:, 0].sub_(wrong.sum(dim=-1), alpha=align)
-        last[:, classes + 1 :].addcmul_(wrong, squares)
-        to_products.sub_(to_products.mean(dim=1, keepdim=True))
 
-        to_targets = (to_products * inverse).mT @ features  # (V, 2C, D)
-        to_sums = to_targets[:, classes:]
-        to_sums = to_sums - to_sums.mean(dim=-1, keepdim=True)
-        to_sums.sub_((share @ to_sums).unsqueeze(1))
+def _factors(samples: int, width: int) -> tuple[float, float]:
+    """``1 / (N - 1)`` and ``h``."""
+    return 1 / max(samples - 1, 1), 0.5 / max(width - 1, 1) ** 2
 
-        to_gram = members.T @ (summed * own).sum(dim=0).mul_(-half)  # (C, C)
-        to_squares = (wrong * summed[-1, :, 1:]).sum(dim=0).mul_(half)  # (C - 1,)
-        to_gram.diagonal()[1:].add_(to_squares)
-        to_gram[0, 0] += to_squares.sum()
-        to_gram[1:, 0].sub_(to_squares, alpha=2)
-        to_rows = (to_gram + to_gram.T) @ rows
-        to_anchors = to_targets[:, :classes].sum(dim=0)
-        to_anchors.add_(to_rows).sub_(to_rows.mean(dim=-1, keepdim=True))
-        to_embeddings = to_anchors - share.unsqueeze(1) * to_anchors.sum(dim=0)
 
-        weights = torch.cat([to_products, members.expand(len(features), -1, -1)], dim=-1)
-        to_units = weights @ torch.cat([targets, to_sums], dim=1)  # (V, N, D)
-        along = torch.linalg.vecdot(features, to_units).unsqueeze(-1).mul_(inverse.square())
-        to_features = to_units.addcmul_(features, along, value=-1).mul_(inverse)
-        return to_features, to_embeddings, None
+@lru_cache(maxsize=32)
+def _constants(
+    classes: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Float[Tensor, "C C"], Float[Tensor, "C-1 C"]]:
+    """The identity, and rows that take every other class from class 0."""
+    identity = torch.eye(classes, dtype=dtype, device=device)
+    return identity, identity[0] - identity[1:]

@@ -68,9 +68,12 @@ class SoftHGR(SoftHGRBase):
         embeddings: Float[Tensor, "C D"],
     ) -> Contrast:
         """The same rows from two products; :meth:`candidates` is the literal twin."""
-        members = one_hot(labels, len(embeddings), features.dtype)
         positives, negatives, (alignment, penalty) = soft_hgr_contrast(
-            features, F.normalize(embeddings, dim=-1), members
+            features, F.normalize(embeddings, dim=-1), labels
         )
-        whole = (alignment + penalty).clamp(min=torch.finfo(penalty.dtype).tiny)
-        return Contrast(positives, negatives.T, penalty / whole)
+        return Contrast(positives, negatives, penalty_share(alignment, penalty))
+
+
+def penalty_share(alignment: Tensor, penalty: Tensor) -> Tensor:
+    """Size of the penalty over that of both; 0 where both are 0."""
+    return penalty / (alignment + penalty).clamp_(min=torch.finfo(penalty.dtype).tiny)

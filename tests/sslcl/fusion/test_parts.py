@@ -13,7 +13,8 @@ def test_stacked_soft_hgr_is_that_of_each_model_over_its_own_rows() -> None:
     features = torch.randn(3, 2, 7, 6, dtype=torch.double, requires_grad=True)
     raw = torch.randn(3, 4, 6, dtype=torch.double)
     embeddings = torch.nn.functional.normalize(raw, dim=-1).requires_grad_()
-    members = one_hot(torch.randint(0, 4, (3, 7)), 4, torch.double)
+    classes = torch.randint(0, 4, (3, 7))
+    members = one_hot(classes, 4, torch.double)
     rows = [7, 5, 1]
     for model, count in enumerate(rows):
         members[model, count:] = 0
@@ -24,12 +25,12 @@ def test_stacked_soft_hgr_is_that_of_each_model_over_its_own_rows() -> None:
     for model, count in enumerate(rows):
         mine = features[model, :, :count].detach().requires_grad_()
         labels = embeddings[model].detach().requires_grad_()
-        alone, wrong, _ = soft_hgr_contrast(mine, labels, members[model, :count])
+        alone, wrong, *_ = soft_hgr_contrast(mine, labels, classes[model, :count])
         torch.testing.assert_close(positives[model, :, :count], alone)
-        torch.testing.assert_close(negatives[model, :count], wrong)
+        torch.testing.assert_close(negatives[model, :count], wrong.T)
         assert not positives[model, :, count:].any()
         assert not negatives[model, count:].any()
-        total = (alone * pull[model, :, :count]).sum() + (wrong * push[model, :count]).sum()
+        total = (alone * pull[model, :, :count]).sum() + (wrong.T * push[model, :count]).sum()
         of_features, of_labels = torch.autograd.grad(total, [mine, labels])
         torch.testing.assert_close(together[0][model, :, :count], of_features)
         torch.testing.assert_close(together[1][model], of_labels)

@@ -5,10 +5,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sslcl.label_embedding import LabelEmbedding
 from sslcl.objectives._focus import log_one_minus_softmax
-from sslcl.objectives._focused_contrast import Focus, focused_contrast, label_discrimination
-from sslcl.similarities import SIMILARITIES, Similarity, one_hot
+from sslcl.objectives._focused_contrast import (
+    Focus,
+    candidate_weights,
+    focused_contrast,
+    label_discrimination,
+)
+from sslcl.objectives._soft_hgr_loss import Factors, soft_hgr_loss
+from sslcl.objectives.sslcl import SSLCL
+from sslcl.similarities import SIMILARITIES, Similarity
 from sslcl.similarities._soft_hgr_contrast import soft_hgr_contrast
+from sslcl.testing.objective_cases import batch, build_objective
 
 from . import reference_loss as reference
 
@@ -25,7 +34,7 @@ def literal_focus(logits: Tensor, lambdas: Tensor, weights: Tensor, focus: Focus
 
 
 @pytest.mark.parametrize("exponents", EXPONENTS)
-@pytest.mark.parametrize("size", [1.0, 30.0, 700.0])
+@pytest.mark.parametrize("size", [1.0, 30.0, 150.0])
 def test_the_focused_contrast_equals_the_formula(
     exponents: tuple[float, float], size: float
 ) -> None:
@@ -51,6 +60,16 @@ def test_the_focused_contrast_is_finite_in_single_precision(
     (gradient,) = torch.autograd.grad(value, logits)
     assert value.isfinite()
     assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float, torch.double])
+def test_a_negative_that_is_far_above_all_others_is_still_pushed_down(dtype: torch.dtype) -> None:
+    logits = torch.tensor([[0.0, 2000.0, -5.0]], dtype=dtype, requires_grad=True)
+    value = focused_contrast(logits, torch.ones(1).to(dtype), torch.ones(1).to(dtype), Focus(0, 1))
+    (gradient,) = torch.autograd.grad(value, logits)
+    assert value > 2000  # the positive's part alone
+    assert gradient.isfinite().all()
+    assert gradient[0, 1] >= 1.5  # one from the positive, one half from the negative itself
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 2.0])
@@ -114,7 +133,7 @@ def test_the_rows_of_a_contrast_are_the_candidates(name: str) -> None:
 
 def test_soft_hgr_keeps_no_tensor_of_the_size_of_the_features_but_the_features() -> None:
     features = torch.randn(2, 300, 64, requires_grad=True)
-    members = one_hot(torch.randint(5, (300,)), 5, torch.float)
+    labels = torch.randint(5, (300,))
     kept: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
@@ -122,6 +141,54 @@ def test_soft_hgr_keeps_no_tensor_of_the_size_of_the_features_but_the_features()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        soft_hgr_contrast(features, torch.randn(5, 64), members)
+        soft_hgr_contrast(features, F.normalize(torch.randn(5, 64), dim=-1), labels)
     large = [tensor for tensor in kept if tensor.numel() >= features.numel()]
     assert [tensor.data_ptr() for tensor in large] == [features.data_ptr()]
+
+
+@pytest.mark.parametrize(("shape", "depth"), list(zip(SHAPES[:4], [0, 1, 2, 4], strict=True)))
+def test_the_gradient_of_the_whole_loss_is_that_of_differences(
+    shape: tuple[int, int, int, int], depth: int
+) -> None:
+    torch.manual_seed(0)
+    views, samples, classes, width = shape
+    embedding = LabelEmbedding(classes, width, 5, depth, dropout=0.4).double()
+    features = torch.randn(views, samples, width, dtype=torch.double, requires_grad=True)
+    labels = torch.randint(classes, (samples,))
+    weights = candidate_weights(torch.rand(views, dtype=torch.double), classes - 1)
+    factors = Factors(weights, Focus(2.0, 0.5), 0.7, 0.3, 20.0)
+
+    def total(features: Tensor, *_: Tensor) -> Tensor:
+        torch.manual_seed(1)
+        return soft_hgr_loss(features, labels, embedding, factors).total
+
+    leaves = (features, *embedding.parameters())
+    assert torch.autograd.gradcheck(total, leaves, check_undefined_grad=False)
+
+
+@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("mode", ["released", "fixed"])
+def test_the_whole_loss_equals_the_one_in_parts(
+    depth: int, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run() -> list[Tensor]:
+        torch.manual_seed(1)
+        objective = build_objective(
+            similarity="soft_hgr",
+            logit_scale=mode,
+            scale=30.0,
+            label_embedding_depth=depth,
+            label_embedding_dropout=0.4,
+        ).double()
+        assert isinstance(objective, SSLCL)
+        monkeypatch.setattr(type(objective.logit_scale), "constant", whole)
+        features, labels = batch(objective, 11)
+        loss = objective(features, labels)
+        gradients = torch.autograd.grad(loss.total, [features, *objective.embedding.parameters()])
+        return [loss.total, *loss.terms.values(), objective.feature_mean, *gradients]
+
+    whole = True
+    together = run()
+    whole = False
+    for ours, theirs in zip(together, run(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)

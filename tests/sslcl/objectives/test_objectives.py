@@ -9,8 +9,9 @@ from sslcl.augmentation import view_weights
 from sslcl.errors import InputError
 from sslcl.objectives import OBJECTIVES, SSLCL_FIELDS
 from sslcl.objectives._focus import focused_positive, log_one_minus_softmax
-from sslcl.objectives.sslcl import SSLCL, utterance_weights
-from sslcl.similarities import SIMILARITIES, one_hot
+from sslcl.objectives._soft_hgr_loss import utterance_weights
+from sslcl.objectives.sslcl import SSLCL
+from sslcl.similarities import SIMILARITIES
 from sslcl.testing.objective_cases import MODALITIES, WIDTH, batch, build_objective, configure
 
 from . import reference_loss as reference
@@ -126,7 +127,7 @@ def test_log_one_minus_softmax_is_exact_and_safe_at_the_ends() -> None:
 
 def test_weights_are_one_for_the_most_frequent_class() -> None:
     labels = torch.tensor([0, 0, 0, 0, 2, 2, 3])
-    weights = utterance_weights(one_hot(labels, 5, torch.float), 0.5)
+    weights = utterance_weights(torch.tensor([4.0, 0.0, 2.0, 1.0, 0.0]), labels, 0.5)
     rare, rarest = 2**0.5, 4**0.5
     assert weights.tolist() == pytest.approx([1, 1, 1, 1, rare, rare, rarest])
 
