@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
+from search_spaces.retune import Retune, read_retune
 from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
@@ -31,6 +32,7 @@ __all__ = [
     "Question",
     "Report",
     "Resources",
+    "Retune",
     "Search",
     "SeedLooks",
     "Study",
@@ -108,6 +110,8 @@ class Ablate(StudyPart):
     """Levels to try instead of a factor's own; needed for one that is a range."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Search trials of every cell; the design ``tuned`` alone reads it."""
+    retune: Annotated[Retune | None, BeforeValidator(read_retune)] = None
+    """What every row, the reference too, tunes anew; the design ``one_factor`` alone reads it."""
     components: tuple[str, ...] = COMPONENTS
     """What ``leave_one_out`` removes."""
     resolution: Literal[3, 4] = 4
@@ -139,9 +143,19 @@ class Ablate(StudyPart):
         return self.design != "search"
 
     @property
+    def retuned(self) -> Retune | None:
+        """What every row tunes anew, if the design does that."""
+        return self.retune if self.design == "one_factor" else None
+
+    @property
+    def tunes_cells(self) -> bool:
+        """Whether every cell gets a search of its own before its fresh seeds."""
+        return self.design == "tuned" or self.retuned is not None
+
+    @property
     def tuning_trials(self) -> int:
-        """The search budget of every cell of the design ``tuned``."""
-        return self.trials or TUNED_TRIALS
+        """The budget of every cell's own search."""
+        return self.retuned.trials if self.retuned else self.trials or TUNED_TRIALS
 
 
 class Report(StudyPart):
@@ -270,6 +284,8 @@ class Study(StudyPart):
         values = self.model_dump(mode="json", by_alias=True)
         if not self.questions:
             del values["questions"]
+        if self.ablate and self.ablate.retune is None:
+            del values["ablate"]["retune"]
         return values
 
     def space_digest(self) -> str:

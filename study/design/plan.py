@@ -17,7 +17,8 @@ from sslcl.config import TrialConfig
 from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
 from study.design.looks import FIRST_LOOK, GivenLooks
-from study.design.tuning import TunedCell, Tuning, digest_of, search_of, tuned_cells
+from study.design.retune import searched_cells
+from study.design.tuning import TunedCell, Tuning, digest_of, search_of, searches_of
 from tracking.records import Phase, PlannedTrial
 
 CellT = TypeVar("CellT", Cell, TunedCell)
@@ -62,8 +63,8 @@ class Winners:
     Args:
         reference: what the ablation goes around; ``None`` as long as nobody knows.
         confirmed: the assignments to confirm, best first; none as long as nobody knows.
-        tuned: the winners of the cells' own searches in the design ``tuned``, the reference
-            first, once all of these have ended.
+        tuned: the winners of the cells' own searches, the reference first, once all of these
+            have ended.
         looks: that the cells of the ablation have been given.
     """
 
@@ -156,7 +157,7 @@ def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
         phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), drawn))
     if study.confirm:
         phases.append(_confirm_plan(study, study.confirm, data, winners.confirmed))
-    if study.ablate and study.ablate.design == "tuned":
+    if study.ablate and study.ablate.tunes_cells:
         phases += _tuned_plans(study, study.ablate, data, winners)
     elif study.ablate and study.ablate.has_cells:
         phases.append(_ablation_plan(study, study.ablate, data, winners))
@@ -314,9 +315,9 @@ def _tuned_plans(
     study: Study, ablate: Ablate, data: DataFacts, winners: Winners
 ) -> list[PhasePlan]:
     around, provisional = _around(study, ablate, winners.reference)
-    cells, notes = tuned_cells(study, ablate, around, data)
-    searches = tuple(trial for cell in cells for trial in _drawn(cell.tuning))
-    names = tuple(str(cell.tuning.cell) for cell in cells)
+    cells, notes = searched_cells(study, ablate, around, data)
+    searches = tuple(trial for tuning in searches_of(cells) for trial in _drawn(tuning))
+    names = tuple(str(tuning.cell) for tuning in searches_of(cells))
     seed = (cells[0].tuning.settings.seed,)
     tune = PhasePlan(Phase.TUNE, names, seed, searches, provisional, notes)
     if winners.tuned:

@@ -13,7 +13,8 @@ from study.design.cell import REFERENCE, Cell
 from study.design.data_facts import DataFacts
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.plan import ablation_trials, confirm_trials
-from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
+from study.design.retune import searched_cells
+from study.design.tuning import TunedCell, Tuning, search_of, searches_of
 from study.execution.callbacks import Callbacks
 from study.execution.progress import PhaseProgress
 from study.execution.resources import Halt
@@ -175,12 +176,14 @@ class Campaign:
 
     def _tune(self) -> TrialSource | None:
         ablate = self._study.ablate
-        if ablate is None or ablate.design != "tuned":
+        if ablate is None or not ablate.tunes_cells:
             return None
-        self._tuned, notes = tuned_cells(self._study, ablate, self._reference(ablate), self._data)
+        around = self._reference(ablate)
+        self._tuned, notes = searched_cells(self._study, ablate, around, self._data)
         for note in notes:
             self._console.print(f"{Phase.TUNE.value}: {note}")
-        return self._draw([cell.tuning for cell in self._tuned])
+        searches = searches_of(self._tuned)
+        return self._draw(searches) if searches else None
 
     def _ablate(self) -> TrialSource | None:
         ablate = self._study.ablate

@@ -19,7 +19,13 @@ from study.analysis.filters import Conditions
 from study.analysis.reading import PhaseReading
 from study.analysis.sizes import cell_parameters
 from study.analysis.validity import cell_marks
-from study.reporting.captions import caption, notes, reference_levels, undecided_note
+from study.reporting.captions import (
+    caption,
+    notes,
+    reference_levels,
+    retuned_levels,
+    undecided_note,
+)
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.looks import looks_notes
@@ -154,6 +160,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         methods=methods_paragraph(reading, rows, metric),
         marks=marks,
         parameters=cell_parameters(reading),
+        retuned=retuned_levels(reading),
     )
 
 
