@@ -224,7 +224,7 @@ def test_a_study_in_which_no_row_reads_the_field_has_no_search(
     }
     world = make_world({**ALONE, "factors": factors, "ablate": ablate})
     dataset = data_of(world, loaded)
-    assert Shown(world, dataset).to_train() == {"tune": 0, "ablate": 4}
+    assert Shown(world, dataset).to_train() == {"tune": 0, "ablate": 6}
     assert world.campaign(dataset)[0]
     assert {row.phase for row in world.rows(None)} == {Phase.ABLATE}
 
