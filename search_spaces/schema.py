@@ -112,6 +112,9 @@ class Ablate(StudyPart):
     """Search trials of every cell; the design ``tuned`` alone reads it."""
     retune: Annotated[Retune | None, BeforeValidator(read_retune)] = None
     """What every row, the reference too, tunes anew; the design ``one_factor`` alone reads it."""
+    extension_check: bool = False
+    """Whether one seed of each cell is trained again for twice as many epochs, to see what that
+    gains on validation."""
     components: tuple[str, ...] = COMPONENTS
     """What ``leave_one_out`` removes."""
     resolution: Literal[3, 4] = 4
@@ -286,6 +289,8 @@ class Study(StudyPart):
             del values["questions"]
         if self.ablate and self.ablate.retune is None:
             del values["ablate"]["retune"]
+        if self.ablate and not self.ablate.extension_check:
+            del values["ablate"]["extension_check"]
         return values
 
     def space_digest(self) -> str:

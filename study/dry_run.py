@@ -20,6 +20,7 @@ from study.design.plan import (
     Plan,
     Winners,
     confirm_trials,
+    extension_key,
     plan,
     summarize,
 )
@@ -111,7 +112,15 @@ def _rows(ledger: Ledger | None) -> list[TrialRow]:
 
 def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
     rows = _rows(ledger)
-    done = _settled(rows)
+    done = _settled(rows) | {
+        extension_key(row.cell)
+        for row in rows
+        if row.study == study.name
+        and row.phase is Phase.EXTEND
+        and row.current
+        and row.status.final
+        and row.failure not in RETRIED
+    }
     if study.name not in {row.study for row in rows}:
         ledger = None
     if ledger is not None and study.search is not None:
@@ -202,7 +211,8 @@ def _winners(
 
 def _provisional(phase: PhasePlan) -> PhasePlan:
     return replace(
-        phase, provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE)
+        phase,
+        provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE, Phase.EXTEND),
     )
 
 

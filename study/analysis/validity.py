@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from sslcl.diagnostics import STILL_IMPROVING
+from study.analysis.extension import extension_gains
 from study.analysis.reading import PhaseReading
+from study.stats.comparison import SMALLEST_DIFFERENCE
 from study.stats.names import DEFAULT_METRIC
 from tracking.ledger.summaries import stored_scores, warnings_of_trials
 
@@ -31,11 +33,14 @@ class CellMarks:
         trials: finished trials of the cell.
         improving: how many of them were still improving when training ended.
         faults: words of a warning, with its remedy, to how many trials it befell.
+        gain: validation score that twice as many epochs gained, where that is more than the
+            smallest difference of interest.
     """
 
     trials: int
     improving: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
+    gain: float | None = None
 
 
 def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
@@ -47,13 +52,16 @@ def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
     names = (STILL_IMPROVING, *BEARING)
     engine, study_name = reading.ledger.engine, reading.study_row.name
     warned = warnings_of_trials(engine, study_name, reading.phase, names)
+    said = reading.study_row.spec.get("report") or {}
+    margin = said.get("smallest_difference", SMALLEST_DIFFERENCE)
+    gains = {cell: gain for cell, gain in extension_gains(reading).items() if gain > margin}
     marks: dict[str, CellMarks] = {}
     for cell, trials in reading.cells.items():
         fired = [pair for trial in trials for pair in warned.get(trial.id, ())]
         improving = sum(name == STILL_IMPROVING for name, _ in fired)
         faults = Counter(words for name, words in fired if name != STILL_IMPROVING)
-        if fired:
-            marks[cell] = CellMarks(len(trials), improving, dict(faults))
+        if fired or cell in gains:
+            marks[cell] = CellMarks(len(trials), improving, dict(faults), gains.get(cell))
     return marks
 
 

@@ -161,6 +161,8 @@ def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
         phases += _tuned_plans(study, study.ablate, data, winners)
     elif study.ablate and study.ablate.has_cells:
         phases.append(_ablation_plan(study, study.ablate, data, winners))
+    if study.ablate and study.ablate.extension_check and study.ablate.has_cells:
+        phases.append(_extension_plan(phases[-1]))
     return Plan(study.name, tuple(phases))
 
 
@@ -334,6 +336,27 @@ def _tuned_plans(
         for cell, seed in _seed_by_seed(Phase.ABLATE, cells, _at_most(ablate, cells, winners.looks))
     ]
     return [tune, replace(_in_looks(ablate, stand_ins, winners.looks), provisional=True)]
+
+
+def extension_key(cell: str) -> str:
+    """What stands for id and identity of a cell's extended trial, whose epochs nobody knows yet."""
+    return f"{Phase.EXTEND} {cell}"
+
+
+def _extension_plan(ablation: PhasePlan) -> PhasePlan:
+    """One trial of each cell of an ablation, for at most twice its epochs."""
+    first = {trial.cell: trial.config for trial in reversed(ablation.trials)}
+    stand_ins = tuple(
+        _stand_in(
+            Phase.EXTEND,
+            cell,
+            extension_key(cell),
+            first[cell].replace(epochs=2 * first[cell].epochs),
+        )
+        for cell in ablation.cells
+    )
+    seeds = ablation.seeds[:1]
+    return PhasePlan(Phase.EXTEND, ablation.cells, seeds, stand_ins, ablation.provisional)
 
 
 def _around(study: Study, ablate: Ablate, reference: Assignment | None) -> tuple[Assignment, bool]:

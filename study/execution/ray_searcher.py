@@ -94,8 +94,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _untrained(self, source: TrialSource) -> PlannedTrial | None:
         """The source's next trial never trained; the others are taken from the ledger."""
         while planned := source.next():
-            # A search never sees the test split; all other phases are judged by it.
-            needs_test = not planned.phase.searches
+            needs_test = not planned.phase.sealed
             original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
             if original is None:
                 return planned

@@ -52,7 +52,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _begin(self, trial: PlannedTrial) -> None:
         self._trial = trial
         # A search must not see the test split.
-        self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
+        self._dataset = self._all_data.sealed() if trial.phase.sealed else self._all_data
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
         self._save_next = False

@@ -129,6 +129,7 @@ class ComparisonTable:
             "parameters": self.parameters.get(row.cell),
             "still_improving": marks.improving,
             "warnings": "; ".join(marks.faults),
+            "extension_gain": marks.gain,
             **{f"retuned_{name}": by_cell.get(row.cell) for name, by_cell in self.retuned.items()},
         }
 

@@ -29,7 +29,7 @@ from study.reporting.captions import (
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.looks import looks_notes
-from study.reporting.marks import mark_notes, probe_note
+from study.reporting.marks import extension_note, mark_notes, probe_note
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -151,6 +151,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         caption=caption(reading, rows, metric),
         notes=(
             *mark_notes(shown),
+            *extension_note(reading),
             *probe_note(reading),
             *subset_notes(options.subset),
             *looks_notes(reading, rows),
