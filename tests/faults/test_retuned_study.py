@@ -1,4 +1,4 @@
-"""A study whose rows tune the rate anew, run as a person runs it, killed and run again."""
+"""A study whose rows tune the rate anew and are extended, as a person runs it, killed on the way."""
 
 import signal
 from pathlib import Path
@@ -20,12 +20,16 @@ factors:
   similarity: {levels: [dot, cosine], when: {objective: sslcl}}
   learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}
 search: {trials: 3, fixed: {objective: sslcl}}
-ablate: {factors: [objective], retune: {fields: [learning_rate], trials: 2}, seeds: 2}
+ablate:
+  factors: [objective]
+  retune: {fields: [learning_rate], trials: 2}
+  seeds: 2
+  extension_check: true
 resources: {workers: 2}
 """
 
 
-def test_every_row_is_retuned_alike_and_its_winner_tested(tmp_path: Path) -> None:
+def test_every_row_is_retuned_alike_tested_and_extended(tmp_path: Path) -> None:
     home = Home(tmp_path, STUDY)
     process = home.start()
     ended = "select count(*) from trials where phase = 'tune' and ended_at is not null"
@@ -41,9 +45,22 @@ def test_every_row_is_retuned_alike_and_its_winner_tested(tmp_path: Path) -> Non
     assert [row for row in sorted(rows) if row[0] != "search"] == [
         ("ablate", "objective=cross_entropy", 2),
         ("ablate", "reference", 2),
+        ("extend", "objective=cross_entropy", 1),
+        ("extend", "reference", 1),
         ("tune", "objective=cross_entropy", 2),
         ("tune", "reference", 2),
     ]
+    tested = home.sql(
+        "select distinct t.phase from evaluations e join trials t on t.id = e.trial "
+        "where e.split = 'test'"
+    )
+    assert tested == [("ablate",)]
+    longer = home.sql(
+        "select count(*) from trials e join trials a on a.cell = e.cell and a.seed = e.seed "
+        "where e.phase = 'extend' and a.phase = 'ablate' and e.epochs_run = 2 * a.epochs_run"
+    )
+    assert longer == [(2,)]
+    assert "Extension check: one seed of 2 rows" in said
     rates = home.sql(
         "select cell, count(distinct json_extract(config, '$.learning_rate')) "
         "from trials where phase = 'ablate' group by 1"
