@@ -29,6 +29,7 @@ from search_spaces.schema import (
     Search,
     Study,
 )
+from search_spaces.sizes import SIZE
 from sslcl.config import TrialConfig, spelt_out
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
@@ -121,8 +122,9 @@ def _check_base(base: object, where: str) -> None:
     for key in _section(base, place):
         if key in elsewhere:
             raise InputError(f"{place}.{key}: not here: {elsewhere[key]}")
-        if key not in TrialConfig.model_fields:
-            raise unknown("key", str(key), set(TrialConfig.model_fields) - set(elsewhere), place)
+        valid = {*TrialConfig.model_fields, SIZE} - set(elsewhere)
+        if key not in valid:
+            raise unknown("key", str(key), valid, place)
 
 
 def _factors(raw: object, where: str) -> dict[str, Factor]:

@@ -11,6 +11,7 @@ from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
 from search_spaces.retune import Retune, read_retune
 from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
+from search_spaces.sizes import sized
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
@@ -219,7 +220,8 @@ class Study(StudyPart):
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
     modalities: tuple[str, ...] | None = None
     base: dict[str, Any] = Field(default_factory=dict)
-    """Configuration fields that do not vary, and what inactive factors fall back to."""
+    """Configuration fields that do not vary, and what inactive factors fall back to. With ``size``,
+    those that it leaves out are as :mod:`search_spaces.sizes` has them for the trial's backbone."""
     factors: dict[str, Factor] = Field(default_factory=dict)
     """By name, each one after those it is conditional on; none where nothing varies."""
     search: Search | None = None
@@ -258,7 +260,7 @@ class Study(StudyPart):
         for name, level in assignment.items():
             if self.active(name, assignment):
                 _put(values, name, level)
-        return TrialConfig.parse({**values, "seed": seed}, place)
+        return TrialConfig.parse({**_sized(values, place), "seed": seed}, place)
 
     def active(self, factor: str, assignment: Assignment) -> bool:
         """Whether the conditions of ``factor`` hold, and those of the factors they name."""
@@ -317,8 +319,18 @@ class Study(StudyPart):
         fixed = self._fixed()
         known = {**defaults, **fixed, **assignment}
         defaults |= component_defaults(known["objective"], known["similarity"])
-        level: Scalar | None = level_of({**defaults, **fixed}, factor)
+        backbone = {"backbone": known["backbone"]}
+        level: Scalar | None = level_of(
+            {**defaults, **_sized({**fixed, **backbone}, f"study '{self.name}'")}, factor
+        )
         return level
+
+
+def _sized(values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    try:
+        return sized(values, TrialConfig.model_fields["backbone"].default)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:

@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from study.analysis.extension import extension_gains
 from study.analysis.reading import PhaseReading
-from study.analysis.validity import CellMarks, cell_marks, probe_gaps
+from study.analysis.validity import CellMarks, cell_marks, extension_gains, probe_gaps
 from study.reporting.phrases import plural
 from study.reporting.units import percent
 from tracking.rows import ComparisonRow

@@ -1,4 +1,4 @@
-"""A study whose rows tune the rate anew and are extended, as a person runs it, killed on the way."""
+"""A study whose rows are retuned and extended, run as a person runs it, killed and run again."""
 
 import signal
 from pathlib import Path

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.analysis.extension import extension_gains
 from study.analysis.reading import PhaseReading
-from study.analysis.validity import CellMarks, cell_marks
+from study.analysis.validity import CellMarks, cell_marks, extension_gains
 from study.design.extension import extension_trials
 from study.reporting.html.summary import summary_sentences
 from study.reporting.marks import NOT_CONVERGED, mark_of, marked_verdict
