@@ -114,8 +114,8 @@ class Ablate(StudyPart):
     retune: Annotated[Retune | None, BeforeValidator(read_retune)] = None
     """What every row, the reference too, tunes anew; the design ``one_factor`` alone reads it."""
     extension_check: bool = False
-    """Whether one seed of each cell is trained again for twice as many epochs, to see what that
-    gains on validation."""
+    """Whether one seed of each cell goes on to twice its epochs, to see what that gains on
+    validation."""
     components: tuple[str, ...] = COMPONENTS
     """What ``leave_one_out`` removes."""
     resolution: Literal[3, 4] = 4

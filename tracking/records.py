@@ -17,7 +17,7 @@ class Phase(StrEnum):
     """The searches of the cells of an ablation, each with the same budget."""
     ABLATE = "ablate"
     EXTEND = "extend"
-    """Trials of an ablation again, for twice as many epochs, judged on validation."""
+    """Trials of an ablation that go on to twice their epochs, judged on validation."""
 
     @property
     def searches(self) -> bool:

@@ -86,8 +86,10 @@ def extension_gains(reading: PhaseReading) -> dict[str, float]:
         for original in originals:
             epochs = original.epochs_run
             if epochs is not None and extended(original.config, epochs) == row.config:
-                longer, own = (_curve(reading.ledger, trial.id) for trial in (row, original))
-                gains[row.cell] = best_mean(longer) - best_mean(own)
+                own = _curve(reading.ledger, original.id)
+                # One that went on from the trial's end has the second half only.
+                longer = own | _curve(reading.ledger, row.id)
+                gains[row.cell] = _best(longer) - _best(own)
     return gains
 
 
@@ -114,7 +116,11 @@ def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
     return gaps
 
 
-def _curve(ledger: Ledger, trial_id: str) -> list[float]:
-    """Validation score of every epoch."""
+def _curve(ledger: Ledger, trial_id: str) -> dict[int, float]:
+    """Epoch to its validation score."""
     points = ledger.epoch_metrics(trial_id)
-    return [point.value for point in points if point.metric == SCORE]
+    return {point.epoch: point.value for point in points if point.metric == SCORE}
+
+
+def _best(curve: Mapping[int, float]) -> float:
+    return best_mean([curve[epoch] for epoch in sorted(curve)])

@@ -1,4 +1,4 @@
-"""The extension check: one seed of each cell again, for twice as many epochs.
+"""The extension check: one seed of each cell goes on to twice its epochs.
 
 A curve that has been flat for a while can rise again, which neither its best epoch nor its slope
 foretells. What twice the epochs gain on validation does.
@@ -16,14 +16,20 @@ from tracking.rows import TrialRow
 def extended(config: TrialConfig, epochs_run: int) -> TrialConfig:
     """The trial for twice the epochs that it ran, all of them.
 
-    Its first half is the trial itself, but for a schedule over the epochs, which is stretched.
+    It goes on from the trial's end, unless its learning rate follows a schedule over the epochs,
+    which is stretched.
 
     Args:
         config: of a finished trial.
         epochs_run: that it trained.
     """
-    epochs = 2 * (config.epochs if config.schedule == "cosine" else epochs_run)
+    epochs = 2 * (epochs_run if goes_on(config) else config.epochs)
     return config.replace(epochs=epochs, patience=epochs, stop="patience")
+
+
+def goes_on(config: TrialConfig) -> bool:
+    """Whether the first half of the extended trial is the trial itself."""
+    return config.schedule == "constant"
 
 
 def extension_trials(rows: Sequence[TrialRow], data: DataFacts) -> list[PlannedTrial]:

@@ -6,9 +6,12 @@ from typing import Any
 
 from ray import tune
 
+from search_spaces.schema import FIRST_ABLATION_SEED
 from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
+from study.design.data_facts import DataFacts
+from study.design.extension import extended, goes_on
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -35,13 +38,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Trains one epoch per step; reused for trial after trial.
 
     Ray's own checkpoints are not used: a trial's state is saved under its identity, so whichever
-    worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
+    worker gets the trial next goes on from there. The best model of a confirmed trial is kept, and
+    where ablations are extended, the end of each cell's first trial, for its extension to go on
+    from.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
-        """Ray's hook for a new actor."""
+    def setup(
+        self, config: dict[str, Any], dataset: Dataset, home: Home, extends: bool = False
+    ) -> None:
+        """Ray's hook for a new actor; ``extends``: whether the study has an extension check."""
         self._all_data = dataset
         self._home = home
+        self._extends = extends
+        self._facts = DataFacts.of(dataset)
         self._begin(config[TRIAL_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -93,6 +102,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             # Trials of other phases are never pruned.
             result["partial"] = unfinished(trainer, self._utterances)
         if trainer.finished:
+            self._keep_end(trainer)
             result["outcome"] = conclude(trainer, self._dataset)
             if self._trial.phase is Phase.CONFIRM:
                 save_state(trainer.model.state_dict(), self._home.model(self._trial.identity))
@@ -101,6 +111,14 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             self._save_next = True
         result["saved"] = self._save_next
         return result
+
+    def _keep_end(self, trainer: Trainer) -> None:
+        """Leave the end of a trial where its extension, which begins alike, looks for a start."""
+        trial = self._trial
+        first = trial.phase is Phase.ABLATE and trial.config.seed == FIRST_ABLATION_SEED
+        if self._extends and first and goes_on(trial.config):
+            identity = self._facts.identify(extended(trial.config, trainer.epoch))
+            save_state(trainer.state_dict(), self._home.checkpoint(identity))
 
     def _prepare(self) -> Trainer:
         trainer = Trainer(self._trial.config, self._dataset, pick_device())

@@ -58,7 +58,7 @@ def mark_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
     gained = [f"{cell} +{percent(m.gain)}" for cell, m in marks.items() if m.gain is not None]
     if gained:
         yield (
-            f"{IMPROVING} Not converged: one seed, trained again for twice as many epochs, gained "
+            f"{IMPROVING} Not converged: one seed, trained for twice as many epochs, gained "
             "more than the smallest difference of interest on validation (points): "
             f"{'; '.join(gained)}. Raise epochs."
         )
@@ -76,7 +76,7 @@ def extension_note(reading: PhaseReading) -> Iterator[str]:
     if gains:
         most = max(gains, key=lambda cell: gains[cell])
         yield (
-            f"Extension check: one seed of {plural(len(gains), 'row')} was trained again for twice "
+            f"Extension check: one seed of {plural(len(gains), 'row')} was trained for twice "
             f"as many epochs; the most that the running mean of validation weighted F1 gained is "
             f"{percent(gains[most])} points ({most})."
         )

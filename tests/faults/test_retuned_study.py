@@ -60,6 +60,12 @@ def test_every_row_is_retuned_alike_tested_and_extended(tmp_path: Path) -> None:
         "where e.phase = 'extend' and a.phase = 'ablate' and e.epochs_run = 2 * a.epochs_run"
     )
     assert longer == [(2,)]
+    went_on = home.sql(
+        "select min(m.epoch) from epoch_metrics m join trials t on t.id = m.trial "
+        "where t.phase = 'extend' group by t.id"
+    )
+    assert went_on == [(3,), (3,)]
+    assert not list((home.runs / "checkpoints").iterdir())
     assert "Extension check: one seed of 2 rows" in said
     rates = home.sql(
         "select cell, count(distinct json_extract(config, '$.learning_rate')) "

@@ -8,9 +8,14 @@ import pytest
 
 from search_spaces.schema import FIRST_ABLATION_SEED
 from sslcl.config import TrialConfig
+from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
+from study.design.data_facts import DataFacts
 from study.design.extension import extended
-from tracking.records import Phase, Status
+from study.execution.ray_worker import TRIAL_KEY, TrialWorker
+from study.execution.trial import train
+from tracking.home import Home
+from tracking.records import Outcome, Phase, PlannedTrial, Status
 
 from ..test_dry_run import Shown
 from .mortal import open_ledger
@@ -135,3 +140,43 @@ def test_status_of_extended_trials_is_that_of_any_other(
     world = make_world(CHECKED)
     assert world.campaign(data_of(world, loaded))[0]
     assert {row.status for row in world.rows(Phase.EXTEND)} == {Status.COMPLETE}
+
+
+def worked(worker: TrialWorker, trial: PlannedTrial) -> tuple[list[int], Outcome]:
+    """The epochs that a worker trains of a trial, and the outcome."""
+    worker.reset_config({TRIAL_KEY: trial})
+    epochs = []
+    while True:
+        result = worker.step()
+        epochs.append(result["epoch"])
+        if result["done"]:
+            return epochs, result["outcome"]
+
+
+@pytest.mark.parametrize("extends", [True, False], ids=["kept", "not kept"])
+def test_an_extended_trial_goes_on_from_the_end_as_if_it_had_been_trained_at_once(
+    tmp_path: Path, extends: bool
+) -> None:
+    dataset = load_dataset("synthetic", {"conversations": 14})
+    facts = DataFacts.of(dataset)
+    own = TrialConfig(epochs=3, hidden_size=8, seed=FIRST_ABLATION_SEED)
+    longer = extended(own, 3)
+    trials = {
+        phase: PlannedTrial(phase.value, phase, "reference", facts.identify(config), config)
+        for phase, config in ((Phase.ABLATE, own), (Phase.EXTEND, longer))
+    }
+    home = Home(tmp_path)
+    home.ray_gate.parent.mkdir(parents=True)
+    home.ray_gate.touch()
+    worker = TrialWorker.__new__(TrialWorker)
+    worker.setup({TRIAL_KEY: trials[Phase.ABLATE]}, dataset, home, extends=extends)
+    epochs, outcome = worked(worker, trials[Phase.ABLATE])
+    assert epochs == [1, 2, 3]
+    assert {evaluation.split for evaluation in outcome.evaluations} >= {"validation", "test"}
+    epochs, outcome = worked(worker, trials[Phase.EXTEND])
+    assert epochs == ([4, 5, 6] if extends else [1, 2, 3, 4, 5, 6])
+    assert {evaluation.split for evaluation in outcome.evaluations} == {"validation"}
+    _, at_once = train(longer, dataset.sealed())
+    assert outcome.score == at_once.score
+    assert outcome.evaluations == at_once.evaluations
+    assert outcome.epochs == at_once.epochs == 6

@@ -100,7 +100,7 @@ def test_the_table_takes_the_verdict_back_and_says_what_to_do(ledger: Ledger) ->
     assert lines["dot †"].look == ""
     notes = " ".join(table.notes)
     assert "(points): similarity=dot +8.00. Raise epochs." in notes
-    assert "Extension check: one seed of 4 rows was trained again" in notes
+    assert "Extension check: one seed of 4 rows was trained for twice as many" in notes
     assert "gained is 8.00 points (similarity=dot)" in notes
     records = {record["cell"]: record for record in table.as_table().records}
     assert records["similarity=dot"]["extension_gain"] == pytest.approx(0.08)
