@@ -29,6 +29,7 @@ from search_spaces.schema import (
     Search,
     Study,
 )
+from search_spaces.sizes import SIZE
 from sslcl.config import TrialConfig, spelt_out
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
@@ -122,8 +123,9 @@ def _check_base(base: object, where: str) -> None:
     for key in _section(base, place):
         if key in elsewhere:
             raise InputError(f"{place}.{key}: not here: {elsewhere[key]}")
-        if key not in TrialConfig.model_fields:
-            raise unknown("key", str(key), set(TrialConfig.model_fields) - set(elsewhere), place)
+        valid = {*TrialConfig.model_fields, SIZE} - set(elsewhere)
+        if key not in valid:
+            raise unknown("key", str(key), valid, place)
 
 
 def _factors(raw: object, where: str) -> dict[str, Factor]:
@@ -267,6 +269,8 @@ def _check_ablation(study: Study, ablate: Ablate, where: str) -> None:
         raise InputError(f"{place}.design is search, but nothing is searched: add a search phase")
     if ablate.design == "tuned":
         _check_tuned(study, ablate, place)
+    if ablate.retune:
+        _check_retuned(study, ablate, ablate.retune.fields, f"{place}.retune")
     if ablate.reference == "winner":
         if not (study.search or study.confirm):
             hint = "add a search phase, or give levels as in {objective: sslcl}"
@@ -315,6 +319,24 @@ def _check_tuned(study: Study, ablate: Ablate, place: str) -> None:
                 f"{place}.reference.{name}: the design tuned searches {name} in every cell: "
                 "expected only factors of ablate.factors"
             )
+
+
+def _check_retuned(study: Study, ablate: Ablate, fields: tuple[str, ...], place: str) -> None:
+    refuse_repeats(fields, place)
+    for name in fields:
+        if name not in study.factors:
+            raise unknown("factor", name, study.factors, place)
+        said = f"{place}: {name}"
+        if name in ablate.factors:
+            raise InputError(f"{said} is in ablate.factors, so that rows differ in it: drop one")
+        dependants = [other for other, factor in study.factors.items() if name in factor.when]
+        if dependants:
+            raise InputError(
+                f"{said} decides whether {dependants[0]} is read, so that rows would differ in "
+                "more than it: expected a factor on which no other depends"
+            )
+        if len(set(study.factors[name].probes())) < 2:
+            raise InputError(f"{said} has one value only: expected several levels, or a range")
 
 
 def _check_assignment(study: Study, assignment: Assignment, place: str) -> None:

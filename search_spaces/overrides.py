@@ -111,7 +111,17 @@ def _without(values: Content, name: str) -> Content:
         if isinstance(section := values.get(phase), dict):
             kept = {key: _dropped(raw, name) for key, raw in section.items() if key in keys}
             values[phase] = {**section, **kept}
-    return values
+    return _without_retuned(values, name)
+
+
+def _without_retuned(values: Content, name: str) -> Content:
+    """The study whose rows do not tune the factor ``name`` anew; none at all if it was the last."""
+    ablate = values.get("ablate")
+    if not isinstance(ablate, dict) or not (raw := ablate.get("retune")):
+        return values
+    left = _dropped(raw.get("fields"), name) if isinstance(raw, dict) else _dropped(raw, name)
+    retune = {**raw, "fields": left} if isinstance(raw, dict) else left
+    return {**values, "ablate": {**ablate, "retune": retune if left else None}}
 
 
 def _dropped(raw: Any, name: str) -> Any:

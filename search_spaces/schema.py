@@ -9,7 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
+from search_spaces.retune import Retune, read_retune
 from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
+from search_spaces.sizes import sized
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
@@ -31,6 +33,7 @@ __all__ = [
     "Question",
     "Report",
     "Resources",
+    "Retune",
     "Search",
     "SeedLooks",
     "Study",
@@ -108,6 +111,11 @@ class Ablate(StudyPart):
     """Levels to try instead of a factor's own; needed for one that is a range."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Search trials of every cell; the design ``tuned`` alone reads it."""
+    retune: Annotated[Retune | None, BeforeValidator(read_retune)] = None
+    """What every row, the reference too, tunes anew; the design ``one_factor`` alone reads it."""
+    extension_check: bool = False
+    """Whether one seed of each cell goes on to twice its epochs, to see what that gains on
+    validation."""
     components: tuple[str, ...] = COMPONENTS
     """What ``leave_one_out`` removes."""
     resolution: Literal[3, 4] = 4
@@ -139,9 +147,19 @@ class Ablate(StudyPart):
         return self.design != "search"
 
     @property
+    def retuned(self) -> Retune | None:
+        """What every row tunes anew, if the design does that."""
+        return self.retune if self.design == "one_factor" else None
+
+    @property
+    def tunes_cells(self) -> bool:
+        """Whether every cell gets a search of its own before its fresh seeds."""
+        return self.design == "tuned" or self.retuned is not None
+
+    @property
     def tuning_trials(self) -> int:
-        """The search budget of every cell of the design ``tuned``."""
-        return self.trials or TUNED_TRIALS
+        """The budget of every cell's own search."""
+        return self.retuned.trials if self.retuned else self.trials or TUNED_TRIALS
 
 
 class Report(StudyPart):
@@ -209,7 +227,8 @@ class Study(StudyPart):
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
     modalities: tuple[str, ...] | None = None
     base: dict[str, Any] = Field(default_factory=dict)
-    """Configuration fields that do not vary, and what inactive factors fall back to."""
+    """Configuration fields that do not vary, and what inactive factors fall back to. With ``size``,
+    those that it leaves out are as :mod:`search_spaces.sizes` has them for the trial's backbone."""
     factors: dict[str, Factor] = Field(default_factory=dict)
     """By name, each one after those it is conditional on; none where nothing varies."""
     search: Search | None = None
@@ -248,7 +267,7 @@ class Study(StudyPart):
         for name, level in assignment.items():
             if self.active(name, assignment):
                 _put(values, name, level)
-        return TrialConfig.parse({**values, "seed": seed}, place)
+        return TrialConfig.parse({**_sized(values, place), "seed": seed}, place)
 
     def active(self, factor: str, assignment: Assignment) -> bool:
         """Whether the conditions of ``factor`` hold, and those of the factors they name."""
@@ -277,6 +296,10 @@ class Study(StudyPart):
         values = self.model_dump(mode="json", by_alias=True)
         if not self.questions:
             del values["questions"]
+        if self.ablate and self.ablate.retune is None:
+            del values["ablate"]["retune"]
+        if self.ablate and not self.ablate.extension_check:
+            del values["ablate"]["extension_check"]
         return values
 
     def space_digest(self) -> str:
@@ -303,8 +326,18 @@ class Study(StudyPart):
         fixed = self._fixed()
         known = {**defaults, **fixed, **assignment}
         defaults |= component_defaults(known["objective"], known["similarity"])
-        level: Scalar | None = level_of({**defaults, **fixed}, factor)
+        backbone = {"backbone": known["backbone"]}
+        level: Scalar | None = level_of(
+            {**defaults, **_sized({**fixed, **backbone}, f"study '{self.name}'")}, factor
+        )
         return level
+
+
+def _sized(values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    try:
+        return sized(values, TrialConfig.model_fields["backbone"].default)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def _put(values: dict[str, Any], factor: str, level: Scalar) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from rich.console import Console
 from rich.table import Table
 
-from search_spaces.schema import Assignment, Study
+from search_spaces.schema import Ablate, Assignment, Study
 from sslcl.data.types import Dataset
 from study.analysis.next_looks import given_looks
 from study.analysis.reading import PhaseReading
@@ -20,10 +20,12 @@ from study.design.plan import (
     Plan,
     Winners,
     confirm_trials,
+    extension_key,
     plan,
     summarize,
 )
-from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
+from study.design.retune import searched_cells
+from study.design.tuning import TunedCell, Tuning, search_of, searches_of
 from study.execution.campaign import RETRIED
 from study.execution.estimate import Estimate
 from study.execution.forewarning import forewarnings
@@ -92,7 +94,7 @@ def show_plan(
             console.print(f"{phase.phase.value}: {note}")
     for warning in forewarnings(planned, dataset):
         console.print(warning)
-    if budget := _budget(planned):
+    if study.ablate and (budget := _budget(planned, study.ablate)):
         console.print(budget)
     for phase, line in zip(planned.phases, lines, strict=True):
         if line.reserve:
@@ -110,17 +112,25 @@ def _rows(ledger: Ledger | None) -> list[TrialRow]:
 
 def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
     rows = _rows(ledger)
-    done = _settled(rows)
+    done = _settled(rows) | {
+        extension_key(row.cell)
+        for row in rows
+        if row.study == study.name
+        and row.phase is Phase.EXTEND
+        and row.current
+        and row.status.final
+        and row.failure not in RETRIED
+    }
     if study.name not in {row.study for row in rows}:
         ledger = None
     if ledger is not None and study.search is not None:
         done |= _drawn(ledger, search_of(study))
     winners, sure = _winners(ledger, study, data, done)
     ablate, reference = study.ablate, winners.reference
-    if ledger and reference is not None and ablate and ablate.design == "tuned":
-        cells, _ = tuned_cells(study, ablate, reference, data)
-        for cell in cells:
-            done |= _drawn(ledger, cell.tuning)
+    if ledger and reference is not None and ablate and ablate.tunes_cells:
+        cells, _ = searched_cells(study, ablate, reference, data)
+        for tuning in searches_of(cells):
+            done |= _drawn(ledger, tuning)
         if sure:
             winners = replace(winners, tuned=_tuned(ledger, cells, done))
     if ledger is not None:
@@ -134,7 +144,7 @@ def _with_looks(ledger: Ledger, study: Study, data: DataFacts, winners: Winners)
     if ablate is None or reference is None or len(ablate.seed_looks) == 1:
         return winners
     cells = winners.tuned
-    if ablate.design != "tuned" and ablate.has_cells:
+    if not ablate.tunes_cells and ablate.has_cells:
         cells = ablation_cells(study, ablate, reference, data).cells
     looks = given_looks(ledger, study.name, [cell.name for cell in cells])
     return replace(winners, looks=looks)
@@ -158,7 +168,7 @@ def _drawn(ledger: Ledger, tuning: Tuning) -> set[str]:
 
 def _tuned(ledger: Ledger, cells: Sequence[TunedCell], done: Set[str]) -> Sequence[Cell]:
     """The winners of the cells' searches, once all of these have ended."""
-    wanted = {c.tuning.id(n) for c in cells for n in range(c.tuning.settings.trials)}
+    wanted = {t.id(n) for t in searches_of(cells) for n in range(t.settings.trials)}
     if not wanted <= done:
         return ()
     try:
@@ -201,7 +211,8 @@ def _winners(
 
 def _provisional(phase: PhasePlan) -> PhasePlan:
     return replace(
-        phase, provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE)
+        phase,
+        provisional=phase.provisional or phase.phase in (Phase.TUNE, Phase.ABLATE, Phase.EXTEND),
     )
 
 
@@ -248,13 +259,18 @@ def _in_looks(phase: PhasePlan, line: PhaseSummary) -> str:
     )
 
 
-def _budget(planned: Plan) -> str | None:
-    """What each cell is given in the design ``tuned``."""
+def _budget(planned: Plan, ablate: Ablate) -> str | None:
+    """What each cell is given where cells have searches of their own."""
     for phase in planned.phases:
         if phase.phase is Phase.TUNE:
-            trials = len(phase.trials) // len(phase.cells)
             cells = "; ".join(phase.cells)
-            return f"every cell is tuned by {trials} trials of its own: {cells}"
+            if ablate.retuned is None:
+                return f"every cell is tuned by {ablate.tuning_trials} trials of its own: {cells}"
+            return (
+                f"every row is retuned over {', '.join(ablate.retuned.fields)} by "
+                f"{ablate.tuning_trials} trials of its own, {len(phase.trials)} in all, fewer "
+                f"where the search has tried the same: {cells}"
+            )
     return None
 
 

@@ -16,11 +16,18 @@ class Phase(StrEnum):
     TUNE = "tune"
     """The searches of the cells of an ablation, each with the same budget."""
     ABLATE = "ablate"
+    EXTEND = "extend"
+    """Trials of an ablation that go on to twice their epochs, judged on validation."""
 
     @property
     def searches(self) -> bool:
         """Whether a sampler chooses the trials, with the test split sealed."""
         return self in (Phase.SEARCH, Phase.TUNE)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether trials are kept from the test split."""
+        return self.searches or self is Phase.EXTEND
 
 
 class Status(StrEnum):

@@ -25,11 +25,19 @@ def last_rise(scores: Sequence[float], smoothed: int = 1) -> int:
 
     The first of them where several are equal; 0 without scores.
     """
-    means = [
-        sum(scores[max(0, end - smoothed) : end]) / min(smoothed, end)
-        for end in range(1, len(scores) + 1)
-    ]
+    means = _running_means(scores, smoothed)
     return means.index(max(means)) + 1 if means else 0
+
+
+def best_mean(scores: Sequence[float]) -> float:
+    """The highest mean of :data:`SMOOTHED` scores in a row, or of fewer at the start.
+
+    It grows less by chance alone than the highest score when a curve gets longer.
+
+    Args:
+        scores: validation score of every epoch, at least one.
+    """
+    return max(_running_means(scores, SMOOTHED))
 
 
 def waited_enough(scores: Sequence[float], rule: StopRule, patience: int) -> bool:
@@ -89,6 +97,13 @@ class Convergence:
         # A single epoch has no line, and is its own best.
         rising = gain > 0 or epochs == 1
         return cls(since, gain, error, (at_the_end and rising) or clear)
+
+
+def _running_means(scores: Sequence[float], smoothed: int) -> list[float]:
+    return [
+        sum(scores[max(0, end - smoothed) : end]) / min(smoothed, end)
+        for end in range(1, len(scores) + 1)
+    ]
 
 
 def _line_gain(scores: Sequence[float]) -> tuple[float, float]:

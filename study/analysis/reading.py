@@ -42,6 +42,11 @@ class PhaseReading:
         return cls(ledger.study(study_name), phase, trials, ledger)
 
     @cached_property
+    def extensions(self) -> tuple[TrialRow, ...]:
+        """The study's extended trials."""
+        return tuple(self.ledger.trials(self.study_row.name, phase=Phase.EXTEND))
+
+    @cached_property
     def tested(self) -> Confusions:
         """Test predictions of the finished trials."""
         classes = len(self.study_row.label_names)

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
 from sslcl.diagnostics import STILL_IMPROVING
+from sslcl.learning.convergence import best_mean
+from sslcl.training import SCORE
 from study.analysis.reading import PhaseReading
+from study.design.extension import extended
+from study.stats.comparison import SMALLEST_DIFFERENCE
 from study.stats.names import DEFAULT_METRIC
+from tracking.ledger import Ledger
 from tracking.ledger.summaries import stored_scores, warnings_of_trials
+from tracking.records import Phase
 
 BEARING = (
     "penalty_share",
@@ -31,11 +37,14 @@ class CellMarks:
         trials: finished trials of the cell.
         improving: how many of them were still improving when training ended.
         faults: words of a warning, with its remedy, to how many trials it befell.
+        gain: validation score that twice as many epochs gained, where that is more than the
+            smallest difference of interest.
     """
 
     trials: int
     improving: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
+    gain: float | None = None
 
 
 def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
@@ -47,14 +56,41 @@ def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
     names = (STILL_IMPROVING, *BEARING)
     engine, study_name = reading.ledger.engine, reading.study_row.name
     warned = warnings_of_trials(engine, study_name, reading.phase, names)
+    said = reading.study_row.spec.get("report") or {}
+    margin = said.get("smallest_difference", SMALLEST_DIFFERENCE)
+    gains = {cell: gain for cell, gain in extension_gains(reading).items() if gain > margin}
     marks: dict[str, CellMarks] = {}
     for cell, trials in reading.cells.items():
         fired = [pair for trial in trials for pair in warned.get(trial.id, ())]
         improving = sum(name == STILL_IMPROVING for name, _ in fired)
         faults = Counter(words for name, words in fired if name != STILL_IMPROVING)
-        if fired:
-            marks[cell] = CellMarks(len(trials), improving, dict(faults))
+        if fired or cell in gains:
+            marks[cell] = CellMarks(len(trials), improving, dict(faults), gains.get(cell))
     return marks
+
+
+def extension_gains(reading: PhaseReading) -> dict[str, float]:
+    """Cell to the validation score that its extended trial gained, for the cells that have one.
+
+    It compares the best running means of the extended trial and of the trial with the same seed:
+    the best of twice as many single epochs is higher by chance alone.
+
+    Args:
+        reading: of an ablation, or a part of it; other phases have no extended trials.
+    """
+    if reading.phase is not Phase.ABLATE:
+        return {}
+    gains: dict[str, float] = {}
+    for row in reading.extensions:
+        originals = reading.cells.get(row.cell, ()) if row.status.scored else ()
+        for original in originals:
+            epochs = original.epochs_run
+            if epochs is not None and extended(original.config, epochs) == row.config:
+                own = _curve(reading.ledger, original.id)
+                # One that went on from the trial's end has the second half only.
+                longer = own | _curve(reading.ledger, row.id)
+                gains[row.cell] = _best(longer) - _best(own)
+    return gains
 
 
 def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
@@ -78,3 +114,13 @@ def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
             own_scores, probe_scores = zip(*known, strict=True)
             gaps[cell] = (fmean(own_scores), fmean(probe_scores))
     return gaps
+
+
+def _curve(ledger: Ledger, trial_id: str) -> dict[int, float]:
+    """Epoch to its validation score."""
+    points = ledger.epoch_metrics(trial_id)
+    return {point.epoch: point.value for point in points if point.metric == SCORE}
+
+
+def _best(curve: Mapping[int, float]) -> float:
+    return best_mean([curve[epoch] for epoch in sorted(curve)])

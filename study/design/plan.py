@@ -17,7 +17,8 @@ from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
 from study.design.fresh_seeds import fresh_seeds, seed_groups
 from study.design.looks import FIRST_LOOK, GivenLooks
-from study.design.tuning import TunedCell, Tuning, digest_of, search_of, tuned_cells
+from study.design.retune import searched_cells
+from study.design.tuning import TunedCell, Tuning, digest_of, search_of, searches_of
 from tracking.records import Phase, PlannedTrial
 
 CellT = TypeVar("CellT", Cell, TunedCell)
@@ -53,8 +54,8 @@ class Winners:
     Args:
         reference: what the ablation goes around; ``None`` as long as nobody knows.
         confirmed: the assignments to confirm, best first; none as long as nobody knows.
-        tuned: the winners of the cells' own searches in the design ``tuned``, the reference
-            first, once all of these have ended.
+        tuned: the winners of the cells' own searches, the reference first, once all of these
+            have ended.
         looks: that the cells of the ablation have been given.
     """
 
@@ -147,10 +148,12 @@ def plan(study: Study, data: DataFacts, winners: Winners = Winners()) -> Plan:
         phases.append(PhasePlan(Phase.SEARCH, (), (study.search.seed,), drawn))
     if study.confirm:
         phases.append(_confirm_plan(study, study.confirm, data, winners.confirmed))
-    if study.ablate and study.ablate.design == "tuned":
+    if study.ablate and study.ablate.tunes_cells:
         phases += _tuned_plans(study, study.ablate, data, winners)
     elif study.ablate and study.ablate.has_cells:
         phases.append(_ablation_plan(study, study.ablate, data, winners))
+    if study.ablate and study.ablate.extension_check and study.ablate.has_cells:
+        phases.append(_extension_plan(phases[-1]))
     return Plan(study.name, tuple(phases))
 
 
@@ -318,9 +321,9 @@ def _tuned_plans(
     study: Study, ablate: Ablate, data: DataFacts, winners: Winners
 ) -> list[PhasePlan]:
     around, provisional = _around(study, ablate, winners.reference)
-    cells, notes = tuned_cells(study, ablate, around, data)
-    searches = tuple(trial for cell in cells for trial in _drawn(cell.tuning))
-    names = tuple(str(cell.tuning.cell) for cell in cells)
+    cells, notes = searched_cells(study, ablate, around, data)
+    searches = tuple(trial for tuning in searches_of(cells) for trial in _drawn(tuning))
+    names = tuple(str(tuning.cell) for tuning in searches_of(cells))
     seed = (cells[0].tuning.settings.seed,)
     tune = PhasePlan(Phase.TUNE, names, seed, searches, provisional, notes)
     if winners.tuned:
@@ -337,6 +340,27 @@ def _tuned_plans(
         for cell, seed in _seed_by_seed(Phase.ABLATE, cells, _at_most(ablate, cells, winners.looks))
     ]
     return [tune, replace(_in_looks(ablate, stand_ins, winners.looks), provisional=True)]
+
+
+def extension_key(cell: str) -> str:
+    """What stands for id and identity of a cell's extended trial, whose epochs nobody knows yet."""
+    return f"{Phase.EXTEND} {cell}"
+
+
+def _extension_plan(ablation: PhasePlan) -> PhasePlan:
+    """One trial of each cell of an ablation, for at most twice its epochs."""
+    first = {trial.cell: trial.config for trial in reversed(ablation.trials)}
+    stand_ins = tuple(
+        _stand_in(
+            Phase.EXTEND,
+            cell,
+            extension_key(cell),
+            first[cell].replace(epochs=2 * first[cell].epochs),
+        )
+        for cell in ablation.cells
+    )
+    seeds = ablation.seeds[:1]
+    return PhasePlan(Phase.EXTEND, ablation.cells, seeds, stand_ins, ablation.provisional)
 
 
 def _around(study: Study, ablate: Ablate, reference: Assignment | None) -> tuple[Assignment, bool]:

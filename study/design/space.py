@@ -12,11 +12,11 @@ from study.design.tuning import Tuning
 
 
 def suggest(tuning: Tuning, trial: optuna.trial.BaseTrial) -> Mapping[str, Any]:
-    """Draw a level for every factor that is not held and is active given those before it."""
+    """Draw a level for every factor that is drawn and is active given those before it."""
     study = tuning.study
     assignment: dict[str, Any] = dict(tuning.held)
     for name in study.factor_names:
-        if name in assignment or not study.active(name, assignment):
+        if not tuning.draws(name) or not study.active(name, assignment):
             continue
         factor = study.factors[name]
         if isinstance(factor, Categorical):
@@ -33,17 +33,19 @@ def suggest(tuning: Tuning, trial: optuna.trial.BaseTrial) -> Mapping[str, Any]:
 
 
 def declared(tuning: Tuning) -> Assignment:
-    """The levels that the study file's base, or else the configuration, gives to drawn factors.
+    """The levels that drawn factors have in the search's start.
 
-    One that is not in the space is replaced: by the nearest value of a range, by the first of
-    listed levels.
+    Where it names none they are those of the study file's base, or else the configuration's. One
+    that is not in the space is replaced: by the nearest value of a range, by the first of listed
+    levels.
     """
     study = tuning.study
     base = dict(study.base_config(tuning.settings.seed))
     levels: dict[str, Any] = {}
     for name, factor in study.factors.items():
-        if name not in tuning.held and study.active(name, {**tuning.held, **levels}):
-            levels[name] = _nearest(factor, level_of(base, name))
+        if tuning.draws(name) and study.active(name, {**tuning.held, **levels}):
+            start = (tuning.start or {}).get(name)
+            levels[name] = _nearest(factor, level_of(base, name) if start is None else start)
     return levels
 
 
@@ -52,7 +54,7 @@ def draws(tuning: Tuning, levels: Assignment) -> bool:
     study = tuning.study
     active = {name for name in study.factors if study.active(name, levels)}
     return active == set(levels) and all(
-        level == tuning.held[name] if name in tuning.held else _has(study.factors[name], level)
+        _has(study.factors[name], level) if tuning.draws(name) else level == tuning.held.get(name)
         for name, level in levels.items()
     )
 

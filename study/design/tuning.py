@@ -1,8 +1,9 @@
-"""What Optuna searches: the space of a study, or what a cell of the design ``tuned`` leaves of it.
+"""What Optuna searches: the space of a study, or what one cell of an ablation leaves of it.
 
-In that design every cell is a search of its own: it holds the factors of the ablation at its
-levels and tunes all others, with the same budget as every other cell. Then its winner is trained
-with fresh seeds and tested. So no row is judged at settings that were tuned for another.
+In the design ``tuned`` every cell is a search of its own: it holds the factors of the ablation at
+its levels and tunes all others, with the same budget as every other cell. Then its winner is
+trained with fresh seeds and tested. So no row is judged at settings that were tuned for another.
+With ``ablate.retune`` a cell tunes a few factors only (:mod:`study.design.retune`).
 """
 
 import hashlib
@@ -34,6 +35,8 @@ class Tuning:
         held: levels of the factors that are not drawn.
         cell: the levels that a cell is about, as its trials are called; ``None`` in the study's
             own search.
+        start: levels of the first trial, of the only factors that are drawn; when left out, all
+            that are not held are drawn, and the first trial has the levels of the study's base.
     """
 
     study: Study
@@ -41,6 +44,11 @@ class Tuning:
     settings: Search
     held: Assignment
     cell: str | None = None
+    start: Assignment | None = None
+
+    def draws(self, factor: str) -> bool:
+        """Whether trials differ in ``factor``, where it is active."""
+        return factor not in self.held and (self.start is None or factor in self.start)
 
     @cached_property
     def digest(self) -> str:
@@ -57,7 +65,9 @@ class Tuning:
             name: [self.held[name], factor["when"]] if name in self.held else factor
             for name, factor in whole["factors"].items()
         }
-        return digest_of(json.dumps([self.cell, kept, factors, self.settings.seed], sort_keys=True))
+        parts = [self.cell, kept, factors, self.settings.seed]
+        parts += [] if self.start is None else [dict(self.start)]
+        return digest_of(json.dumps(parts, sort_keys=True))
 
     @property
     def name(self) -> str:
@@ -105,9 +115,19 @@ class TunedCell:
     tuning: Tuning
     changed: Mapping[str, Scalar] = field(default_factory=dict)
 
+    @property
+    def searched(self) -> bool:
+        """Whether there is anything to tune."""
+        return self.tuning.start is None or bool(self.tuning.start)
+
     def won(self, assignment: Assignment) -> Cell:
-        """The cell with the assignment that its search has found."""
+        """The cell with the assignment that won its search."""
         return Cell(self.name, assignment, self.changed)
+
+
+def searches_of(cells: Iterable[TunedCell]) -> list[Tuning]:
+    """The searches of the cells that have anything to tune."""
+    return [cell.tuning for cell in cells if cell.searched]
 
 
 def search_of(study: Study) -> Tuning:
@@ -157,11 +177,16 @@ def _tuned_cell(study: Study, ablate: Ablate, around: Assignment, changed: Assig
         for name in ablate.factors
         if name in assignment and study.active(name, assignment)
     }
-    settings = study.search or Search(trials=ablate.tuning_trials)
-    settings = settings.model_copy(update={"trials": ablate.tuning_trials})
+    settings = cell_settings(study, ablate)
     cell = joined(levels) or REFERENCE
     tuning = Tuning(study, Phase.TUNE, settings, {**settings.fixed, **levels}, cell)
     return TunedCell(joined(changed) or REFERENCE, tuning, changed)
+
+
+def cell_settings(study: Study, ablate: Ablate) -> Search:
+    """The study's search with the budget of a single cell."""
+    settings = study.search or Search(trials=ablate.tuning_trials)
+    return settings.model_copy(update={"trials": ablate.tuning_trials})
 
 
 def _space(tuning: Tuning, data: "DataFacts") -> tuple[str, ...]:

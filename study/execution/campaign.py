@@ -11,9 +11,11 @@ from sslcl.data.types import Dataset
 from study.design.ablation import ablation_cells
 from study.design.cell import REFERENCE, Cell
 from study.design.data_facts import DataFacts
+from study.design.extension import extension_trials
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.plan import ablation_trials, confirm_trials
-from study.design.tuning import TunedCell, Tuning, search_of, tuned_cells
+from study.design.retune import searched_cells
+from study.design.tuning import TunedCell, Tuning, search_of, searches_of
 from study.execution.callbacks import Callbacks
 from study.execution.progress import PhaseProgress
 from study.execution.resources import Halt
@@ -103,7 +105,7 @@ class Campaign:
         """Trials that were given to workers and ended."""
 
     def run(self, judge: JudgeLooks = first_look) -> None:
-        """Search, confirm, tune and ablate, as far as the study asks and nothing stops it.
+        """Search, confirm, tune, ablate and extend, as far as the study asks and nothing stops it.
 
         Args:
             judge: asked after each look of an ablation which cells get more seeds.
@@ -132,7 +134,8 @@ class Campaign:
             Phase.ABLATE: self._ablate,
         }
         by_name = ((phase.value, prepare) for phase, prepare in phases.items())
-        for name, prepare in chain(by_name, self._further_looks()):
+        extension = [(Phase.EXTEND.value, self._extend)]
+        for name, prepare in chain(by_name, self._further_looks(), extension):
             source = None if self._halt() else prepare()
             if source is None or source.remaining == 0:
                 continue
@@ -175,12 +178,14 @@ class Campaign:
 
     def _tune(self) -> TrialSource | None:
         ablate = self._study.ablate
-        if ablate is None or ablate.design != "tuned":
+        if ablate is None or not ablate.tunes_cells:
             return None
-        self._tuned, notes = tuned_cells(self._study, ablate, self._reference(ablate), self._data)
+        around = self._reference(ablate)
+        self._tuned, notes = searched_cells(self._study, ablate, around, self._data)
         for note in notes:
             self._console.print(f"{Phase.TUNE.value}: {note}")
-        return self._draw([cell.tuning for cell in self._tuned])
+        searches = searches_of(self._tuned)
+        return self._draw(searches) if searches else None
 
     def _ablate(self) -> TrialSource | None:
         ablate = self._study.ablate
@@ -202,6 +207,13 @@ class Campaign:
             return None
         trials = ablation_trials(self._study, ablate, cells, self._data, self._looks)
         return self._train(Phase.ABLATE, trials)
+
+    def _extend(self) -> TrialSource | None:
+        ablate = self._study.ablate
+        if ablate is None or not ablate.extension_check:
+            return None
+        rows = self._ledger.trials(self._study.name, phase=Phase.ABLATE)
+        return self._train(Phase.EXTEND, extension_trials(rows, self._data))
 
     def _tuned_winners(self) -> tuple[Mapping[str, Any], Sequence[Cell]]:
         """The reference's own winner, and the winners of all cells' searches."""
@@ -237,7 +249,7 @@ class Campaign:
         for trial in trials:
             if trial.id not in planned:
                 continue
-            original = self._ledger.find_finished(trial.identity, needs_test=True)
+            original = self._ledger.find_finished(trial.identity, needs_test=not phase.sealed)
             if original is None:
                 waiting.append(trial)
             else:

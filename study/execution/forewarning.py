@@ -11,6 +11,7 @@ from sslcl.data.types import Dataset
 from sslcl.model import SSLCLModel
 from sslcl.similarities import SIMILARITIES
 from study.design.plan import PhasePlan, Plan
+from tracking.records import Phase
 
 FEWEST_STEPS = 100
 """With fewer steps than this, rows mostly tell which cell learns fastest."""
@@ -37,7 +38,8 @@ def forewarnings(planned: Plan, dataset: Dataset) -> Iterator[str]:
         planned: what a run would train.
         dataset: the data.
     """
-    kinds = [kind for phase in planned.phases for kind in _kinds(phase)]
+    asked = [phase for phase in planned.phases if phase.phase is not Phase.EXTEND]
+    kinds = [kind for phase in asked for kind in _kinds(phase)]
     if not kinds:
         return
     yield _steps(kinds, dataset)

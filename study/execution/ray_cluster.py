@@ -106,9 +106,14 @@ class Cluster:
         together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
+        ablate = run.study.ablate
         trainable = tune.with_resources(
             tune.with_parameters(
-                TrialWorker, dataset=run.dataset, home=self._home, rungs=rungs(run.study)
+                TrialWorker,
+                dataset=run.dataset,
+                home=self._home,
+                extends=ablate is not None and ablate.extension_check,
+                rungs=rungs(run.study),
             ),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )

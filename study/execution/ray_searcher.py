@@ -108,7 +108,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _taken(self, planned: PlannedTrial) -> bool:
         """Whether the trial could be taken from the ledger, where it then is."""
         # A search never sees the test split; all other phases are judged by it.
-        needs_test = not planned.phase.searches
+        needs_test = not planned.phase.sealed
         original = self._ledger.find_finished(planned.identity, needs_test=needs_test)
         if original is None:
             return False

@@ -7,11 +7,14 @@ from typing import Any
 
 from ray import tune
 
+from search_spaces.schema import FIRST_ABLATION_SEED
 from sslcl.data.types import Dataset
 from sslcl.errors import Diverged
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
+from study.design.data_facts import DataFacts
+from study.design.extension import extended, goes_on
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -47,11 +50,17 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     A trial is trained alone, or with its group as one program. Ray's own checkpoints are not used:
     state is saved under the identity of the trial or the group, so whichever worker gets it next
-    goes on from there. The best model of a confirmed trial is kept.
+    goes on from there. The best model of a confirmed trial is kept, and where ablations are
+    extended, the end of each cell's first trial, for its extension to go on from.
     """
 
     def setup(
-        self, config: dict[str, Any], dataset: Dataset, home: Home, rungs: frozenset[int]
+        self,
+        config: dict[str, Any],
+        dataset: Dataset,
+        home: Home,
+        rungs: frozenset[int] = frozenset(),
+        extends: bool = False,
     ) -> None:
         """Ray's hook for a new actor.
 
@@ -60,10 +69,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             dataset: with its test split.
             home: where checkpoints are.
             rungs: epochs after which a searched trial may be pruned.
+            extends: whether the study has an extension check.
         """
         self._all_data = dataset
         self._home = home
         self._rungs = rungs
+        self._extends = extends
+        self._facts = DataFacts.of(dataset)
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -76,7 +88,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._members = {member.config.seed: member for member in group}
         self._inference: Mapping[str, float] | None = None
         # A search must not see the test split.
-        self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
+        self._dataset = self._all_data.sealed() if trial.phase.sealed else self._all_data
         self._trainer: Trainer | FusedTrainer | None = None
         self._epochs: dict[int, list[Epoch]] = {}
         self._saved_at = time.monotonic()
@@ -185,6 +197,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         return {"epochs": tuple(self._epochs.get(seed, ()))}
 
     def _conclude(self, trainer: Trainer, trial: PlannedTrial) -> Outcome:
+        self._keep_end(trainer, trial)
         outcome = conclude(trainer, self._dataset, self._inference)
         if trial.group is not None:
             self._inference = inference_cost(outcome)
@@ -193,6 +206,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             state = {name: x.clone() for name, x in trainer.model.state_dict().items()}
             save_state(state, self._home.model(trial.identity))
         return outcome
+
+    def _keep_end(self, trainer: Trainer, trial: PlannedTrial) -> None:
+        """Leave the end of a trial where its extension, which begins alike, looks for a start."""
+        first = trial.phase is Phase.ABLATE and trial.config.seed == FIRST_ABLATION_SEED
+        if self._extends and first and goes_on(trial.config):
+            identity = self._facts.identify(extended(trial.config, trainer.epoch))
+            save_state(trainer.state_dict(), self._home.checkpoint(identity))
 
     def _prepare(self) -> Trainer | FusedTrainer:
         trainer: Trainer | FusedTrainer

@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 from search_spaces.schema import Assignment
 from sslcl.training import SCORE
 from study.design.data_facts import DataFacts
-from study.design.space import declared, suggest
+from study.design.space import suggest
 from study.design.tuning import Tuning
-from study.execution.warm_start import earlier_trials
+from study.execution.warm_start import earlier_trials, first_levels
 from study.execution.winner import tuning_rows
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial, Status
@@ -160,7 +160,7 @@ class OptunaSearch:
 
     Trials of other searches (see :func:`~study.execution.warm_start.earlier_trials`) take Optuna's
     first numbers, are no rows of this search and do not count towards its budget. The first
-    trial is the study file's own levels (see :func:`~study.design.space.declared`).
+    trials are not drawn (see :func:`~study.execution.warm_start.first_levels`).
 
     Of the epochs Optuna is told one: the last of a pruned trial, by which its sampler ranks it.
     The ledger has them all. Ends of trials that belong to other searches are ignored.
@@ -189,6 +189,7 @@ class OptunaSearch:
         self._reported: dict[str, int] = {}
         self._waiting: deque[PlannedTrial] = deque()
         self._planned = len(rows)
+        self._first = first_levels(ledger, tuning, data)
         self._tell_earlier(rows)
         self._reap({row.number or 0: row for row in rows})
 
@@ -236,8 +237,8 @@ class OptunaSearch:
         return {max(scores): scores[max(scores)]} if scores else {}
 
     def _ask(self) -> PlannedTrial:
-        # The study file's own levels come first, so that a published recipe is always tried.
-        trial = self._optuna.ask() if self._planned else self._ask_for(declared(self._tuning))
+        given = self._first[self._planned :][:1]
+        trial = self._ask_for(given[0]) if given else self._optuna.ask()
         assignment = suggest(self._tuning, trial)
         planned = self._tuning.trial(trial.number, assignment, self._data)
         self._ledger.plan(self._tuning.study.name, planned.phase, [planned], replace=False)

@@ -1,9 +1,9 @@
 """What a search knows before its first trial: trials that earlier searches have finished."""
 
-from search_spaces.schema import Study
+from search_spaces.schema import Assignment, Study
 from study.design.data_facts import DataFacts
-from study.design.space import draws
-from study.design.tuning import Tuning
+from study.design.space import declared, draws
+from study.design.tuning import Tuning, search_of
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
@@ -14,9 +14,9 @@ def earlier_trials(ledger: Ledger, tuning: Tuning, data: DataFacts) -> list[Tria
 
     A trial counts if, drawn by this search, it would have the same identity: then configuration,
     seed, data and training code are the same, and so is its score. Its levels must lie in the
-    space. Complete trials are preferred to pruned ones. There are none for a cell of the design
-    ``tuned``, since all cells are searched with the same budget and knowledge, and none where the
-    study file says ``warm_start: false``.
+    space. Complete trials are preferred to pruned ones. There are none for the search of a single
+    cell, since all cells are searched with the same budget and knowledge, and none where the study
+    file says ``warm_start: false``.
 
     Args:
         ledger: of all studies of this home.
@@ -43,6 +43,34 @@ def earlier_trials(ledger: Ledger, tuning: Tuning, data: DataFacts) -> list[Tria
         if row.identity not in first and _would_be_drawn(tuning, row, data):
             first[row.identity] = row
     return sorted(first.values(), key=lambda row: (row.ended_at or 0, row.id))
+
+
+def first_levels(ledger: Ledger, tuning: Tuning, data: DataFacts) -> list[Assignment]:
+    """What a search tries before its sampler draws anything.
+
+    These are its declared levels, so that a published recipe, or the settings that a row would
+    have without retuning, are always tried. Where a row is retuned, levels follow that the study's
+    own search has tried of the same cell to the end, in their order: as trials of the row's search
+    they count towards its budget, and cost nothing, because their scores are taken from there.
+
+    Args:
+        ledger: of all studies of this home.
+        tuning: the search.
+        data: gives trials their identity.
+    """
+    study = tuning.study
+    first = [declared(tuning)]
+    if tuning.start is None or study.search is None or not study.search.warm_start:
+        return first
+    search = search_of(study)
+    rows = search.among(ledger.trials(study.name, phase=search.phase, current=None))
+    known = {tuning.trial(0, first[0], data).identity}
+    for row in sorted(rows, key=lambda row: row.number or 0):
+        complete = row.status in (Status.COMPLETE, Status.CACHED)
+        if complete and row.identity not in known and _would_be_drawn(tuning, row, data):
+            known.add(row.identity)
+            first.append(study.assignment(row.config))
+    return first
 
 
 def _would_be_drawn(tuning: Tuning, row: TrialRow, data: DataFacts) -> bool:

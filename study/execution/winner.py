@@ -79,6 +79,8 @@ def winners_of_tuning(
 ) -> tuple[list[Cell], tuple[str, ...]]:
     """The winner of each cell's own search, and the names of other cells that have none.
 
+    A cell with nothing to tune is its own winner.
+
     Raises:
         NothingToCompare: when the first one, the reference, has none.
     """
@@ -86,7 +88,8 @@ def winners_of_tuning(
     without: list[str] = []
     for index, cell in enumerate(cells):
         try:
-            won.append(cell.won(best_of(ledger, cell.tuning, 1)[0]))
+            best = best_of(ledger, cell.tuning, 1)[0] if cell.searched else cell.tuning.held
+            won.append(cell.won(best))
         except NothingToCompare:
             if index == 0:
                 raise

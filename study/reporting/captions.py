@@ -37,6 +37,25 @@ def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> di
     return levels
 
 
+def retuned_levels(reading: PhaseReading) -> dict[str, dict[str, object]]:
+    """The values that rows chose anew: factor to cell to level, for the cells that read it.
+
+    Empty where rows have no searches of their own over a few factors.
+    """
+    retune = _ablate(reading).retuned
+    if retune is None:
+        return {}
+    levels: dict[str, dict[str, object]] = {name: {} for name in retune.fields}
+    for cell, trials in reading.cells.items():
+        config = trials[0].config
+        read = config.canonical()
+        for name in retune.fields:
+            level = config_level(config, name)
+            if level is not None and name.partition(".")[0] in read:
+                levels[name][cell] = level
+    return levels
+
+
 def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
     """The methods in short: what was measured on what, how it was tested and corrected."""
     what, seeds = f"{metric_title(metric)} on {measured_on(reading, metric)}", seeds_words(rows)
@@ -118,13 +137,18 @@ def _unanswered(reading: PhaseReading) -> list[str]:
 
 
 def tuning_note(reading: PhaseReading) -> str | None:
-    """In the design ``tuned``: the budget that every row was given, and what the reference is."""
-    raw = reading.study_row.spec.get("ablate")
-    if reading.phase is not Phase.ABLATE or not raw:
+    """Where rows had searches of their own: the budget of each, and what the reference is."""
+    ablate = _ablate(reading)
+    if not ablate.tunes_cells:
         return None
-    ablate = Ablate.model_validate(raw)
-    if ablate.design != "tuned":
-        return None
+    if ablate.retuned is not None:
+        fields = " and ".join(ablate.retuned.fields)
+        return (
+            f"Every row, the reference too, chose {fields} anew by "
+            f"{plural(ablate.tuning_trials, 'search trial')} of its own on validation scores, the "
+            "settings of the reference among them; the values that won stand in its last columns, "
+            "and the row was then trained with fresh seeds."
+        )
     config = reading.cells[reading.reference][0].config
     levels = {name: config_level(config, name) for name in ablate.factors}
     reference = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
@@ -134,6 +158,14 @@ def tuning_note(reading: PhaseReading) -> str | None:
         f"all factors but {', '.join(ablate.factors)}; the winner was then trained with fresh "
         "seeds."
     )
+
+
+def _ablate(reading: PhaseReading) -> Ablate:
+    """The ablation that a phase is; one without cells where it is none."""
+    raw = reading.study_row.spec.get("ablate")
+    if reading.phase is not Phase.ABLATE or not raw:
+        return Ablate(design="search")
+    return Ablate.model_validate(raw)
 
 
 def timing_note(study_row: StudyRow, trials: Sequence[TrialRow]) -> str:

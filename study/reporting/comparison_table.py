@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 
+from search_spaces.factors import level_name
 from study.analysis.validity import CellMarks
 from study.reporting.marks import mark_of, marked_verdict
 from study.reporting.phrases import correction_of, p_heading
@@ -31,6 +32,7 @@ class ComparisonTable:
         marks: what must be known of a cell before its row is believed, for the cells that have any.
         parameters: cell to the trained parameters of its model, for the cells where it is known;
             a table that knows none has no column of them.
+        retuned: factor to cell to the value that the cell's own search chose; a column for each.
     """
 
     title: str
@@ -43,6 +45,7 @@ class ComparisonTable:
     methods: str = ""
     marks: Mapping[str, CellMarks] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    retuned: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def verdict_of(self, row: ComparisonRow) -> str:
         """The verdict in words, empty where there is none."""
@@ -85,12 +88,13 @@ class ComparisonTable:
                 "Verdict",
                 _COST,
                 *self._size_column,
+                *self.retuned,
             ),
             sections=tuple(self._section(factor, rows) for factor, rows in self.groups()),
             records=[self._record(row) for row in self.rows],
             caption=self.caption,
             notes=self.notes,
-            spare=(*self._size_column, _COST, _EFFECT),
+            spare=(*self._size_column, _COST, _EFFECT, *self.retuned),
             methods=self.methods,
         )
 
@@ -102,6 +106,9 @@ class ComparisonTable:
         known = self.parameters.get(row.cell)
         return tuple(unit_of("parameters").number(known) for _ in self._size_column)
 
+    def _retuned(self, row: ComparisonRow) -> tuple[str, ...]:
+        return tuple(_level_text(by_cell.get(row.cell)) for by_cell in self.retuned.values())
+
     def _section(self, factor: str, rows: Sequence[ComparisonRow]) -> TableSection:
         lines = tuple(map(self._line, rows))
         bracket = self.reference_levels.get(factor, "")
@@ -112,7 +119,8 @@ class ComparisonTable:
     def _line(self, row: ComparisonRow) -> Line:
         verdict = self.verdict_of(row)
         look = row.verdict if verdict == row.verdict else ""
-        return Line(self.label_of(row), (*row_texts(row, verdict), *self._size(row)), look or "")
+        settings = (*self._size(row), *self._retuned(row))
+        return Line(self.label_of(row), (*row_texts(row, verdict), *settings), look or "")
 
     def _record(self, row: ComparisonRow) -> dict[str, object]:
         marks = self.marks.get(row.cell, CellMarks(row.n))
@@ -121,7 +129,15 @@ class ComparisonTable:
             "parameters": self.parameters.get(row.cell),
             "still_improving": marks.improving,
             "warnings": "; ".join(marks.faults),
+            "extension_gain": marks.gain,
+            **{f"retuned_{name}": by_cell.get(row.cell) for name, by_cell in self.retuned.items()},
         }
+
+
+def _level_text(level: object) -> str:
+    if level is None:
+        return MISSING
+    return f"{level:.3g}" if isinstance(level, float) else level_name(level)
 
 
 def section_name(row: ComparisonRow) -> str:

@@ -4,32 +4,44 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from study.analysis.reading import PhaseReading
-from study.analysis.validity import CellMarks, cell_marks, probe_gaps
+from study.analysis.validity import CellMarks, cell_marks, extension_gains, probe_gaps
+from study.reporting.phrases import plural
 from study.reporting.units import percent
 from tracking.rows import ComparisonRow
 
 IMPROVING, FAULTY = "†", "‡"
+NOT_CONVERGED = "not converged"
+"""In place of a verdict that more epochs may overturn."""
 
 
 def mark_of(marks: CellMarks | None) -> str:
     """The signs after a row's name; empty for a row without any."""
     if marks is None:
         return ""
-    return (IMPROVING if marks.improving else "") + (FAULTY if marks.faults else "")
+    rising = marks.improving or marks.gain is not None
+    return (IMPROVING if rising else "") + (FAULTY if marks.faults else "")
 
 
 def marked_verdict(row: ComparisonRow, marks: Mapping[str, CellMarks], reference: str) -> str:
-    """A row's verdict; ``worse so far`` or ``better so far`` where the loser still improved.
+    """A row's verdict, less what its marks take back.
+
+    ``worse so far`` or ``better so far`` where the loser still improved, and ``not converged``
+    where twice as many epochs gained the loser, or either of two that are called equivalent, more
+    than the smallest difference of interest.
 
     Args:
         row: not the reference.
         marks: of the cells of its table.
         reference: name of the reference's cell.
     """
-    loser = {"worse": row.cell, "better": reference}.get(row.verdict or "", "")
-    if loser in marks and marks[loser].improving:
-        return f"{row.verdict} so far"
-    return row.verdict or ""
+    verdict = row.verdict or ""
+    bearing = {"worse": (row.cell,), "better": (reference,), "equivalent": (row.cell, reference)}
+    own = [marks[cell] for cell in bearing.get(verdict, ()) if cell in marks]
+    if any(mark.gain is not None for mark in own):
+        return NOT_CONVERGED
+    if verdict != "equivalent" and any(mark.improving for mark in own):
+        return f"{verdict} so far"
+    return verdict
 
 
 def mark_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
@@ -43,12 +55,31 @@ def mark_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
             f"more epochs (trials): {'; '.join(improving)}. Write epochs: {{until: converged, "
             "at_most: n}."
         )
+    gained = [f"{cell} +{percent(m.gain)}" for cell, m in marks.items() if m.gain is not None]
+    if gained:
+        yield (
+            f"{IMPROVING} Not converged: one seed, trained for twice as many epochs, gained "
+            "more than the smallest difference of interest on validation (points): "
+            f"{'; '.join(gained)}. Raise epochs."
+        )
     befallen: dict[str, list[str]] = defaultdict(list)
     for cell, own in marks.items():
         for words, count in own.faults.items():
             befallen[words].append(f"{cell} in {count} of {own.trials}")
     for words, cells in befallen.items():
         yield f"{FAULTY} {words[0].upper()}{words[1:]} (trials): {'; '.join(cells)}."
+
+
+def extension_note(reading: PhaseReading) -> Iterator[str]:
+    """One sentence on what the extension check looked at; nothing without one."""
+    gains = extension_gains(reading)
+    if gains:
+        most = max(gains, key=lambda cell: gains[cell])
+        yield (
+            f"Extension check: one seed of {plural(len(gains), 'row')} was trained for twice "
+            f"as many epochs; the most that the running mean of validation weighted F1 gained is "
+            f"{percent(gains[most])} points ({most})."
+        )
 
 
 def convergence_note(reading: PhaseReading) -> Iterator[str]:

@@ -52,12 +52,20 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
         f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
     )
     ablate = reading.study_row.spec.get("ablate")
-    if reading.phase is Phase.ABLATE and ablate and ablate.get("design") == "tuned":
-        trials = Ablate.model_validate(ablate).tuning_trials
-        yield (
-            "Each configuration, the reference included, was tuned with an equal budget of "
-            f"{trials} search trials of its own before it was trained with fresh seeds."
-        )
+    if reading.phase is Phase.ABLATE and ablate:
+        yield from _tuning(Ablate.model_validate(ablate))
+
+
+def _tuning(ablate: Ablate) -> Iterator[str]:
+    if not ablate.tunes_cells:
+        return
+    over = ""
+    if ablate.retuned is not None:
+        over = f" over {' and '.join(ablate.retuned.fields)}, where it reads them,"
+    yield (
+        f"Each configuration, the reference included, was tuned{over} with an equal budget of "
+        f"{ablate.tuning_trials} search trials of its own before it was trained with fresh seeds."
+    )
 
 
 def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:

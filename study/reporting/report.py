@@ -19,11 +19,17 @@ from study.analysis.filters import Conditions
 from study.analysis.reading import PhaseReading
 from study.analysis.sizes import cell_parameters
 from study.analysis.validity import cell_marks
-from study.reporting.captions import caption, notes, reference_levels, undecided_note
+from study.reporting.captions import (
+    caption,
+    notes,
+    reference_levels,
+    retuned_levels,
+    undecided_note,
+)
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.looks import looks_notes
-from study.reporting.marks import mark_notes, probe_note
+from study.reporting.marks import extension_note, mark_notes, probe_note
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -145,6 +151,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         caption=caption(reading, rows, metric),
         notes=(
             *mark_notes(shown),
+            *extension_note(reading),
             *probe_note(reading),
             *subset_notes(options.subset),
             *looks_notes(reading, rows),
@@ -154,6 +161,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         methods=methods_paragraph(reading, rows, metric),
         marks=marks,
         parameters=cell_parameters(reading),
+        retuned=retuned_levels(reading),
     )
 
 

@@ -250,7 +250,7 @@ def trial_contents(
         tags=trial_tags(row, factors, warnings) | {NAMES_TAG: true_names(names)[:TAG_LENGTH]},
         params=params,
         points=trial_points(row, epochs, evaluations.values(), diagnostics),
-        evaluation=shown if final and not Phase(row.phase).searches else None,
+        evaluation=shown if final and not Phase(row.phase).sealed else None,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from study.analysis.reading import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
-from study.reporting.marks import mark_notes, probe_note
+from study.reporting.marks import NOT_CONVERGED, extension_note, mark_notes, probe_note
 from study.reporting.phrases import plural, points
 from study.reporting.units import metric_title, percent
 from tracking.records import Phase, Status
@@ -38,6 +38,7 @@ def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator
         )
     yield from verdicts([replace(row, verdict=table.verdict_of(row) or None) for row in table.rows])
     yield from mark_notes(table.marks)
+    yield from extension_note(reading)
     yield from probe_note(reading)
     if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
@@ -56,7 +57,7 @@ def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
     }
     of = f"of {plural(total, 'change')}"
     sure = {"worse": by_verdict["worse"], "better": by_verdict["better"][::-1]}
-    so_far = [row for row in tested if (row.verdict or "").endswith("so far")]
+    so_far = [row for row in tested if (row.verdict or "").endswith(("so far", NOT_CONVERGED))]
     if not any(sure.values()):
         yield f"None {of} makes the reference worse or better beyond doubt."
     for name, rows_of_verdict in sure.items():
@@ -68,7 +69,7 @@ def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
             )
     if so_far:
         names = _names([f"{row.cell} {row.verdict}" for row in so_far])
-        yield f"Of trials that were still improving, and so no verdict yet: {names}."
+        yield f"Trained too short, and so no verdict yet: {names}."
     same, open_ = by_verdict["equivalent"], by_verdict["not shown"]
     if same:
         margin = points(f"{100 * (same[0].smallest_difference or 0.0):g}")

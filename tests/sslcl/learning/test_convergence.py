@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from sslcl.config import TrialConfig
 from sslcl.errors import InputError
-from sslcl.learning.convergence import SMOOTHED, Convergence, StopRule, last_rise, waited_enough
+from sslcl.learning.convergence import (
+    SMOOTHED,
+    Convergence,
+    StopRule,
+    best_mean,
+    last_rise,
+    waited_enough,
+)
 
 RULES: tuple[StopRule, ...] = ("patience", "converged")
 curves = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=40)
@@ -29,6 +36,18 @@ def test_the_last_rise_is_the_first_highest_trailing_mean(
         window = scores[max(0, end - smoothed) : end]
         means.append(sum(window) / len(window))
     assert last_rise(scores, smoothed) == int(np.argmax(means)) + 1
+
+
+@given(curves, curves)
+def test_the_best_running_mean_is_that_of_the_last_rise_and_never_falls(
+    scores: list[float], more: list[float]
+) -> None:
+    end = last_rise(scores, SMOOTHED)
+    window = scores[max(0, end - SMOOTHED) : end]
+    assert best_mean(scores) == pytest.approx(sum(window) / len(window))
+    assert min(scores) <= best_mean(scores) + 1e-9
+    assert best_mean(scores) <= max(scores) + 1e-9
+    assert best_mean([*scores, *more]) >= best_mean(scores)
 
 
 @given(curves, st.integers(1, 10))

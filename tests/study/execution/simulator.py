@@ -124,7 +124,7 @@ class FakeRay:
         found = result(
             config,
             trial.epoch,
-            test=self.test and not (self.sealed and trial.planned.phase.searches),
+            test=self.test and not (self.sealed and trial.planned.phase.sealed),
         )
         if found["done"] or self._stopped(trial, found["score"]):
             self._end(ray_id, found)
