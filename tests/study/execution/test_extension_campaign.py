@@ -10,6 +10,7 @@ from search_spaces.schema import FIRST_ABLATION_SEED
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.data.types import Dataset
+from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended
 from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, TrialWorker
@@ -142,21 +143,30 @@ def test_status_of_extended_trials_is_that_of_any_other(
     assert {row.status for row in world.rows(Phase.EXTEND)} == {Status.COMPLETE}
 
 
-def worked(worker: TrialWorker, trial: PlannedTrial) -> tuple[list[int], Outcome]:
-    """The epochs that a worker trains of a trial, and the outcome."""
+def worked(worker: TrialWorker, trial: PlannedTrial) -> Outcome:
+    """The outcome of a trial that a worker trains to its end."""
     worker.reset_config({TRIAL_KEY: trial, GROUP_KEY: (trial,)})
-    epochs: list[int] = []
-    while True:
+    result: dict[str, Any] = {"done": False}
+    while not result["done"]:
         result = worker.step()
-        epochs += [number for number, _ in result["epochs"]]
-        if result["done"]:
-            return epochs, result["outcome"]
+    outcome = result["outcome"]
+    assert isinstance(outcome, Outcome)
+    return outcome
 
 
 @pytest.mark.parametrize("extends", [True, False], ids=["kept", "not kept"])
 def test_an_extended_trial_goes_on_from_the_end_as_if_it_had_been_trained_at_once(
-    tmp_path: Path, extends: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extends: bool
 ) -> None:
+    trained: list[int] = []
+    fit_epoch = Trainer.fit_epoch
+
+    def counted(trainer: Trainer) -> dict[str, float]:
+        metrics = fit_epoch(trainer)
+        trained.append(trainer.epoch)
+        return metrics
+
+    monkeypatch.setattr(Trainer, "fit_epoch", counted)
     dataset = load_dataset("synthetic", {"conversations": 14})
     facts = DataFacts.of(dataset)
     own = TrialConfig(epochs=3, hidden_size=8, seed=FIRST_ABLATION_SEED)
@@ -171,11 +181,11 @@ def test_an_extended_trial_goes_on_from_the_end_as_if_it_had_been_trained_at_onc
     worker = TrialWorker.__new__(TrialWorker)
     first = trials[Phase.ABLATE]
     worker.setup({TRIAL_KEY: first, GROUP_KEY: (first,)}, dataset, home, extends=extends)
-    epochs, outcome = worked(worker, trials[Phase.ABLATE])
-    assert epochs == [1, 2, 3]
+    outcome = worked(worker, trials[Phase.ABLATE])
+    assert trained == [1, 2, 3]
     assert {evaluation.split for evaluation in outcome.evaluations} >= {"validation", "test"}
-    epochs, outcome = worked(worker, trials[Phase.EXTEND])
-    assert epochs == ([4, 5, 6] if extends else [1, 2, 3, 4, 5, 6])
+    outcome = worked(worker, trials[Phase.EXTEND])
+    assert trained[3:] == ([4, 5, 6] if extends else [1, 2, 3, 4, 5, 6])
     assert {evaluation.split for evaluation in outcome.evaluations} == {"validation"}
     _, at_once = train(longer, dataset.sealed())
     assert outcome.score == at_once.score

@@ -244,6 +244,7 @@ class TestTheReport:
         assert texts["cross_entropy"] == f"{rates['objective=cross_entropy']:.3g}"
         assert f"{rates['reference']:.3g}" in render(shown, "markdown")
         assert "retuned_learning_rate" in render(shown, "csv").splitlines()[0]
+        assert r"learning\_rate" in render(shown, "latex")
 
         reading = PhaseReading.of(world.ledger, world.study.name, Phase.ABLATE)
         note = tuning_note(reading)
