@@ -48,6 +48,7 @@ _KEYS = (
     "dataset",
     "dataset_options",
     "modalities",
+    "folds",
     "base",
     "factors",
     *_SECTIONS,
@@ -115,8 +116,9 @@ def _check_base(base: object, where: str) -> None:
         "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
         **{
             key: f"write {key} at the top of the file"
-            for key in ("dataset", "dataset_options", "modalities")
+            for key in ("dataset", "dataset_options", "modalities", "folds")
         },
+        "fold": "every fold is trained: see folds at the top of the file",
     }
     for key in _section(base, place):
         if key in elsewhere:

@@ -47,10 +47,10 @@ def apply_override(values: Content, key: str, value: Any) -> Content:
         return _with(values, parts, value, f"--set {key}")
     name = ".".join(parts)
     field = parts[0]
-    if field == "seed":
+    if field in ("seed", "fold"):
         check_factor_name(field, f"--set {key}")
     if field not in TrialConfig.model_fields:
-        raise unknown("key", key, _TOP | set(TrialConfig.model_fields) - {"seed"}, "--set")
+        raise unknown("key", key, _TOP | set(TrialConfig.model_fields) - {"seed", "fold"}, "--set")
     path = parts if field in _TOP else ["base", *parts]
     return _with(_fixed(values, name, value), path, value, f"--set {key}")
 
