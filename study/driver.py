@@ -172,6 +172,13 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
         )
     ]
     console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
+    if dataset.folds:
+        tested = sum(len(fold.test) for fold in dataset.folds)
+        by = "" if str(study.folds).isdigit() else f" by {study.folds}"
+        parts = [
+            f"{tested} conversations in {len(dataset.folds)} folds{by}, each with its own test and "
+            "validation conversations"
+        ]
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
 
 
@@ -235,8 +242,9 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
     if failed:
         console.print(f"{len(failed)} trials failed:", style="red")
     for row in failed[:10]:
+        fold = "" if row.config.fold is None else f" fold {row.config.fold}"
         console.print(
-            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
+            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}{fold}: "
             f"{row.failure}: {row.message}"
         )
     if len(failed) > 10:

@@ -65,6 +65,7 @@ def with_folds(dataset: Dataset, scheme: str) -> Dataset:
     """
     conversations = _conversations(dataset)
     ids = [conversation.id for conversation in conversations]
+    groups: Sequence[str]
     if scheme.isdigit():
         groups, validates = _dealt(dataset, ids, int(scheme)), _by_hash(ids)
     else:
@@ -74,11 +75,7 @@ def with_folds(dataset: Dataset, scheme: str) -> Dataset:
     for fold in folds:
         _require_labels(dataset, fold, conversations)
     told = [
-        [
-            fold.name,
-            *([ids[at] for at in part] for part in (fold.train, fold.validation, fold.test)),
-        ]
-        for fold in folds
+        [fold.name, *([ids[at] for at in part] for part in fold.parts.values())] for fold in folds
     ]
     text = json.dumps([dataset.fingerprint, scheme, told])
     fingerprint = hashlib.sha256(text.encode()).hexdigest()
@@ -103,12 +100,16 @@ def of_fold(dataset: Dataset, name: str | None) -> Dataset:
         spans = [np.arange(starts[at], starts[at + 1], dtype=np.int64) for at in part]
         return np.concatenate(spans)
 
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    def chosen(part: Sequence[int]) -> tuple[Conversation, ...]:
+        return tuple(conversations[at] for at in part)
+
     return replace(
         dataset,
         fold=name,
-        places={split: places(part) for split, part in parts.items()},
-        **{split: tuple(conversations[at] for at in part) for split, part in parts.items()},
+        train=chosen(fold.train),
+        validation=chosen(fold.validation),
+        test=chosen(fold.test),
+        places={split: places(part) for split, part in fold.parts.items()},
     )
 
 
@@ -202,8 +203,7 @@ def _fold(
 
 
 def _require_labels(dataset: Dataset, fold: Fold, conversations: Sequence[Conversation]) -> None:
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    for split, part in parts.items():
+    for split, part in fold.parts.items():
         if not any(bool((conversations[at].labels != PAD_LABEL).any()) for at in part):
             raise InputError(
                 f"dataset '{dataset.name}', fold '{fold.name}': its {split} conversations "

@@ -113,6 +113,11 @@ class Fold:
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of conversations by split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 @dataclass(frozen=True)
 class Dataset:

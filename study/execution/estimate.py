@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from sslcl.config import TrialConfig
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset, Split
 from sslcl.errors import Diverged
 from sslcl.training import Trainer
@@ -69,6 +70,7 @@ class Estimate:
 
 def seconds_per_epoch(config: TrialConfig, dataset: Dataset) -> float:
     """Seconds of an epoch, from one training step and its share of the validation split."""
+    dataset = of_fold(dataset, config.fold)
     batch = min(config.batch_size, len(dataset.train))
     share = batch / len(dataset.train)
     checked = max(round(share * len(dataset.validation)), 1)

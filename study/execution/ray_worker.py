@@ -6,6 +6,7 @@ from typing import Any
 
 from ray import tune
 
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
@@ -51,8 +52,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, trial: PlannedTrial) -> None:
         self._trial = trial
+        own = of_fold(self._all_data, trial.config.fold)
         # A search must not see the test split.
-        self._dataset = self._all_data.sealed() if trial.phase.searches else self._all_data
+        self._dataset = own.sealed() if trial.phase.searches else own
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
         self._save_next = False

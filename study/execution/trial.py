@@ -13,6 +13,7 @@ from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
 from sslcl.errors import Diverged
 from sslcl.files import whole_file
+from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
@@ -42,14 +43,19 @@ def train(
 
 
 def conclude(trainer: Trainer, dataset: Dataset) -> Outcome:
-    """Put back the best epoch and evaluate it: validation always, test where it is not sealed."""
+    """Put back the best epoch and evaluate it: validation always, test where it is not sealed.
+
+    Utterances of a fold are placed where they are in the whole corpus.
+    """
     trainer.restore_best()
     validation = trainer.validation()
-    evaluations = [_evaluation("validation", validation)]
+    places = dataset.places
+    evaluations = [_evaluation("validation", validation, places.get("validation"))]
     spent = cost(trainer, utterances_of(dataset.train))
     if dataset.test is not None:
-        evaluations.append(_evaluation("test", trainer.test(dataset.test)))
-        evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
+        tested, probed = trainer.test(dataset.test), trainer.probe(dataset.test)
+        evaluations.append(_evaluation("test", tested, places.get("test")))
+        evaluations.append(_evaluation("probe", probed, places.get("test")))
         # Inference is not measured in a search, which it would slow down.
         spent |= profile(trainer, dataset.test)
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
@@ -123,7 +129,8 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return state
 
 
-def _evaluation(split: str, predicted: Predictions) -> Evaluation:
+def _evaluation(split: str, predicted: Predictions, places: Ints | None) -> Evaluation:
+    positions = predicted.positions if places is None else places[predicted.positions]
     return Evaluation(
         split=split,
         metrics=dict(predicted.metrics),
@@ -131,5 +138,5 @@ def _evaluation(split: str, predicted: Predictions) -> Evaluation:
         utterances=list(predicted.utterances),
         labels=predicted.labels.tolist(),
         predictions=predicted.predictions.tolist(),
-        positions=predicted.positions.tolist(),
+        positions=positions.tolist(),
     )
