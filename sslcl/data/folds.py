@@ -20,6 +20,8 @@ from sslcl.errors import InputError, unknown
 
 VALIDATION_SHARE = 8
 """One in this many conversations that do not test validates, at least one."""
+_OF_TRAINING = ("training labels", "training clips")
+"""What notes say of features that were made with the corpus's own training split."""
 _EXPECTED = "expected a number of folds from 2, or what conversations are grouped by"
 
 
@@ -111,6 +113,17 @@ def of_fold(dataset: Dataset, name: str | None) -> Dataset:
         test=chosen(fold.test),
         places={split: places(part) for split, part in fold.parts.items()},
     )
+
+
+def fold_warnings(dataset: Dataset) -> list[str]:
+    """What makes scores on folds of this corpus better than they are; nothing without folds."""
+    if not dataset.folds:
+        return []
+    return [
+        f"folds: {note}; in folds these rows test too, so that scores are flattered"
+        for note in dataset.notes
+        if any(words in note for words in _OF_TRAINING)
+    ]
 
 
 def _conversations(dataset: Dataset) -> list[Conversation]:
