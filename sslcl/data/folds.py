@@ -216,6 +216,11 @@ def _fold(
 
 
 def _require_labels(dataset: Dataset, fold: Fold, conversations: Sequence[Conversation]) -> None:
+    if not fold.train:
+        raise InputError(
+            f"dataset '{dataset.name}', fold '{fold.name}' leaves one conversation that does not "
+            "test: expected at least two, one to train from and one to validate"
+        )
     for split, part in fold.parts.items():
         if not any(bool((conversations[at].labels != PAD_LABEL).any()) for at in part):
             raise InputError(
