@@ -1,4 +1,4 @@
-"""Studies on folds, run as a person runs them: searched in each fold, killed, replayed, compared."""
+"""Studies on folds as a person runs them: searched in each fold, killed, replayed, compared."""
 
 import json
 import random
@@ -137,18 +137,17 @@ def test_an_own_table_is_divided_by_a_column_that_its_card_names(tmp_path: Path)
     assert sorted(homes) == sorted((f"room {at % 4}", f"t{at}") for at in range(12))
 
 
-@pytest.mark.parametrize("design", ["grid", "leave_one_out", "tuned", "search"])
-def test_every_design_works_on_folds(tmp_path: Path, design: str) -> None:
+@pytest.mark.parametrize("design", ["grid", "tuned"])
+def test_other_designs_work_on_folds(tmp_path: Path, design: str) -> None:
     home = Home(tmp_path, STUDY.replace("seeds: 2}\nresources", "seeds: 2, trials: 2}\nresources"))
     done = home.run(
         "--design", design, "--set", "folds=2", "--set", "dataset_options.conversations=14"
     )
     assert done.returncode == 0, done.stdout
     assert "Weighted F1 by fold" in done.stdout
-    phase = "confirm" if design == "search" else "ablate"
     whole = home.sql(
         "select cell, seed, count(distinct fold) from trials "
-        f"where current and phase = '{phase}' group by 1, 2"
+        "where current and phase = 'ablate' group by 1, 2"
     )
     assert {folds for _, _, folds in whole} == {2}
     again = home.run(
