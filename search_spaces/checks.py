@@ -49,6 +49,7 @@ _KEYS = (
     "dataset",
     "dataset_options",
     "modalities",
+    "folds",
     "base",
     "factors",
     *_SECTIONS,
@@ -117,8 +118,9 @@ def _check_base(base: object, where: str) -> None:
         "fused_seeds": "the platform groups the seeds of a cell itself: see resources.fuse",
         **{
             key: f"write {key} at the top of the file"
-            for key in ("dataset", "dataset_options", "modalities")
+            for key in ("dataset", "dataset_options", "modalities", "folds")
         },
+        "fold": "every fold is trained: see folds at the top of the file",
     }
     for key in _section(base, place):
         if key in elsewhere:

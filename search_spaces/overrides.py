@@ -11,6 +11,8 @@ from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
 
 Content = dict[str, Any]
+_PLATFORM_OWN = {"seed", "fused_seeds", "fold"}
+"""Fields of a trial that no study file sets."""
 _TOP = {field.alias or name for name, field in Study.model_fields.items()}
 _BY_FACTOR = ("factors", "fixed", "reference", "levels", "when")
 """Keys of a study file under which the keys are names of factors."""
@@ -47,11 +49,11 @@ def apply_override(values: Content, key: str, value: Any) -> Content:
         return _with(values, parts, value, f"--set {key}")
     name = ".".join(parts)
     field = parts[0]
-    if field in ("seed", "fused_seeds"):
+    if field in _PLATFORM_OWN:
         check_factor_name(field, f"--set {key}")
     if field not in TrialConfig.model_fields:
-        own = {"seed", "fused_seeds"}
-        raise unknown("key", key, _TOP | set(TrialConfig.model_fields) - own, "--set")
+        known = _TOP | set(TrialConfig.model_fields) - _PLATFORM_OWN
+        raise unknown("key", key, known, "--set")
     path = parts if field in _TOP else ["base", *parts]
     return _with(_fixed(values, name, value), path, value, f"--set {key}")
 

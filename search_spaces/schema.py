@@ -13,6 +13,7 @@ from search_spaces.retune import Retune, read_retune
 from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
 from search_spaces.sizes import sized
 from sslcl.config import TrialConfig, component_defaults
+from sslcl.data.folds import fold_scheme
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
 from sslcl.validation import Scalar
@@ -226,6 +227,11 @@ class Study(StudyPart):
     dataset: str = "synthetic"
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
     modalities: tuple[str, ...] | None = None
+    folds: Annotated[str | None, BeforeValidator(fold_scheme)] = None
+    """How many folds, or what conversations are grouped by; as the data's card says when left out,
+    and the corpus's own splits where it says nothing."""
+    fold: str | None = Field(default=None, exclude=True)
+    """The one of ``folds`` whose trials are asked for; no key of a study file."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Configuration fields that do not vary, and what inactive factors fall back to. With ``size``,
     those that it leaves out are as :mod:`search_spaces.sizes` has them for the trial's backbone."""
@@ -269,6 +275,10 @@ class Study(StudyPart):
                 _put(values, name, level)
         return TrialConfig.parse({**_sized(values, place), "seed": seed}, place)
 
+    def on_fold(self, fold: str) -> "Study":
+        """The part of the study whose conversations of this fold test."""
+        return self.model_copy(update={"fold": fold})
+
     def active(self, factor: str, assignment: Assignment) -> bool:
         """Whether the conditions of ``factor`` hold, and those of the factors they name."""
         return all(
@@ -294,13 +304,18 @@ class Study(StudyPart):
         ``Study.model_validate`` reads it back.
         """
         values = self.model_dump(mode="json", by_alias=True)
-        if not self.questions:
-            del values["questions"]
+        for key, there in (("questions", self.questions), ("folds", self.folds)):
+            if not there:
+                del values[key]
         if self.ablate and self.ablate.retune is None:
             del values["ablate"]["retune"]
         if self.ablate and not self.ablate.extension_check:
             del values["ablate"]["extension_check"]
         return values
+
+    def fold_fields(self) -> dict[str, str | None]:
+        """The configuration's fields that say which fold tests; none on the corpus's own splits."""
+        return {} if self.fold is None else {"folds": self.folds, "fold": self.fold}
 
     def space_digest(self) -> str:
         """SHA-256 of all that decides what a search trial of a given assignment computes.
@@ -310,14 +325,16 @@ class Study(StudyPart):
         """
         keys = ("dataset", "dataset_options", "modalities", "base", "factors")
         values = {key: value for key, value in self.canonical().items() if key in keys}
+        values |= self.fold_fields()
         search = self.search and [self.search.seed, self.search.fixed]
         text = json.dumps([values, search], sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _fixed(self) -> dict[str, Any]:
         options = {key: dict(self.base.get(key, {})) for key in OPTION_FIELDS}
-        data = {"dataset": self.dataset, "modalities": self.modalities}
-        return {**self.base, **options, **data, "dataset_options": dict(self.dataset_options)}
+        data: dict[str, Any] = {"dataset": self.dataset, "modalities": self.modalities}
+        data |= {"dataset_options": dict(self.dataset_options), **self.fold_fields()}
+        return {**self.base, **options, **data}
 
     def _level(self, factor: str, assignment: Assignment) -> Scalar | None:
         if factor in assignment:

@@ -15,6 +15,7 @@ from sslcl.augmentation import canonical_augmentation, check_augmentation
 from sslcl.backbones import BACKBONES
 from sslcl.data import CATALOG
 from sslcl.data.balance import NATURAL, balance_name
+from sslcl.data.folds import fold_scheme
 from sslcl.errors import InputError, unknown
 from sslcl.learning.convergence import StopRule
 from sslcl.objectives import OBJECTIVES
@@ -49,6 +50,11 @@ class TrialConfig(BaseModel):
     test_modalities: tuple[str, ...] | None = None
     """The modalities given to the trained model on the test split, for what a missing one costs;
     all of ``modalities`` when left out. Training and the choice of the epoch do not read it."""
+    folds: Annotated[str | None, BeforeValidator(fold_scheme)] = None
+    """The folds into which the corpus is divided, see :func:`sslcl.data.folds.with_folds`; its own
+    splits are used when left out."""
+    fold: str | None = None
+    """The one of ``folds`` that tests; the trial trains and validates on others."""
 
     backbone: str = "recurrent"
     """Architecture that turns a conversation into one feature per utterance."""
@@ -161,6 +167,10 @@ class TrialConfig(BaseModel):
         _check_group(self.seed, self.fused_seeds)
         for field in ("modalities", "test_modalities"):
             _check_modalities(field, getattr(self, field))
+        if (self.folds is None) != (self.fold is None):
+            raise InputError(
+                f"folds is {self.folds} and fold is {self.fold}: expected both or neither"
+            )
         if self.modalities is not None:
             for name in self.test_modalities or ():
                 if name not in self.modalities:
@@ -200,6 +210,9 @@ class TrialConfig(BaseModel):
             del values["test_modalities"]
         if not values["fused_seeds"]:
             del values["fused_seeds"]
+        if self.folds is None:
+            # Trials on a corpus's own splits are what they were before there were folds.
+            del values["folds"], values["fold"]
         if "augmentation" in values:
             values["augmentation"] = canonical_augmentation(self.augmentation)
         return {key: values[key] for key in sorted(values)}

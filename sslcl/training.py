@@ -65,6 +65,8 @@ class Trainer:
     def __init__(
         self, config: TrialConfig, dataset: Dataset, device: torch.device | str = "cpu"
     ) -> None:
+        if config.fold != dataset.fold:
+            raise ValueError(f"a trial of fold {config.fold} on the data of fold {dataset.fold}")
         self.config = config
         self.device = torch.device(device)
         balanced = replace(

@@ -24,6 +24,8 @@ from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
 from study.analysis.next_looks import given_looks
+from study.design.data_facts import DataFacts
+from study.design.folds import parts_of
 from study.design.looks import GivenLooks
 from study.execution.campaign import Campaign
 from study.execution.environment import environment
@@ -110,7 +112,7 @@ def run_study(
             files = save_reports(ledger, study.name, home)
             if not stopped:
                 tracking.log_winner(study, dataset)
-        show_results(ledger, study, console)
+        show_results(ledger, study, DataFacts.of(dataset), console)
         failed = name_failures(ledger, study.name, console)
         why = _why_stopped(study, halt) if stopped else ""
         where_next(study.name, home, Ending(files, campaign.trained, why), console)
@@ -127,18 +129,24 @@ def _why_stopped(study: Study, halt: Halt) -> str:
     return f", since its budget of {study.budget.hours:g} h is spent (budget: {{hours: ...}})"
 
 
-def show_results(ledger: Ledger, study: Study, console: Console) -> None:
-    """Print the tables of a study, or of one that only searches its best trial."""
+def show_results(ledger: Ledger, study: Study, data: DataFacts, console: Console) -> None:
+    """Print the tables of a study, or of one that only searches its best trial of each fold."""
     if study.confirm is not None or study.ablate is not None:
         show_report(ledger, study.name, console)
         return
+    for part in parts_of(study, data):
+        _show_best(ledger, part, console)
+
+
+def _show_best(ledger: Ledger, study: Study, console: Console) -> None:
     try:
         best = best_trial(ledger, study)
     except NothingToCompare as error:
         console.print(str(error))
         return
     levels = ", ".join(f"{name}={value}" for name, value in study.assignment(best.config).items())
-    console.print(f"best of the search: {levels}")
+    fold = "" if study.fold is None else f" in fold {study.fold}"
+    console.print(f"best of the search{fold}: {levels}")
     console.print(
         f"  validation weighted F1 {100 * (best.score or 0.0):.2f}, one seed, chosen for it: add "
         "confirm: {top: 3, seeds: 5} to the study file for scores of new seeds on the test split"
@@ -172,6 +180,13 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
         )
     ]
     console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
+    if dataset.folds:
+        tested = sum(len(fold.test) for fold in dataset.folds)
+        by = "" if str(study.folds).isdigit() else f" by {study.folds}"
+        parts = [
+            f"{tested} conversations in {len(dataset.folds)} folds{by}, each with its own test and "
+            "validation conversations"
+        ]
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
 
 
@@ -235,8 +250,9 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
     if failed:
         console.print(f"{len(failed)} trials failed:", style="red")
     for row in failed[:10]:
+        fold = "" if row.config.fold is None else f" fold {row.config.fold}"
         console.print(
-            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}: "
+            f"  {row.id[:12]}  {row.phase} {row.cell} seed {row.config.seed}{fold}: "
             f"{row.failure}: {row.message}"
         )
     if len(failed) > 10:

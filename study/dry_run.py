@@ -2,18 +2,19 @@
 
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.table import Table
 
 from search_spaces.schema import Ablate, Assignment, Study
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from study.analysis.next_looks import given_looks
 from study.analysis.reading import PhaseReading
-from study.design.ablation import ablation_cells
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
+from study.design.folds import aligned_cells, cells_of_parts, parts_of, plan_of_parts
 from study.design.plan import (
     PhasePlan,
     PhaseSummary,
@@ -21,7 +22,6 @@ from study.design.plan import (
     Winners,
     confirm_trials,
     extension_key,
-    plan,
     summarize,
 )
 from study.design.retune import searched_cells
@@ -56,14 +56,14 @@ class Progress:
     Args:
         rows: the trials of all studies, since one may have trained what another needs.
         done: ids and identities of the trials that a run would not train.
-        winners: what its phases have decided so far.
+        winners: what its phases have decided so far, in each fold.
         sure: whether the reference is final; before the confirmation has ended it is the best of
             the search.
     """
 
     rows: Sequence[TrialRow] = ()
     done: Set[str] = frozenset()
-    winners: Winners = field(default_factory=Winners)
+    winners: Sequence[Winners] = (Winners(),)
     sure: bool = True
 
 
@@ -82,7 +82,7 @@ def show_plan(
     finally:
         if ledger is not None:
             ledger.close()
-    planned = plan(study, data, progress.winners)
+    planned = plan_of_parts(study, data, progress.winners)
     if not progress.sure:
         planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
     workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
@@ -92,7 +92,10 @@ def show_plan(
     for phase in planned.phases:
         for note in phase.notes:
             console.print(f"{phase.phase.value}: {note}")
-    for warning in forewarnings(planned, dataset):
+    if dataset.folds:
+        console.print(_in_folds(study, dataset))
+    first = of_fold(dataset, dataset.folds[0].name if dataset.folds else None)
+    for warning in forewarnings(planned, first):
         console.print(warning)
     if study.ablate and (budget := _budget(planned, study.ablate)):
         console.print(budget)
@@ -100,7 +103,22 @@ def show_plan(
         if line.reserve:
             console.print(_in_looks(phase, line))
     console.print(_cost(lines, estimate.source, resources, workers))
-    console.print(_power(planned, len(dataset.test or ()), deviations, source))
+    tested = sum(len(fold.test) for fold in dataset.folds) or len(dataset.test or ())
+    console.print(_power(planned, tested, deviations, source))
+
+
+def _in_folds(study: Study, dataset: Dataset) -> str:
+    """How many conversations train, validate and test in each fold."""
+    counts = "; ".join(
+        f"{fold.name}: {len(fold.train)} / {len(fold.validation)} / {len(fold.test)}"
+        for fold in dataset.folds
+    )
+    searched = ", each with its own search" if study.search else ""
+    by = "" if str(study.folds).isdigit() else f" by {study.folds}"
+    return (
+        f"{len(dataset.folds)} folds{by}{searched}, scored together; conversations "
+        f"that train / validate / test: {counts}"
+    )
 
 
 def _rows(ledger: Ledger | None) -> list[TrialRow]:
@@ -123,6 +141,18 @@ def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
     }
     if study.name not in {row.study for row in rows}:
         ledger = None
+    parts = parts_of(study, data)
+    known = [_part_progress(ledger, part, data, done) for part in parts]
+    winners: Sequence[Winners] = [own for own, _ in known]
+    if ledger is not None:
+        winners = _with_looks(ledger, parts, data, _aligned(parts, winners))
+    return Progress(rows, done, winners, all(sure for _, sure in known))
+
+
+def _part_progress(
+    ledger: Ledger | None, study: Study, data: DataFacts, done: set[str]
+) -> tuple[Winners, bool]:
+    """As :func:`_winners`, with those of tuning; adds what its searches have drawn to ``done``."""
     if ledger is not None and study.search is not None:
         done |= _drawn(ledger, search_of(study))
     winners, sure = _winners(ledger, study, data, done)
@@ -133,21 +163,30 @@ def _progress(ledger: Ledger | None, study: Study, data: DataFacts) -> Progress:
             done |= _drawn(ledger, tuning)
         if sure:
             winners = replace(winners, tuned=_tuned(ledger, cells, done))
-    if ledger is not None:
-        winners = _with_looks(ledger, study, data, winners)
-    return Progress(rows, done, winners, sure)
+    return winners, sure
 
 
-def _with_looks(ledger: Ledger, study: Study, data: DataFacts, winners: Winners) -> Winners:
+def _aligned(parts: Sequence[Study], winners: Sequence[Winners]) -> list[Winners]:
+    """The winners, with the cells of tuning of the same names in all folds once all are known."""
+    if not all(own.tuned for own in winners):
+        return [replace(own, tuned=()) for own in winners]
+    tuned = aligned_cells(parts, [own.tuned for own in winners])
+    return [replace(own, tuned=cells) for own, cells in zip(winners, tuned, strict=True)]
+
+
+def _with_looks(
+    ledger: Ledger, parts: Sequence[Study], data: DataFacts, winners: Sequence[Winners]
+) -> Sequence[Winners]:
     """The winners with the looks that the cells around the reference have been given."""
-    ablate, reference = study.ablate, winners.reference
-    if ablate is None or reference is None or len(ablate.seed_looks) == 1:
+    ablate = parts[0].ablate
+    references = [own.reference for own in winners if own.reference is not None]
+    if ablate is None or len(references) < len(parts) or len(ablate.seed_looks) == 1:
         return winners
-    cells = winners.tuned
+    cells = winners[0].tuned
     if not ablate.tunes_cells and ablate.has_cells:
-        cells = ablation_cells(study, ablate, reference, data).cells
-    looks = given_looks(ledger, study.name, [cell.name for cell in cells])
-    return replace(winners, looks=looks)
+        cells = cells_of_parts(parts, ablate, references, data)[0].cells
+    looks = given_looks(ledger, parts[0].name, [cell.name for cell in cells])
+    return [replace(own, looks=looks) for own in winners]
 
 
 def _settled(rows: Sequence[TrialRow]) -> set[str]:

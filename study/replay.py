@@ -31,12 +31,15 @@ def main(trial: str, home: Home, data_dir: Path | None) -> int:
     """
     # Help must not wait for PyTorch.
     from sslcl.data import load_dataset
+    from sslcl.data.folds import with_folds
     from study.cli.console import person_console
 
     console = person_console()
     with opened(home) as ledger:
         row = ledger.trial(trial)
         dataset = load_dataset(row.config.dataset, row.config.dataset_options, data_dir)
+        if row.config.folds is not None:
+            dataset = with_folds(dataset, row.config.folds)
         difference = replay(ledger, row, dataset, console)
     if difference is not None:
         console.print(f"not the same: {difference}", style="red")
@@ -57,6 +60,7 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
         InputError: when the trial cannot be the same: it did not finish, or its data or code
             have changed since.
     """
+    from sslcl.data.folds import of_fold
     from sslcl.identity import trial_identity
     from study.execution.trial import train
 
@@ -83,8 +87,10 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
 
     seeds = ", ".join(map(str, row.config.fused_seeds))
     group = f" in its group of seeds {seeds}" if seeds else ""
-    console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}{group}, again")
-    _, outcome = train(row.config, dataset if "test" in splits else dataset.sealed(), check)
+    fold = "" if row.config.fold is None else f", fold {row.config.fold}"
+    console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}{fold}{group}, again")
+    own = of_fold(dataset, row.config.fold)
+    _, outcome = train(row.config, own if "test" in splits else own.sealed(), check)
     if outcome.epochs != len(recorded):
         differences.append(f"{len(recorded)} epochs then, {outcome.epochs} now")
     for split in splits:

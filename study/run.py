@@ -95,17 +95,19 @@ def main(  # noqa: PLR0913
     from search_spaces.loader import load_study
     from sslcl.data import load_dataset
     from sslcl.data.features.unknown_tokens import PREFIX
+    from sslcl.data.folds import fold_warnings
     from study.cli.console import person_console
+    from study.design.folds import divided
     from study.driver import check_modalities
 
     console = person_console()
     chosen = [f"ablate.design={design}"] if design else []
     study = load_study(study_name, [*overrides, *chosen], data)
     dataset = load_dataset(study.dataset, study.dataset_options, data_dir)
+    study, dataset = divided(study, dataset)
     check_modalities(study, dataset)
-    for note in dataset.notes:
-        if note.startswith(PREFIX):
-            warn(note)
+    for note in (*(n for n in dataset.notes if n.startswith(PREFIX)), *fold_warnings(dataset)):
+        warn(note)
     resources = ResourceOptions(workers, gpus_per_trial, address).applied(study)
     if dry_run:
         from study.dry_run import show_plan

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from sslcl.data.groups import groups_of
 from sslcl.data.types import PAD_LABEL, Conversation, Dataset
 from sslcl.errors import InputError, unknown
 
@@ -47,6 +48,9 @@ class Corpus:
         description: one or two sentences: what it is, source.
         licence: as its publisher states it.
         notes: repairs made, and departures from the usual files.
+        groupings: further columns of the table, with one value or nothing in each conversation, by
+            which conversations can be grouped.
+        folds: the folds that its owner asks for, see :func:`sslcl.data.folds.fold_scheme`.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Corpus:
     description: str = ""
     licence: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
+    groupings: tuple[str, ...] = ()
+    folds: str | None = None
 
     def task(self, name: str = "") -> Task:
         """The task called ``name``, the first one when empty.
@@ -143,6 +149,8 @@ def dataset_of(corpus: Corpus, task: str = "") -> Dataset:
             )
         )
     licence = f" Licence: {corpus.licence}." if corpus.licence else ""
+    everything = [one.id for name in SPLITS for one in splits[name]]
+    grouped = groups_of(corpus.table, corpus.groupings)
     return Dataset(
         name=corpus.name,
         label_names=chosen.classes,
@@ -154,6 +162,8 @@ def dataset_of(corpus: Corpus, task: str = "") -> Dataset:
         fingerprint="",
         description=corpus.description + licence,
         notes=corpus.notes,
+        groups={name: tuple(group[one] for one in everything) for name, group in grouped.items()},
+        own_folds=corpus.folds,
     )
 
 

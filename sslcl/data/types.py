@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 PAD_LABEL = -1
@@ -108,6 +110,27 @@ Split = Sequence[Conversation]
 
 
 @dataclass(frozen=True)
+class Fold:
+    """The conversations that test once, and what all others do meanwhile.
+
+    Args:
+        name: its number from 1, or the group that tests.
+        train, validation, test: numbers of conversations among all of the corpus, from 0: those of
+            its own training split first, then those of its validation and its test split.
+    """
+
+    name: str
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """The numbers of conversations by split."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A labelled corpus with three conversation-disjoint splits.
 
@@ -123,6 +146,13 @@ class Dataset:
         description: one or two sentences: what it is, source, licence.
         facts: further figures worth knowing, e.g. a known ceiling.
         notes: what a person should know besides: repairs, departures from the usual files.
+        groups: what conversations can be grouped by, such as ``session``, to the group of each
+            conversation (empty where it has none), numbered as in :class:`Fold`.
+        own_folds: the folds that its owner asks for, see :func:`sslcl.data.folds.with_folds`.
+        folds: those into which it is divided; none where its own splits are used.
+        fold: the one whose splits these are; ``None`` for the whole corpus.
+        places: of the dataset of a fold, split to the place of each of its utterances among all
+            utterances of the corpus, from 0.
     """
 
     name: str
@@ -137,6 +167,11 @@ class Dataset:
     description: str = ""
     facts: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    own_folds: str | None = None
+    folds: tuple[Fold, ...] = ()
+    fold: str | None = None
+    places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def sealed(self) -> "Dataset":
         """The dataset without its test split: what search, stopping and pruning are given."""

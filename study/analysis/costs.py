@@ -1,12 +1,13 @@
 """Comparisons of what trials cost: one value a trial, so there are seeds and no conversations."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 import numpy as np
 
 from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import Rules, judged, rows_of
-from study.analysis.reading import PhaseReading
+from study.analysis.reading import PhaseReading, by_seed
 from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric
 from study.stats.names import METRICS, PROBE_METRICS
@@ -20,6 +21,8 @@ _Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 def values_of(reading: PhaseReading, metric: str) -> dict[str, dict[int, float]]:
     """Cell to seed to the value of any metric, a score on the test split or a cost.
+
+    On folds the score is of all of them together, and the cost the mean of their trials.
 
     Raises:
         InputError: for an unknown metric, or a cost that no finished trial of the phase has.
@@ -110,8 +113,13 @@ def compare_costs(
 
 
 def _values(reading: PhaseReading, cell: str, metric: str) -> dict[int, float]:
-    known = {t.config.seed: _cost(t, metric) for t in reading.cells[cell]}
-    return {seed: float(value) for seed, value in known.items() if value is not None}
+    values: dict[int, float] = {}
+    for seed, trials in by_seed(reading.cells[cell]).items():
+        known = [_cost(trial, metric) for trial in trials]
+        measured = [float(value) for value in known if value is not None]
+        if len(measured) == len(trials):
+            values[seed] = fmean(measured)
+    return values
 
 
 def _cost(trial: TrialRow, metric: str) -> float | None:

@@ -23,7 +23,7 @@ from search_spaces.schema import Study
 from sslcl.errors import InputError
 from study.analysis.comparisons import Rules
 from study.analysis.costs import values_of
-from study.analysis.reading import PhaseReading
+from study.analysis.reading import PhaseReading, by_seed
 from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check_assumptions
 from study.stats.comparison import Sample
@@ -145,12 +145,12 @@ def factorial_of(
     first = {name: base.get(name, study.ablation_levels(name)[0]) for name in names}
     observations: list[Observation] = []
     for cell, trials in reading.cells.items():
-        for trial in trials:
-            score = values[cell].get(trial.config.seed)
-            own = {**first, **study.assignment(trial.config)}
+        for seed, of_seed in by_seed(trials).items():
+            score = values[cell].get(seed)
+            own = {**first, **study.assignment(of_seed[0].config)}
             levels = {name: level_name(own[name]) for name in names}
             if score is not None:
-                observations.append(Observation(cell, levels, trial.config.seed, score))
+                observations.append(Observation(cell, levels, seed, score))
     analysis = analyse(
         observations, correction=correction or Rules.of(reading.study_row).correction
     )

@@ -103,10 +103,12 @@ class LookedAblation:
 
 
 def ended_seeds(trials: Sequence[TrialRow]) -> dict[str, set[int]]:
-    """Cell to the seeds of its trials that have ended, in the order of the plan."""
+    """Cell to the seeds whose trials have ended, those of all folds, in the order of the plan."""
     ended: dict[str, set[int]] = defaultdict(set)
+    open_ = {(t.cell, t.config.seed) for t in trials if not t.status.final}
     for trial in trials:
-        ended[trial.cell] |= {trial.config.seed} if trial.status.final else set()
+        seed = trial.config.seed
+        ended[trial.cell] |= set() if (trial.cell, seed) in open_ else {seed}
     return dict(ended)
 
 

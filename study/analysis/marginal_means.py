@@ -13,6 +13,8 @@ from study.analysis.levels import chosen
 from study.analysis.reading import PhaseReading
 
 Levels = tuple[str, ...]
+_BLOCKS = ("seed", "folds", "fold")
+"""Fields that tell the trials of a cell apart."""
 _Seen = dict[Levels, dict[str, dict[int, float]]]
 """Levels to setting of the other factors to seed to value."""
 
@@ -75,7 +77,7 @@ def cross(reading: PhaseReading, metric: str, factors: Sequence[str]) -> Crossin
         InputError: for a factor that does not vary over the phase, or an unknown metric.
     """
     values = values_of(reading, metric)
-    # The trials of a cell differ in nothing but their seed.
+    # The trials of a cell differ in nothing but seed and fold; winners of folds may differ besides.
     configs = {cell: trials[0].config for cell, trials in reading.cells.items()}
     known = varying(list(configs.values()))
     for name in factors:
@@ -90,16 +92,17 @@ def cross(reading: PhaseReading, metric: str, factors: Sequence[str]) -> Crossin
 
 
 def varying(configs: Sequence[TrialConfig]) -> list[str]:
-    """Fields and options that differ between configurations, but for the seed."""
+    """Fields and options that differ between configurations, but for seed and fold."""
     flats = [chosen(config) for config in configs]
-    names = dict.fromkeys(name for fields in flats for name in fields if name != "seed")
+    names = dict.fromkeys(name for fields in flats for name in fields if name not in _BLOCKS)
     return [name for name in names if len({str(fields.get(name)) for fields in flats}) > 1]
 
 
 def _split(config: TrialConfig, factors: Sequence[str]) -> tuple[Levels, str]:
     fields = chosen(config)
     levels = tuple(level_name(fields.pop(name, "–")) for name in factors)
-    fields.pop("seed")
+    for name in _BLOCKS:
+        fields.pop(name)
     return levels, json.dumps(fields, sort_keys=True, default=str)
 
 

@@ -1,9 +1,12 @@
 """What a phase left in the ledger, read when it is first asked for."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
+
+import numpy as np
 
 from sslcl.errors import InputError
 from study.analysis.phases import REPORTED_NAMES
@@ -64,13 +67,27 @@ class PhaseReading:
         return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
 
     @cached_property
+    def folds(self) -> tuple[str, ...]:
+        """The folds that the trials test on, in plan order; none on the corpus's own splits."""
+        names = dict.fromkeys(trial.config.fold for trial in self.trials)
+        return tuple(name for name in names if name is not None)
+
+    @cached_property
     def cells(self) -> dict[str, list[TrialRow]]:
-        """Finished and tested trials by cell, in plan order."""
+        """Finished and tested trials by cell, in plan order.
+
+        On folds a seed counts when its trials of all folds are there, since they are scored
+        together.
+        """
         tested = self.scored.trials
-        cells: dict[str, list[TrialRow]] = defaultdict(list)
+        seeds: dict[tuple[str, int], list[TrialRow]] = defaultdict(list)
         for trial in self.trials:
             if trial.status.scored and trial.id in tested:
-                cells[trial.cell].append(trial)
+                seeds[trial.cell, trial.config.seed].append(trial)
+        cells: dict[str, list[TrialRow]] = defaultdict(list)
+        for (cell, _), trials in seeds.items():
+            if len(trials) >= len(self.folds):
+                cells[cell] += trials
         return dict(cells)
 
     @cached_property
@@ -93,20 +110,59 @@ class PhaseReading:
         """
         if not metric.startswith(PROBE):
             return self.samples
+        return self._samples(self._predicted(metric))
+
+    def samples_by_fold(self, metric: str) -> dict[str, dict[str, Sample]]:
+        """Cell and fold to the confusion counts on the conversations of that fold alone.
+
+        Raises:
+            InputError: for a metric of the probe where a trial has none.
+        """
+        predicted = self._predicted(metric)
+        place = {trial: index for index, trial in enumerate(predicted.trials)}
+        samples: dict[str, dict[str, Sample]] = {cell: {} for cell in self.cells}
+        for cell, trials in self.cells.items():
+            for fold in self.folds:
+                own = [trial for trial in trials if trial.config.fold == fold]
+                counts = predicted.counts[[place[trial.id] for trial in own]]
+                samples[cell][fold] = Sample(tuple(t.config.seed for t in own), counts)
+        return samples
+
+    def _predicted(self, metric: str) -> Confusions:
+        """The predictions that ``metric`` scores."""
+        if not metric.startswith(PROBE):
+            return self.tested
         probed = set(self.probed.trials)
         if any(trial.id not in probed for trials in self.cells.values() for trial in trials):
             raise InputError(
                 f"trials of the {self.phase.value} phase of '{self.study_row.name}' were trained "
                 f"before probes were recorded: '{metric}' is not known"
             )
-        return self._samples(self.probed)
+        return self.probed
 
     def _samples(self, predicted: Confusions) -> dict[str, Sample]:
+        """The predictions of each cell, those of all folds of a seed together.
+
+        Every fold tests other conversations of the corpus, so their counts add up to one row.
+        """
         place = {trial: index for index, trial in enumerate(predicted.trials)}
-        return {
-            cell: Sample(
-                tuple(trial.config.seed for trial in trials),
-                predicted.counts[[place[trial.id] for trial in trials]],
-            )
-            for cell, trials in self.cells.items()
-        }
+        samples: dict[str, Sample] = {}
+        for cell, trials in self.cells.items():
+            of_seed = by_seed(trials)
+            rows = [[place[trial.id] for trial in own] for own in of_seed.values()]
+            counts = [predicted.counts[own].sum(0) for own in rows]
+            samples[cell] = Sample(tuple(of_seed), np.stack(counts))
+        if not self.folds:
+            return samples
+        # Of some folds alone, only their conversations were tested.
+        whole = [sample.confusion.any((0, 2, 3)) for sample in samples.values()]
+        kept = np.logical_or.reduce(whole) if whole else slice(None)
+        return {c: Sample(s.seeds, s.confusion[:, kept]) for c, s in samples.items()}
+
+
+def by_seed(trials: Sequence[TrialRow]) -> dict[int, list[TrialRow]]:
+    """The trials of one cell by their seed: one each, or one a fold."""
+    seeds: dict[int, list[TrialRow]] = defaultdict(list)
+    for trial in trials:
+        seeds[trial.config.seed].append(trial)
+    return dict(seeds)

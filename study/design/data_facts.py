@@ -14,15 +14,18 @@ class DataFacts:
     Args:
         fingerprint: SHA-256 of the data.
         modalities: their names, in the dataset's order; the design ``leave_one_out`` needs them.
+        folds: their names, in order; none where the corpus's own splits are used.
     """
 
     fingerprint: str
     modalities: tuple[str, ...] = ()
+    folds: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset) -> "DataFacts":
         """The facts about ``dataset``."""
-        return cls(dataset.fingerprint, tuple(dataset.modalities))
+        folds = tuple(fold.name for fold in dataset.folds)
+        return cls(dataset.fingerprint, tuple(dataset.modalities), folds)
 
     def identify(self, config: TrialConfig) -> str:
         """The content hash of the trial of ``config`` on this data."""

@@ -57,12 +57,14 @@ class Winners:
         tuned: the winners of the cells' own searches, the reference first, once all of these
             have ended.
         looks: that the cells of the ablation have been given.
+        cells: of the ablation; those that its design puts around the reference when left out.
     """
 
     reference: Assignment | None = None
     confirmed: Sequence[Assignment] = ()
     tuned: Sequence[Cell] = ()
     looks: GivenLooks = FIRST_LOOK
+    cells: Cells | None = None
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,7 @@ def _confirm_plan(
 
 def _ablation_plan(study: Study, ablate: Ablate, data: DataFacts, winners: Winners) -> PhasePlan:
     around, provisional = _around(study, ablate, winners.reference)
-    cells: Cells = ablation_cells(study, ablate, around, data)
+    cells = winners.cells or ablation_cells(study, ablate, around, data)
     most = _at_most(ablate, cells.cells, winners.looks)
     trials = _trials(study, Phase.ABLATE, cells.cells, most, data)
     rows = _in_looks(ablate, trials, winners.looks)

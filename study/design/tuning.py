@@ -61,6 +61,7 @@ class Tuning:
             return self.study.space_digest()
         whole = self.study.canonical()
         kept = {key: whole[key] for key in ("dataset", "dataset_options", "modalities", "base")}
+        kept |= self.study.fold_fields()
         factors = {
             name: [self.held[name], factor["when"]] if name in self.held else factor
             for name, factor in whole["factors"].items()

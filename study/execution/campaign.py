@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from search_spaces.schema import Ablate, Study
 from sslcl.data.types import Dataset
-from study.design.ablation import ablation_cells
 from study.design.cell import REFERENCE, Cell
 from study.design.data_facts import DataFacts
 from study.design.extension import extension_trials
+from study.design.folds import aligned_cells, cells_of_parts, parts_of, seed_by_seed
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.plan import ablation_trials, confirm_trials
 from study.design.retune import searched_cells
@@ -91,14 +91,15 @@ class Campaign:
         self._study = study
         self._dataset = dataset
         self._data = DataFacts.of(dataset)
+        self._parts = parts_of(study, self._data)
         self._ledger = workspace.ledger
         self._home = workspace.home
         self._console = workspace.console
         self._start_cluster = start_cluster
         self._halt = halt
-        self._tuned: Sequence[TunedCell] = ()
+        self._tuned: Sequence[Sequence[TunedCell]] = ()
         self._judge: JudgeLooks = first_look
-        self._ablated: Sequence[Cell] = ()
+        self._ablated: Sequence[Sequence[Cell]] = ()
         self._looks = FIRST_LOOK
         self._progress: PhaseProgress | None = None
         self.trained = 0
@@ -145,7 +146,7 @@ class Campaign:
 
     def _further_looks(self) -> Iterator[tuple[str, Callable[[], TrialSource | None]]]:
         """The looks that rows without a verdict are given, one after the other."""
-        while self._ablated and not self._halt():
+        while any(self._ablated) and not self._halt():
             before, self._looks = self._looks, self._given()
             if self._looks.given == before.given:
                 return
@@ -160,7 +161,7 @@ class Campaign:
     def _search(self) -> TrialSource | None:
         if self._study.search is None:
             return None
-        source = self._draw([search_of(self._study)])
+        source = self._draw([search_of(part) for part in self._parts])
         if source.earlier:
             self._console.print(f"search starts from {source.earlier} earlier trials")
         return source
@@ -172,41 +173,54 @@ class Campaign:
         confirm = self._study.confirm
         if confirm is None:
             return None
-        best = best_of_search(self._ledger, self._study, confirm.top)
-        trials = confirm_trials(self._study, confirm, best, self._data)
-        return self._train(Phase.CONFIRM, trials)
+        trials = []
+        for part in self._parts:
+            best = best_of_search(self._ledger, part, confirm.top)
+            trials.append(confirm_trials(part, confirm, best, self._data))
+        return self._train(Phase.CONFIRM, seed_by_seed(trials))
 
     def _tune(self) -> TrialSource | None:
         ablate = self._study.ablate
         if ablate is None or not ablate.tunes_cells:
             return None
-        around = self._reference(ablate)
-        self._tuned, notes = searched_cells(self._study, ablate, around, self._data)
-        for note in notes:
+        tuned = [
+            searched_cells(part, ablate, self._reference(part, ablate), self._data)
+            for part in self._parts
+        ]
+        for note in dict.fromkeys(note for _, notes in tuned for note in notes):
             self._console.print(f"{Phase.TUNE.value}: {note}")
-        searches = searches_of(self._tuned)
+        self._tuned = [cells for cells, _ in tuned]
+        searches = [tuning for cells in self._tuned for tuning in searches_of(cells)]
         return self._draw(searches) if searches else None
 
     def _ablate(self) -> TrialSource | None:
         ablate = self._study.ablate
         if ablate is None:
             return None
-        reference, cells = self._tuned_winners() if self._tuned else self._cells(ablate)
-        self._ledger.set_reference(self._study.name, dict(reference))
-        self._ablated = cells
+        self._ablated = self._tuned_winners() if self._tuned else self._cells(ablate)
+        references = {
+            part.fold: dict(cells[0].assignment if cells else self._reference(part, ablate))
+            for part, cells in zip(self._parts, self._ablated, strict=True)
+        }
+        by_fold = {str(fold): levels for fold, levels in references.items()}
+        self._ledger.set_reference(self._study.name, references.get(None, by_fold))
         self._looks = self._given()
         return self._look()
 
     def _given(self) -> GivenLooks:
-        return self._judge(self._ledger, self._study.name, [cell.name for cell in self._ablated])
+        names = [cell.name for cell in self._ablated[0]]
+        return self._judge(self._ledger, self._study.name, names)
 
     def _look(self) -> TrialSource | None:
         """The trials of all looks that are given by now, those that are left to train."""
-        ablate, cells = self._study.ablate, self._ablated
+        ablate = self._study.ablate
         if ablate is None:
             return None
-        trials = ablation_trials(self._study, ablate, cells, self._data, self._looks)
-        return self._train(Phase.ABLATE, trials)
+        trials = [
+            ablation_trials(part, ablate, cells, self._data, self._looks)
+            for part, cells in zip(self._parts, self._ablated, strict=True)
+        ]
+        return self._train(Phase.ABLATE, seed_by_seed(trials))
 
     def _extend(self) -> TrialSource | None:
         ablate = self._study.ablate
@@ -215,28 +229,33 @@ class Campaign:
         rows = self._ledger.trials(self._study.name, phase=Phase.ABLATE)
         return self._train(Phase.EXTEND, extension_trials(rows, self._data))
 
-    def _tuned_winners(self) -> tuple[Mapping[str, Any], Sequence[Cell]]:
-        """The reference's own winner, and the winners of all cells' searches."""
-        winners, without = winners_of_tuning(self._ledger, self._tuned)
-        for name in without:
+    def _tuned_winners(self) -> Sequence[Sequence[Cell]]:
+        """The winners of all cells' searches in each fold, the reference first.
+
+        A cell whose search came to nothing in one fold is left out of all.
+        """
+        won = [winners_of_tuning(self._ledger, cells) for cells in self._tuned]
+        lost = dict.fromkeys(name for _, without in won for name in without)
+        for name in lost:
             text = f"{name}: left out, no trial of its search finished"
             self._console.print(text, style="red")
-        return winners[0].assignment, winners
+        cells = [[cell for cell in winners if cell.name not in lost] for winners, _ in won]
+        return aligned_cells(self._parts, cells)
 
-    def _cells(self, ablate: Ablate) -> tuple[Mapping[str, Any], Sequence[Cell]]:
-        """The reference, and the cells that the design puts around it."""
-        reference = self._reference(ablate)
-        designed = ablation_cells(self._study, ablate, reference, self._data)
-        for note in designed.notes:
+    def _cells(self, ablate: Ablate) -> Sequence[Sequence[Cell]]:
+        """The reference, and the cells that the design puts around it, in each fold."""
+        references = [self._reference(part, ablate) for part in self._parts]
+        designed = cells_of_parts(self._parts, ablate, references, self._data)
+        for note in (note for cells in designed for note in cells.notes):
             self._console.print(f"{Phase.ABLATE.value}: {note}")
-        return reference, designed.cells
+        return [cells.cells for cells in designed]
 
-    def _reference(self, ablate: Ablate) -> Mapping[str, Any]:
+    def _reference(self, part: Study, ablate: Ablate) -> Mapping[str, Any]:
         if isinstance(ablate.reference, Mapping):
             return ablate.reference
-        if self._study.confirm is not None:
-            return winner_of_confirmation(self._ledger, self._study).assignment
-        return best_of_search(self._ledger, self._study, 1)[0]
+        if part.confirm is not None:
+            return winner_of_confirmation(self._ledger, part).assignment
+        return best_of_search(self._ledger, part, 1)[0]
 
     def _train(self, phase: Phase, trials: Sequence[PlannedTrial]) -> TrialSource:
         name = self._study.name

@@ -7,6 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from sslcl.config import TrialConfig
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset, Split
 from sslcl.errors import Diverged
 from sslcl.fusion.trainer import FusedTrainer
@@ -74,6 +75,7 @@ def seconds_per_epoch(config: TrialConfig, dataset: Dataset) -> float:
 
     Of a trial that is trained in a group it is its share of the group's.
     """
+    dataset = of_fold(dataset, config.fold)
     batch = min(config.batch_size, len(dataset.train))
     share = batch / len(dataset.train)
     checked = max(round(share * len(dataset.validation)), 1)

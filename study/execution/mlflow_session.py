@@ -6,8 +6,11 @@ from types import TracebackType
 import torch
 
 from search_spaces.schema import Study
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from sslcl.model import ConversationScorer
+from study.design.data_facts import DataFacts
+from study.design.folds import parts_of
 from study.execution.trial import load_state, pick_device, train
 from study.execution.winner import NothingToCompare, winner_of_confirmation
 from study.execution.workspace import Workspace
@@ -90,7 +93,11 @@ class TrackingSession:
         return False
 
     def log_winner(self, study: Study, dataset: Dataset) -> None:
-        """Log the confirmed winner's model to its MLflow run, once."""
+        """Log the confirmed winner's model to its MLflow run, once; that of each fold."""
+        for part in parts_of(study, DataFacts.of(dataset)):
+            self._log_winner_of(part, dataset)
+
+    def _log_winner_of(self, study: Study, dataset: Dataset) -> None:
         if study.confirm is None or self._mirror is None or self._server is None:
             return
         try:
@@ -104,7 +111,7 @@ class TrackingSession:
         if run is None:
             return
         scorer = load_winner(best.original or best.id, self._ledger, dataset, self._home)
-        example = scorer.rows(dataset.validation[0])
+        example = scorer.rows(of_fold(dataset, study.fold).validation[0])
         with torch.no_grad():
             output = scorer(example)
         try:
@@ -121,6 +128,7 @@ def load_winner(trial_id: str, ledger: Ledger, dataset: Dataset, home: Home) -> 
     from sslcl.training import Trainer
 
     row = ledger.trial(trial_id)
+    dataset = of_fold(dataset, row.config.fold)
     state = load_state(home.model(row.identity))
     if state is None:
         trainer, _ = train(row.config, dataset.sealed())

@@ -162,7 +162,7 @@ def _environment() -> dict[str, Any] | None:
 
 
 class ByGroup(FIFOScheduler):  # type: ignore[misc]
-    """The study's scheduler once for every group of trials: cells do not compete for epochs.
+    """The study's scheduler once for every group: cells and folds do not compete for epochs.
 
     Trials of phases that do not search are never pruned.
 
@@ -176,11 +176,12 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         self._study = study
         self._workers = workers
         self._workers_kept = False
-        self._groups: dict[tuple[Phase, str], TrialScheduler] = {}
+        self._groups: dict[tuple[Phase, str, str | None], TrialScheduler] = {}
 
     def _of(self, trial: Trial) -> TrialScheduler:
         planned: PlannedTrial = trial.config[TRIAL_KEY]
-        group = (planned.phase, planned.cell if planned.phase is Phase.TUNE else "")
+        cell = planned.cell if planned.phase is Phase.TUNE else ""
+        group = (planned.phase, cell, planned.config.fold)
         if group not in self._groups:
             searches = planned.phase.searches
             self._groups[group] = _scheduler(self._study) if searches else FIFOScheduler()

@@ -8,6 +8,7 @@ from typing import Any
 from ray import tune
 
 from search_spaces.schema import FIRST_ABLATION_SEED
+from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from sslcl.errors import Diverged
 from sslcl.fusion.trainer import FusedTrainer
@@ -87,8 +88,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._trial = trial
         self._members = {member.config.seed: member for member in group}
         self._inference: Mapping[str, float] | None = None
+        own = of_fold(self._all_data, trial.config.fold)
         # A search must not see the test split.
-        self._dataset = self._all_data.sealed() if trial.phase.sealed else self._all_data
+        self._dataset = own.sealed() if trial.phase.sealed else own
         self._trainer: Trainer | FusedTrainer | None = None
         self._epochs: dict[int, list[Epoch]] = {}
         self._saved_at = time.monotonic()

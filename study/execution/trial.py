@@ -15,6 +15,7 @@ from sslcl.errors import Diverged
 from sslcl.files import whole_file
 from sslcl.fusion.compatibility import group_of
 from sslcl.fusion.trainer import FusedTrainer
+from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
@@ -76,6 +77,8 @@ def conclude(
 ) -> Outcome:
     """Put back the best epoch and evaluate it: validation always, test where it is not sealed.
 
+    Utterances of a fold are placed where they are in the whole corpus.
+
     Args:
         trainer: of a finished trial.
         dataset: without its test split where that is sealed.
@@ -83,11 +86,13 @@ def conclude(
     """
     trainer.restore_best()
     validation = trainer.validation()
-    evaluations = [_evaluation("validation", validation)]
+    places = dataset.places
+    evaluations = [_evaluation("validation", validation, places.get("validation"))]
     spent = cost(trainer, utterances_of(dataset.train))
     if dataset.test is not None:
-        evaluations.append(_evaluation("test", trainer.test(dataset.test)))
-        evaluations.append(_evaluation("probe", trainer.probe(dataset.test)))
+        tested, probed = trainer.test(dataset.test), trainer.probe(dataset.test)
+        evaluations.append(_evaluation("test", tested, places.get("test")))
+        evaluations.append(_evaluation("probe", probed, places.get("test")))
         # Inference is not measured in a search, which it would slow down.
         spent |= profile(trainer, dataset.test) if inference is None else inference
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
@@ -167,7 +172,8 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return state
 
 
-def _evaluation(split: str, predicted: Predictions) -> Evaluation:
+def _evaluation(split: str, predicted: Predictions, places: Ints | None) -> Evaluation:
+    positions = predicted.positions if places is None else places[predicted.positions]
     return Evaluation(
         split=split,
         metrics=dict(predicted.metrics),
@@ -175,5 +181,5 @@ def _evaluation(split: str, predicted: Predictions) -> Evaluation:
         utterances=list(predicted.utterances),
         labels=predicted.labels.tolist(),
         predictions=predicted.predictions.tolist(),
-        positions=predicted.positions.tolist(),
+        positions=positions.tolist(),
     )

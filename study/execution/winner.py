@@ -100,9 +100,10 @@ def winners_of_tuning(
 def winner_of_confirmation(ledger: Ledger, study: Study) -> Winner:
     """The confirmed configuration with the best mean validation score over its seeds.
 
-    Of equals, the one that ranked higher in the search.
+    Of equals, the one that ranked higher in the search. In a study on folds each has its own.
     """
-    trials = ledger.trials(study.name, phase=Phase.CONFIRM)
+    rows = ledger.trials(study.name, phase=Phase.CONFIRM)
+    trials = [row for row in rows if row.config.fold == study.fold]
     cells: dict[str, list[TrialRow]] = {row.cell: [] for row in trials}
     for row in _scored(trials, study, Phase.CONFIRM):
         cells[row.cell].append(row)

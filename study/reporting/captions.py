@@ -25,15 +25,17 @@ from tracking.costs import COSTS
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
+_BY_FOLD = "by fold"
+"""Stands for a level where the winners of the folds have several."""
+
 
 def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
     """The level that the reference has of each factor of the rows, where it has one."""
-    config = reading.cells[reading.reference][0].config
     levels = {}
     for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
-        known = [config_level(config, name) for name in factor.split(", ")]
+        known = [_level(reading, name) for name in factor.split(", ")]
         if all(level is not None for level in known):
-            levels[factor] = ", ".join(level_name(level) for level in known)
+            levels[factor] = ", ".join(map(str, known))
     return levels
 
 
@@ -47,13 +49,22 @@ def retuned_levels(reading: PhaseReading) -> dict[str, dict[str, object]]:
         return {}
     levels: dict[str, dict[str, object]] = {name: {} for name in retune.fields}
     for cell, trials in reading.cells.items():
-        config = trials[0].config
-        read = config.canonical()
+        read = trials[0].config.canonical()
         for name in retune.fields:
-            level = config_level(config, name)
+            chosen = dict.fromkeys(config_level(trial.config, name) for trial in trials)
+            level = next(iter(chosen)) if len(chosen) == 1 else _BY_FOLD
             if level is not None and name.partition(".")[0] in read:
                 levels[name][cell] = level
     return levels
+
+
+def _level(reading: PhaseReading, factor: str) -> str | None:
+    """The reference's level of a factor; each fold may have a winner, and level, of its own."""
+    configs = [trial.config for trial in reading.cells[reading.reference]]
+    levels = {level_name(level): level for level in (config_level(c, factor) for c in configs)}
+    if len(levels) > 1:
+        return _BY_FOLD
+    return next((name for name, level in levels.items() if level is not None), None)
 
 
 def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
@@ -79,13 +90,7 @@ def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -
 
 def notes(reading: PhaseReading) -> Iterator[str]:
     """What a reader must know besides: failures, missing trials, seeds that do not pair."""
-    failed = [t for t in reading.trials if t.status is Status.FAILED]
-    if failed:
-        names = "; ".join(
-            f"{t.cell} seed {t.config.seed}" + (f" ({t.failure})" if t.failure else "")
-            for t in failed
-        )
-        yield f"Failed and not counted in n: {plural(len(failed), 'trial')}: {names}."
+    yield from _failed(reading)
     missing = [t for t in reading.trials if not t.status.final]
     if missing:
         yield f"Provisional: {plural(len(missing), 'planned trial')} not finished."
@@ -118,6 +123,20 @@ def notes(reading: PhaseReading) -> Iterator[str]:
         yield f"Differences rest on the seeds in common with the reference: {'; '.join(fewer)}."
 
 
+def _failed(reading: PhaseReading) -> Iterator[str]:
+    failed = [t for t in reading.trials if t.status is Status.FAILED]
+    if failed:
+        names = "; ".join(
+            f"{t.cell} seed {t.config.seed}"
+            + (f" fold {t.config.fold}" if t.config.fold else "")
+            + (f" ({t.failure})" if t.failure else "")
+            for t in failed
+        )
+        yield f"Failed and not counted in n: {plural(len(failed), 'trial')}: {names}."
+        if reading.folds:
+            yield "A seed that lacks a fold is left out, since all folds are scored together."
+
+
 def undecided_note(rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
     """What each row that is not shown would take, if its difference stays as it is."""
     needs = [f"{row.cell}: {row.decidable}" for row in rows if row.decidable]
@@ -144,17 +163,18 @@ def tuning_note(reading: PhaseReading) -> str | None:
     if ablate.retuned is not None:
         fields = " and ".join(ablate.retuned.fields)
         return (
-            f"Every row, the reference too, chose {fields} anew by "
+            f"Every row, the reference too, chose {fields} anew "
+            f"{'in every fold ' if reading.folds else ''}by "
             f"{plural(ablate.tuning_trials, 'search trial')} of its own on validation scores, the "
             "settings of the reference among them; the values that won stand in its last columns, "
             "and the row was then trained with fresh seeds."
         )
-    config = reading.cells[reading.reference][0].config
-    levels = {name: config_level(config, name) for name in ablate.factors}
-    reference = ", ".join(f"{n}={level_name(v)}" for n, v in levels.items() if v is not None)
+    levels = {name: _level(reading, name) for name in ablate.factors}
+    reference = ", ".join(f"{n}={level}" for n, level in levels.items() if level is not None)
     return (
         f"Every row, the reference ({reference}) too, was tuned by "
-        f"{plural(ablate.tuning_trials, 'search trial')} of its own on validation scores, over "
+        f"{plural(ablate.tuning_trials, 'search trial')} of its own "
+        f"{'in every fold ' if reading.folds else ''}on validation scores, over "
         f"all factors but {', '.join(ablate.factors)}; the winner was then trained with fresh "
         "seeds."
     )

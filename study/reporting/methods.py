@@ -9,6 +9,7 @@ from study.reporting.phrases import (
     corrected_words,
     correction_of,
     direction_words,
+    fold_words,
     margin_words,
     moderation_words,
     seeds_words,
@@ -46,11 +47,20 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
         f"Every configuration was trained on {reading.study_row.dataset} with {seeds_words(rows)} "
         "that no search had used, paired across configurations."
     )
-    yield (
-        "Hyperparameters and the epoch of every model were chosen on the validation split alone; "
-        f"the test split ({tested.conversations} conversations, "
-        f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
-    )
+    if reading.folds:
+        yield (
+            f"The corpus was divided into {fold_words(reading)}: each of its "
+            f"{tested.conversations} conversations ({tested.utterances} utterances) was tested "
+            "once per seed, by a model whose training, hyperparameters and epoch rest on other "
+            "folds alone, with validation conversations held out of these; the predictions of all "
+            "folds were scored together."
+        )
+    else:
+        yield (
+            "Hyperparameters and the epoch of every model were chosen on the validation split "
+            f"alone; the test split ({tested.conversations} conversations, "
+            f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
+        )
     ablate = reading.study_row.spec.get("ablate")
     if reading.phase is Phase.ABLATE and ablate:
         yield from _tuning(Ablate.model_validate(ablate))

@@ -38,9 +38,17 @@ def latex_label(*parts: str) -> str:
 
 def measured_on(reading: PhaseReading, metric: str) -> str:
     """Such as ``the test split of mosi (31 conversations, 752 utterances)``."""
-    return (
-        reading.study_row.dataset if metric in COSTS else f"the test split of {data_words(reading)}"
-    )
+    if metric in COSTS:
+        return reading.study_row.dataset
+    what = f"all of {fold_words(reading)}" if reading.folds else "the test split"
+    return f"{what} of {data_words(reading)}"
+
+
+def fold_words(reading: PhaseReading) -> str:
+    """Such as ``5 folds`` or ``5 folds by session``."""
+    scheme = str(reading.study_row.spec.get("folds") or "")
+    by = f" by {scheme}" if scheme and not scheme.isdigit() else ""
+    return plural(len(reading.folds), "fold") + by
 
 
 def data_words(reading: PhaseReading) -> str:

@@ -181,7 +181,15 @@ def report_tables(
     """
     reading = reading_of(ledger, study_name, options.phase, options.where)
     table = comparison_table(reading, options).as_table()
-    return [table, *_tables_below(reading, options, home)]
+    return [table, *_by_fold(reading, options), *_tables_below(reading, options, home)]
+
+
+def _by_fold(reading: PhaseReading, options: ReportOptions) -> list[Table]:
+    if len(reading.folds) < 2 or options.metric in COSTS:
+        return []
+    from study.reporting.fold_table import fold_table
+
+    return [fold_table(reading, options.metric)]
 
 
 def _tables_below(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:

@@ -36,8 +36,14 @@ _CONVERSATIONS = text("""
 _UTTERANCES = text("""
     SELECT count(*) FROM predictions p
     WHERE p.split = :split
-      AND p.trial = (SELECT coalesce(t.original, t.id) FROM trials t WHERE t.id = :trial)
+      AND p.trial IN (
+        SELECT coalesce(t.original, t.id) FROM trials t
+        JOIN trials first ON first.id = :trial
+          AND t.study = first.study AND t.phase = first.phase AND t.cell = first.cell
+          AND t.seed = first.seed AND t.data_fingerprint = first.data_fingerprint
+        WHERE t.id = first.id OR t.fold IS NOT NULL AND t.current = :current)
 """)
+"""On folds those of all trials of a cell and seed, since each tests some of them."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Scored:
     Args:
         trials: ids of those that have predictions.
         conversations: conversations of the split.
-        utterances: scored utterances of a trial.
+        utterances: scored utterances of a trial; on folds of its seed.
     """
 
     trials: frozenset[str]
@@ -63,7 +69,9 @@ def scored(engine: Engine, study_name: str, phase: str, split: str) -> Scored:
         if not trials:
             return Scored(frozenset(), 0, 0)
         conversations = connection.scalar(_CONVERSATIONS, own)
-        utterances = connection.scalar(_UTTERANCES, {"trial": trials[0], "split": split})
+        utterances = connection.scalar(
+            _UTTERANCES, {"trial": trials[0], "split": split, "current": True}
+        )
     return Scored(frozenset(trials), int(conversations or 0), int(utterances or 0))
 
 

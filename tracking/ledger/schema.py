@@ -68,7 +68,8 @@ def column_type(annotation: object) -> TypeEngine[Any]:
 
 def is_json(annotation: object) -> bool:
     """Whether a configuration field is stored as JSON text."""
-    return annotation not in (int, float, bool, str) and get_origin(annotation) is not Literal
+    plain = (int, float, bool, str, str | None)
+    return annotation not in plain and get_origin(annotation) is not Literal
 
 
 FORMER_VALUES: dict[str, Any] = {"weight_average": 0.0}

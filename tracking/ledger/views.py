@@ -32,7 +32,7 @@ _TEST_METRICS = ("weighted_f1", "macro_f1", "accuracy")
 _ROUNDED = (
     "mean", "sd", "difference", "ci_low", "ci_high", "p_value", "p_corrected", "seconds",
 )  # fmt: skip
-_TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed")
+_TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed", "t.fold")
 _COST_HEAD = ("parameters", "seconds", "seconds_per_epoch")
 """Costs that the view ``cost`` gives first."""
 _RECORDER = "coalesce(t.original, t.id)"

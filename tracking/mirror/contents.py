@@ -154,12 +154,16 @@ def factor_level(config: Mapping[str, Any], factor: str) -> str | None:
 
 
 def run_name(row: "TrialRow") -> str:
-    """``search/<number>``, ``tune/<cell>/<number>``, else ``<phase>/<cell>/<seed>``."""
+    """``search/<number>``, ``tune/<cell>/<number>``, else ``<phase>/<cell>/<seed>``.
+
+    Followed by ``/fold <name>`` where the trial is of a fold.
+    """
+    fold = "" if row.config.fold is None else f"/fold {row.config.fold}"
     if row.phase == Phase.SEARCH and row.number is not None:
-        return f"{row.phase}/{row.number}"
+        return f"{row.phase}/{row.number}{fold}"
     if row.phase == Phase.TUNE and row.number is not None:
-        return f"{row.phase}/{row.cell}/{row.number}"
-    return f"{row.phase}/{row.cell}/{row.config.seed}"
+        return f"{row.phase}/{row.cell}/{row.number}{fold}"
+    return f"{row.phase}/{row.cell}/{row.config.seed}{fold}"
 
 
 def trial_tags(row: "TrialRow", factors: Sequence[str], warnings: Iterable[str]) -> dict[str, str]:
@@ -173,6 +177,7 @@ def trial_tags(row: "TrialRow", factors: Sequence[str], warnings: Iterable[str])
         "study": row.study,
         "phase": str(row.phase),
         "cell": row.cell,
+        **({"fold": row.config.fold} if row.config.fold else {}),
         "status": str(row.status),
         "failure": row.failure,
         "message": row.message and row.message[:MESSAGE_LENGTH],

@@ -1,5 +1,6 @@
 """``python -m sslcl.data check PATH``."""
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
@@ -13,7 +14,9 @@ from sslcl.command import OneLineCommand, plugin_option
 from sslcl.data.corpus import SPLITS, with_validation
 from sslcl.data.features.text import unknown_words
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER
+from sslcl.data.folds import fold_scheme
 from sslcl.data.formats import format_of, read_noted
+from sslcl.data.inspection.fold_leaks import FoldInspection, inspect_folds
 from sslcl.data.inspection.inspection import Inspection, inspect, require_usable
 from sslcl.data.inspection.picture import draw
 from sslcl.data.reading.path_contents import PathContents
@@ -28,7 +31,12 @@ from sslcl.errors import InputError
     type=click.Path(path_type=Path, dir_okay=False),
     help="PNG to draw; NAME-check.png in this folder when left out.",
 )
-def main(path: Path, out: Path | None) -> None:
+@click.option(
+    "--folds",
+    metavar="K|COLUMN",
+    help="Look at this many folds, or at one for each group, too; as the card says when left out.",
+)
+def main(path: Path, out: Path | None, folds: str | None) -> None:
     """Check the corpus at PATH, in any known format, and describe it."""
     found = PathContents(path)
     layout = format_of(found)
@@ -43,6 +51,11 @@ def main(path: Path, out: Path | None) -> None:
         console.print(_class_table(seen, task))
     console.print(_conversation_table(seen))
     console.print(_value_table(seen))
+    scheme = fold_scheme(folds) or corpus.folds
+    divided = inspect_folds(corpus, scheme) if scheme else None
+    if divided:
+        console.print(_fold_table(divided, str(scheme)))
+        seen = replace(seen, warnings=(*seen.warnings, *divided.warnings))
     for note in corpus.notes:
         console.print(f"note: {escape(note)}")
     unknown = unknown_words(corpus, DEFAULT_ENCODER)
@@ -93,6 +106,15 @@ def _range(values: np.ndarray) -> str:
 def _names(seen: Inspection, split: str) -> int:
     rows = seen.corpus.table
     return int(rows.loc[rows["split"] == split, "speaker"].nunique())
+
+
+def _fold_table(divided: FoldInspection, scheme: str) -> Table:
+    table = Table("conversations by fold", *SPLITS)
+    if not scheme.isdigit():
+        table.columns[0].header = f"conversations by {escape(scheme)}"
+    for fold in divided.folds:
+        table.add_row(escape(fold.name), *(f"{len(fold.parts[split]):,}" for split in SPLITS))
+    return table
 
 
 def _value_table(seen: Inspection) -> Table:

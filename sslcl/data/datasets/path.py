@@ -18,12 +18,13 @@ class AnyPath(CorpusSource):
         """Where it is, and what can be chosen of any corpus."""
 
         path: str = ""
-        """The file or folder."""
+        """The file or folder; a relative one is in this folder, else in the data folder."""
 
     def path(self, options: CorpusOptions, data_dir: Path | None) -> Path:
         """The path that the options name."""
-        del data_dir
         where = str(getattr(options, "path", ""))
         if not where:
             raise InputError("dataset 'path' needs dataset_options.path: expected a file or folder")
-        return Path(where).expanduser()
+        path = Path(where).expanduser()
+        inside = data_dir / path if data_dir is not None else path
+        return inside if inside.exists() and not path.exists() else path

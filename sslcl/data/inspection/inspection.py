@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sslcl.data.corpus import SPLITS, Corpus, dataset_of
 from sslcl.data.inspection.duplicates import LONG, Overlap, overlaps, repeated_texts
+from sslcl.data.inspection.speakers import named_speakers
 from sslcl.data.loading.checks import check_dataset
 from sslcl.errors import InputError
 
@@ -159,8 +160,11 @@ def _feature_warnings(inspection: Inspection) -> list[str]:
 
 def _speaker_warnings(table: pd.DataFrame) -> list[str]:
     """Speakers with a name of their own, not a letter or number, in more than one split."""
-    named = table[~table["speaker"].str.fullmatch(r"(?i).?|[0-9_. ]*|unknown|speaker.?.?")]
-    homes = named.groupby("speaker")["split"].agg(lambda splits: sorted({*splits}, key=_ORDER))
+    homes = (
+        named_speakers(table)
+        .groupby("speaker")["split"]
+        .agg(lambda splits: sorted({*splits}, key=_ORDER))
+    )
     shared = homes[homes.map(len) > 1]
     if shared.empty:
         return []

@@ -20,7 +20,10 @@ from sslcl.data.types import Dataset
 from sslcl.registry.plugins import outside_content
 
 _META = "dataset.json"
-_FIELDS = ("name", "label_names", "speakers", "fingerprint", "synthetic", "description", "notes")
+_FIELDS = (
+    "name", "label_names", "speakers", "fingerprint", "synthetic", "description", "notes",
+    "own_folds",
+)  # fmt: skip
 
 
 def prepared(
@@ -81,6 +84,7 @@ def _open(folder: Path) -> Dataset:
     return Dataset(
         modalities=dict(meta["modalities"]),
         facts=dict(meta["facts"]),
+        groups={name: tuple(groups) for name, groups in meta["groups"]},
         train=splits["train"],
         validation=splits["validation"],
         test=splits.get("test"),
@@ -102,6 +106,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
         # Pairs, because the order of the modalities counts.
         "modalities": list(dataset.modalities.items()),
         "facts": list(dataset.facts.items()),
+        "groups": list(dataset.groups.items()),
         "splits": names,
     }
     (partial / _META).write_text(json.dumps(meta), encoding="utf-8")

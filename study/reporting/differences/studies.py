@@ -82,7 +82,7 @@ def _common(a: PhaseReading, b: PhaseReading, metric: str, *, paired: bool) -> I
     for cell in a.cells:
         if cell in b.cells:
             one, other = (flat(reading.cells[cell][0].config) for reading in (a, b))
-            same = all(one.get(k) == other.get(k) for k in {*one, *other} - {"seed"})
+            same = all(one.get(k) == other.get(k) for k in {*one, *other} - {"seed", "fold"})
             ours, theirs = values[0][cell], values[1][cell]
             comparison = None
             if paired and metric in COSTS:

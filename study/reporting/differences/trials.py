@@ -85,9 +85,10 @@ def _described(side: Side) -> str:
 
 
 def _configuration(first: Side, second: Side) -> Iterator[str]:
-    """One line for each key that differs, but for the seed."""
+    """One line for each key that differs, but for the seed, and for the fold of several."""
+    blocks = {"seed"} | ({"fold"} if max(map(_folds, (first, second))) > 1 else set())
     before, after = (
-        {k: level_name(v) for k, v in flat(side.trials[0].config).items() if k != "seed"}
+        {k: level_name(v) for k, v in flat(side.trials[0].config).items() if k not in blocks}
         for side in (first, second)
     )
     differing = changes(before, after)
@@ -97,6 +98,10 @@ def _configuration(first: Side, second: Side) -> Iterator[str]:
     codes = {first.study_row.code_fingerprint, second.study_row.code_fingerprint}
     if len(codes) > 1:
         yield "The training code of the two studies differs."
+
+
+def _folds(side: Side) -> int:
+    return len({trial.config.fold for trial in side.trials})
 
 
 def _data(side: Side) -> str:

@@ -10,6 +10,7 @@ from study.analysis.design_kind import is_factorial
 from study.analysis.reading import REPORTED, PhaseReading
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.figures.forest_plot import MOST_ROWS, forest_picture
+from study.reporting.fold_table import fold_table
 from study.reporting.html.curves import curves_section
 from study.reporting.html.elements import PageSection
 from study.reporting.html.heatmaps import confusion_section, gains_section, similarity_section
@@ -83,6 +84,9 @@ def _sections(
 def _compared(reading: PhaseReading, table: ComparisonTable, home: Home) -> Iterator[PageSection]:
     """All that rests on the finished trials of one phase."""
     yield _comparisons(reading, table)
+    if len(reading.folds) > 1:
+        folds = fold_table(reading, table.metric)
+        yield PageSection("folds", folds.title, tables=[folds])
     yield _forest(table)
     if is_factorial(reading):
         yield _effects(reading, home)

@@ -61,7 +61,8 @@ def failures_section(ledger: Ledger, study_row: StudyRow, counts: _Counts) -> Pa
         return PageSection("failures", title, ["None."])
     rows = tuple(
         (
-            f"{row.phase.value} {row.cell}",
+            f"{row.phase.value} {row.cell}"
+            + (f", fold {row.config.fold}" if row.config.fold else ""),
             str(row.config.seed),
             "" if row.failure is None else row.failure.value,
             row.message or "",

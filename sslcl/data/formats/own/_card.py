@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sslcl.data.corpus import COLUMNS, Task
+from sslcl.data.folds import fold_scheme
 from sslcl.data.formats import TABLE_FILES
 from sslcl.data.formats.own._names import SYNONYMS
 from sslcl.errors import InputError, unknown
@@ -107,6 +108,8 @@ class Card(_Strict):
     """Short for one task named ``label`` in the column ``label``."""
     tasks: dict[str, TaskCard] = {}
     modalities: dict[str, ModalityCard] = {}
+    folds: Annotated[str | None, BeforeValidator(fold_scheme)] = None
+    """A number of folds, or the column by which conversations are grouped into them."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -17,6 +17,7 @@ from sslcl.data.formats.own._features import read_features
 from sslcl.data.formats.own._labels import classes_of
 from sslcl.data.formats.own._table import RawTable
 from sslcl.data.formats.own._tables import SPLIT_NAMES, read_tables
+from sslcl.data.groups import grouping_columns
 from sslcl.data.reading.headed_csv import header_of
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, did_you_mean
@@ -75,6 +76,8 @@ def _read(folder: Path) -> Corpus:
         description=_sentence(card.description, card.source),
         licence=card.licence,
         notes=(*card.notes, *notes, *more),
+        groupings=tuple(name for name in table.columns if name not in _columns(card)),
+        folds=card.folds,
     )
 
 
@@ -124,10 +127,18 @@ def _utterances(raw: RawTable, card: Card) -> tuple[pd.DataFrame, NDArray[np.int
     for column in ("start", "end"):
         if column in cells:
             table[column] = raw.numbers(column, required=False)
+    further = [str(name) for name in cells.columns if name not in {*RESERVED, *table.columns}]
+    for column in grouping_columns(cells, further):
+        table[column] = cells[column]
     known = {*RESERVED, *table.columns}
     if ignored := [str(name) for name in cells.columns if name not in known]:
         notes.append(f"columns of {raw.path.name} that are not read: {', '.join(ignored)}")
     return table.iloc[rows].reset_index(drop=True), rows, notes
+
+
+def _columns(card: Card) -> set[str]:
+    """Columns of the table that mean something by themselves."""
+    return {*RESERVED, *(task.column for task in card.all_tasks().values())}
 
 
 def _order(raw: RawTable) -> NDArray[np.int64]:

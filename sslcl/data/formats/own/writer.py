@@ -70,6 +70,7 @@ def _write_card(corpus: Corpus, path: Path) -> None:
 def _write_table(corpus: Corpus, path: Path) -> None:
     columns = [*COLUMNS, *dict.fromkeys(task.column for task in corpus.tasks.values())]
     columns += [name for name in ("text", "start", "end") if name in corpus.table]
+    columns += corpus.groupings
     with path.open("w", newline="", encoding="utf-8") as file:
         # Everything in quotes: a lone carriage return would end a row otherwise.
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -87,6 +88,7 @@ def _card(corpus: Corpus) -> dict[str, Any]:
     }
     return {
         **{key: value for key, value in texts.items() if value},
+        **({"folds": corpus.folds} if corpus.folds else {}),
         "table": TABLES[0],
         "tasks": {
             name: {"column": task.column, "classes": list(task.classes)}
