@@ -48,6 +48,7 @@ _KEYS = (
     "dataset",
     "dataset_options",
     "modalities",
+    "criterion",
     "base",
     "factors",
     *_SECTIONS,
@@ -115,7 +116,7 @@ def _check_base(base: object, where: str) -> None:
         "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
         **{
             key: f"write {key} at the top of the file"
-            for key in ("dataset", "dataset_options", "modalities")
+            for key in ("dataset", "dataset_options", "modalities", "criterion")
         },
     }
     for key in _section(base, place):

@@ -139,6 +139,8 @@ def check_factor_name(name: str, where: str) -> None:
         "dataset": "a study has one dataset: run it again with --data NAME to compare",
         "dataset_options": "a study has one dataset: fix its options with "
         "--set dataset_options.NAME=VALUE, and compare two studies",
+        "criterion": "scores by different criteria do not compare: write criterion at the top of "
+        "the file",
         "test_modalities": "no search can judge it, the test split is sealed: see "
         "ablate.design leave_one_out",
         **{field: f"name one option: {field}.<option>" for field in OPTION_FIELDS},

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
@@ -13,6 +13,7 @@ from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
 from sslcl.levels import level_of
+from sslcl.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.validation import Scalar
 
 __all__ = [
@@ -201,6 +202,8 @@ class Study(StudyPart):
     dataset: str = "synthetic"
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
     modalities: tuple[str, ...] | None = None
+    criterion: Annotated[str, AfterValidator(check_score_form)] = DEFAULT_SCORE
+    """The validation score that chooses epochs and configurations, and by which tables judge."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Configuration fields that do not vary, and what inactive factors fall back to."""
     factors: dict[str, Factor] = Field(default_factory=dict)
@@ -270,6 +273,8 @@ class Study(StudyPart):
         values = self.model_dump(mode="json", by_alias=True)
         if not self.questions:
             del values["questions"]
+        if self.criterion == DEFAULT_SCORE:
+            del values["criterion"]
         return values
 
     def space_digest(self) -> str:
@@ -278,7 +283,7 @@ class Study(StudyPart):
         Suggestions and scores may be shared between studies only where it is equal; it does not
         depend on how many trials are asked for.
         """
-        keys = ("dataset", "dataset_options", "modalities", "base", "factors")
+        keys = ("dataset", "dataset_options", "modalities", "criterion", "base", "factors")
         values = {key: value for key, value in self.canonical().items() if key in keys}
         search = self.search and [self.search.seed, self.search.fixed]
         text = json.dumps([values, search], sort_keys=True, allow_nan=False)
@@ -286,8 +291,9 @@ class Study(StudyPart):
 
     def _fixed(self) -> dict[str, Any]:
         options = {key: dict(self.base.get(key, {})) for key in OPTION_FIELDS}
-        data = {"dataset": self.dataset, "modalities": self.modalities}
-        return {**self.base, **options, **data, "dataset_options": dict(self.dataset_options)}
+        data: dict[str, Any] = {"dataset": self.dataset, "modalities": self.modalities}
+        data |= {"dataset_options": dict(self.dataset_options), "criterion": self.criterion}
+        return {**self.base, **options, **data}
 
     def _level(self, factor: str, assignment: Assignment) -> Scalar | None:
         if factor in assignment:

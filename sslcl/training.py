@@ -21,11 +21,12 @@ from sslcl.errors import Diverged
 from sslcl.learning.convergence import waited_enough
 from sslcl.learning.linear_probe import LinearProbe
 from sslcl.learning.weight_average import WeightAverage
-from sslcl.metrics import Ints, confusion_matrix, scores_of
+from sslcl.metrics import Ints, Score, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
+from sslcl.score_names import validation_metric
 
-SCORE = "validation_weighted_f1"
-"""The metric that chooses the epoch, stops training and guides search."""
+_EPOCH_SCORES = ("weighted_f1", "macro_f1", "accuracy")
+"""Validation scores of every epoch, beside the criterion."""
 _EVALUATION_BATCH = 32
 
 
@@ -74,6 +75,7 @@ class Trainer:
             validation=select(dataset.validation, config.balance),
         )
         self._label_names = dataset.label_names
+        self._criterion = Score.named(config.criterion, dataset.label_names).name
         torch.manual_seed(_derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
         self._train, self._validation = (
@@ -129,14 +131,15 @@ class Trainer:
         with self._average.in_place() if self._average else nullcontext():
             validation = self._choose_read_out().metrics
             metrics |= {
-                f"validation_{name}": validation[name]
-                for name in ("weighted_f1", "macro_f1", "accuracy")
+                validation_metric(name): validation[name]
+                for name in dict.fromkeys((*_EPOCH_SCORES, self._criterion))
             }
             metrics["seconds"] = time.perf_counter() - started
             self.seconds += metrics["seconds"]
-            self.scores.append(metrics[SCORE])
-            if metrics[SCORE] > self.best_score:
-                self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+            score = validation[self._criterion]
+            self.scores.append(score)
+            if score > self.best_score:
+                self.best_epoch, self.best_score = self.epoch, score
                 self.best_metrics = metrics
                 self._best_state = copy.deepcopy(self.model.state_dict())
         return metrics
@@ -152,7 +155,7 @@ class Trainer:
         for rule in objective.rules:
             objective.use_rule(rule)
             tried.append(self._predict(self._validation))
-        best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
+        best = max(range(len(tried)), key=lambda i: tried[i].metrics[self._criterion])
         objective.use_rule(objective.rules[best])
         return tried[best]
 
@@ -257,7 +260,7 @@ class Trainer:
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
-        metrics = scores_of(confusion, self._label_names)
+        metrics = scores_of(confusion, self._label_names, self._criterion)
         return Predictions(
             positions=positions,
             conversations=tuple(split.names[i][0] for i in positions),

@@ -21,6 +21,7 @@ from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
 from sslcl.model import chosen_modalities
+from sslcl.score_names import check_score, score_words
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
 from study.analysis.next_looks import given_looks
@@ -140,7 +141,8 @@ def show_results(ledger: Ledger, study: Study, console: Console) -> None:
     levels = ", ".join(f"{name}={value}" for name, value in study.assignment(best.config).items())
     console.print(f"best of the search: {levels}")
     console.print(
-        f"  validation weighted F1 {100 * (best.score or 0.0):.2f}, one seed, chosen for it: add "
+        f"  validation {score_words(study.criterion)} {100 * (best.score or 0.0):.2f}, one seed, "
+        "chosen for it: add "
         "confirm: {top: 3, seeds: 5} to the study file for scores of new seeds on the test split"
     )
 
@@ -158,6 +160,18 @@ def check_modalities(study: Study, dataset: Dataset) -> None:
         [base, *configs], [base.augmentation, *levels.get("augmentation", ())]
     ):
         views_of(str(augmentation), chosen_modalities(config, dataset))
+
+
+def check_criterion(study: Study, dataset: Dataset) -> None:
+    """Refuse a study whose criterion is no score of the dataset's classes.
+
+    Raises:
+        InputError: naming the nearest score.
+    """
+    try:
+        check_score(study.criterion, dataset.label_names)
+    except InputError as error:
+        raise InputError(f"criterion of study '{study.name}': {error}") from None
 
 
 def describe_study(study: Study, dataset: Dataset, console: Console) -> None:

@@ -37,7 +37,6 @@ from study.execution.winner import (
     winners_of_tuning,
 )
 from study.stats.metrics import Metric
-from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from study.stats.reachable import MOST_SEEDS
 from study.stats.sequential import planned_looks
@@ -293,7 +292,7 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
     return (
         f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
         "conversations, a difference of "
-        f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"{points(1)} of the score{corrected if comparisons > 1 else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
         f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
         + _what_to_buy(seeds, conversations, deviations)
@@ -318,7 +317,7 @@ def _what_to_buy(seeds: int, conversations: int, deviations: Deviations) -> str:
 
 def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
     """How paired differences vary: in ablations on this data, this study's first, else supposed."""
-    metric = Metric.named(DEFAULT_METRIC, dataset.label_names)
+    metric = Metric.named(study.criterion, dataset.label_names)
     for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
         if ledger is None or row.data_fingerprint != dataset.fingerprint:
             continue

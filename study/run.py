@@ -96,13 +96,14 @@ def main(  # noqa: PLR0913
     from sslcl.data import load_dataset
     from sslcl.data.features.unknown_tokens import PREFIX
     from study.cli.console import person_console
-    from study.driver import check_modalities
+    from study.driver import check_criterion, check_modalities
 
     console = person_console()
     chosen = [f"ablate.design={design}"] if design else []
     study = load_study(study_name, [*overrides, *chosen], data)
     dataset = load_dataset(study.dataset, study.dataset_options, data_dir)
     check_modalities(study, dataset)
+    check_criterion(study, dataset)
     for note in dataset.notes:
         if note.startswith(PREFIX):
             warn(note)

@@ -8,7 +8,7 @@ from ray import tune
 
 from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
-from sslcl.training import SCORE, Trainer
+from sslcl.training import Trainer
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -84,7 +84,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         metrics = trainer.fit_epoch()
         result: dict[str, Any] = {
             "epoch": trainer.epoch,
-            "score": metrics[SCORE],
+            "score": trainer.scores[-1],
             # A tuple, since Ray flattens nested dictionaries before the driver sees them.
             "metrics": tuple(metrics.items()),
             "done": trainer.finished,

@@ -28,7 +28,7 @@ from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
 from study.reporting.terminal import TerminalTable
-from study.stats.names import DEFAULT_METRIC
+from study.stats.names import metric_of
 from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -48,8 +48,8 @@ class ReportOptions:
 
     Args:
         phase: the ablation when left out, or the confirmation where there is no ablation yet.
-        metric: ``weighted_f1``, ``macro_f1``, ``accuracy``, ``f1:<class>`` or one of
-            :data:`tracking.costs.COSTS`.
+        metric: any score of :mod:`sslcl.score_names`, of the probe where ``probe_`` is before
+            it, or one of :data:`tracking.costs.COSTS`; the criterion of the study when left out.
         by: factors to show, in this order; all when empty. p-values stay corrected over the
             whole table.
         where: ``KEY=VALUE`` texts, see :class:`study.analysis.filters.Conditions`.
@@ -58,7 +58,7 @@ class ReportOptions:
     """
 
     phase: Phase | None = None
-    metric: str = DEFAULT_METRIC
+    metric: str | None = None
     by: Sequence[str] = ()
     where: Sequence[str] = ()
     smallest_difference: float | None = None
@@ -68,6 +68,10 @@ class ReportOptions:
     def subset(self) -> str:
         """The conditions in words; empty where there is none."""
         return Conditions.parse(self.where).words
+
+    def metric_for(self, reading: PhaseReading) -> str:
+        """The metric that a table of this phase is about."""
+        return self.metric or metric_of(reading.study_row.spec)
 
     @property
     def own_rules(self) -> bool:
@@ -127,7 +131,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
     Raises:
         InputError: for an unknown metric or factor, or when nothing has finished.
     """
-    study_name, metric = reading.study_row.name, options.metric
+    study_name, metric = reading.study_row.name, options.metric_for(reading)
     if not reading.cells:
         raise NothingFinished(
             f"no trial of the {reading.phase.value} phase of '{study_name}' with "
@@ -202,17 +206,18 @@ def effects_of(reading: PhaseReading, options: ReportOptions, home: Home | None)
     Raises:
         InputError: as :func:`study.reporting.effects_table.effects_table`.
     """
+    metric = options.metric_for(reading)
 
     def make() -> Table:
         from study.reporting.effects_table import effects_table
 
-        return effects_table(reading, options.metric, options.correction, options.subset)
+        return effects_table(reading, metric, options.correction, options.subset)
 
     if home is None:
         return make()
     from study.reporting.effects_cache import kept_effects
 
-    return kept_effects(home.reports(reading.study_row.name), reading, options.metric, make)
+    return kept_effects(home.reports(reading.study_row.name), reading, metric, make)
 
 
 def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
@@ -259,7 +264,7 @@ def _unless_refused(make: Callable[[], list[Table]]) -> list[Table]:
 
 
 def _rows(reading: PhaseReading, options: ReportOptions) -> list[ComparisonRow]:
-    metric = options.metric
+    metric = options.metric_for(reading)
     known_metric(metric, reading.study_row.label_names)
     rules = Rules.of(reading.study_row, options.smallest_difference, options.correction)
     if metric in COSTS:
