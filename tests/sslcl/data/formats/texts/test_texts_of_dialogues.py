@@ -8,8 +8,10 @@ import pytest
 
 from sslcl.data.corpus import dataset_of, with_validation
 from sslcl.data.formats import format_of, recognise
-from sslcl.data.formats.texts.dailydialog_text import EMOTIONS
+from sslcl.data.formats.texts._dialogues import EMOTIONS_OF_DAILYDIALOG
 from sslcl.data.inspection.inspection import require_usable
+from sslcl.data.published.corpora.iemocap import IEMOCAP
+from sslcl.data.published.corpora.meld import MELD
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
@@ -80,7 +82,7 @@ def test_dailydialog(tmp_path: Path) -> None:
     table = recognise(tmp_path).table
     first = table[table["split"] == "train"]
     assert first["text"].tolist() == ["Tea ?", "Please .", "No !", "Oh .", "Ah ."]
-    assert first["emotion"].tolist() == [EMOTIONS[n] for n in (0, 4, 6, 0, 0)]
+    assert first["emotion"].tolist() == [EMOTIONS_OF_DAILYDIALOG[n] for n in (0, 4, 6, 0, 0)]
     assert first["speaker"].tolist() == [f"speaker {n}" for n in (1, 2, 1, 2, 1)]
 
 
@@ -88,6 +90,63 @@ def test_damage_is_told_with_its_line(tmp_path: Path) -> None:
     write_dailydialog(tmp_path, "0 4\n6 0\n")
     with pytest.raises(InputError, match=r"line 2: is '6 0', expected 3 numbers from 0 to 6"):
         recognise(tmp_path)
+
+
+def test_none_is_neutral_in_the_json_of_dailydialog_and_no_label_elsewhere(tmp_path: Path) -> None:
+    write_dialogue_json(tmp_path, ("none", "happiness"))
+    corpus = recognise(tmp_path)
+    assert corpus.task("emotion").classes == EMOTIONS_OF_DAILYDIALOG
+    assert corpus.table["emotion"].isna().sum() == 9
+    assert (corpus.table["emotion"] == "neutral").sum() == 9
+    assert "9 utterances with the label 'none' are neutral" in corpus.notes
+    write_dialogue_json(tmp_path, ("none", "calm"))
+    assert recognise(tmp_path).table["emotion"].isna().sum() == 18
+
+
+def write_compm(folder: Path, rows: str, names: str = "MELD_{}.txt") -> None:
+    for split in SPLITS:
+        (folder / names.format(split)).write_text(rows, encoding="utf-8")
+
+
+COMPM_MELD = (
+    "Speaker\tUtterance\tEmotion\tSentiment\n\nAnn\tTea?\tneutral\tneutral\n"
+    "Bob\tOh no.\tsadness\tnegative\n\nBob\tYes!\tjoy\tpositive\n"
+)
+COMPM_IEMOCAP = "F\tExcuse me.\tneu\nM\tDo you\thave forms?\tfru\n\nF\tYeah.\thap\n\n"
+
+
+def test_compm_text_with_a_header_and_sentiment(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_MELD)
+    corpus = recognise(tmp_path)
+    train = corpus.table[corpus.table["split"] == "train"]
+    assert train["text"].tolist() == ["Tea?", "Oh no.", "Yes!"]
+    assert train["conversation"].tolist() == ["train_00000", "train_00000", "train_00001"]
+    assert train["sentiment"].tolist() == ["neutral", "negative", "positive"]
+    assert list(corpus.tasks) == ["emotion", "sentiment"]
+    assert corpus.task("emotion").classes == MELD
+
+
+def test_compm_text_with_short_labels_and_tabs_in_texts(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_IEMOCAP, "iemocap_{}.txt")
+    corpus = recognise(tmp_path)
+    train = corpus.table[corpus.table["split"] == "train"]
+    assert train["text"].tolist() == ["Excuse me.", "Do you have forms?", "Yeah."]
+    assert train["emotion"].tolist() == ["neutral", "frustrated", "happy"]
+    assert corpus.task("emotion").classes == IEMOCAP
+
+
+def test_a_line_of_compm_text_with_too_few_cells_is_told(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_MELD + "Bob\tYes!\tjoy\tpositive\n" * 3000 + "Bob\tYes!\tjoy\n")
+    with pytest.raises(InputError, match=r"line 3007: has 3 cells, expected 4 or more by tabs"):
+        recognise(tmp_path)
+
+
+def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_IEMOCAP, "iemocap_{}.txt")
+    hidden = tmp_path / ".ipynb_checkpoints"
+    hidden.mkdir()
+    write_compm(hidden, COMPM_IEMOCAP, "iemocap_{}-checkpoint.txt")
+    assert len(recognise(tmp_path).table) == 9
 
 
 @pytest.mark.parametrize(
