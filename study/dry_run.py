@@ -9,6 +9,7 @@ from rich.table import Table
 
 from search_spaces.schema import Assignment, Study
 from sslcl.data.types import Dataset
+from sslcl.score_names import score_words
 from study.analysis.next_looks import given_looks
 from study.analysis.reading import PhaseReading
 from study.design.ablation import ablation_cells
@@ -97,7 +98,8 @@ def show_plan(
         if line.reserve:
             console.print(_in_looks(phase, line))
     console.print(_cost(lines, estimate.source, resources, workers))
-    console.print(_power(planned, len(dataset.test or ()), deviations, source))
+    scored = score_words(study.criterion)
+    console.print(_power(planned, len(dataset.test or ()), scored, (deviations, source)))
 
 
 def _rows(ledger: Ledger | None) -> list[TrialRow]:
@@ -273,8 +275,16 @@ def _cost(
     return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
 
 
-def _power(planned: Plan, conversations: int, deviations: Deviations, source: str) -> str:
-    """One sentence on what the ablation could show."""
+def _power(planned: Plan, conversations: int, scored: str, spread: tuple[Deviations, str]) -> str:
+    """One sentence on what the ablation could show.
+
+    Args:
+        planned: the plan.
+        conversations: of the test split.
+        scored: the score in words.
+        spread: how paired differences vary, and whence that is known.
+    """
+    deviations, source = spread
     ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
     if ablation is None:
         return "no ablation is planned"
@@ -292,7 +302,7 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
     return (
         f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
         "conversations, a difference of "
-        f"{points(1)} of the score{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"{points(1)} of {scored}{corrected if comparisons > 1 else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
         f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
         + _what_to_buy(seeds, conversations, deviations)

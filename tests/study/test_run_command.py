@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from sslcl.data.datasets.mosi import WIDTHS
+from sslcl.data.formats.tables.poria_mosi import WIDTHS
 from study.execution.lock import only_driver
 from study.replay import main as replay
 from study.run import main

@@ -38,9 +38,9 @@ _COST_HEAD = ("parameters", "seconds", "seconds_per_epoch")
 """Costs that the view ``cost`` gives first."""
 _RECORDER = "coalesce(t.original, t.id)"
 _VALIDATION = (
-    f"CASE WHEN t.criterion = '{DEFAULT_SCORE}' THEN t.score ELSE (SELECT r.value FROM"
-    f" epoch_metrics r WHERE r.trial = {_RECORDER} AND r.epoch = t.best_epoch"
-    f" AND r.metric = '{validation_metric(DEFAULT_SCORE)}') END"
+    f"CASE WHEN t.criterion = '{DEFAULT_SCORE}' THEN t.score ELSE (SELECT e.value FROM"
+    f" epoch_metrics e WHERE e.trial = {_RECORDER} AND e.epoch = t.best_epoch"
+    f" AND e.metric = '{validation_metric(DEFAULT_SCORE)}') END"
 )
 """The weighted F1 at the best epoch, which is the score itself where that chose the epoch."""
 
