@@ -15,8 +15,9 @@ from sslcl.data.formats import Format
 from sslcl.data.formats.own._card import CARD, RESERVED, TABLES, Card, load_yaml, read_card
 from sslcl.data.formats.own._features import read_features
 from sslcl.data.formats.own._labels import classes_of
+from sslcl.data.formats.own._split_names import SPLIT_NAMES
 from sslcl.data.formats.own._table import RawTable
-from sslcl.data.formats.own._tables import SPLIT_NAMES, read_tables
+from sslcl.data.formats.own._tables import read_tables
 from sslcl.data.reading.headed_csv import header_of
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, did_you_mean
@@ -64,7 +65,21 @@ def _read(folder: Path) -> Corpus:
             "'classes'; 'python -m sslcl.data init TABLE' writes one"
         )
     card = read_card(folder / CARD)
-    raw, notes = read_tables(folder, card)
+    return corpus_of_table(folder, card, *read_tables(folder, card))
+
+
+def corpus_of_table(folder: Path, card: Card, raw: RawTable, notes: Sequence[str]) -> Corpus:
+    """The corpus of a table that has been read.
+
+    Args:
+        folder: where feature files are.
+        card: what the table is said to hold.
+        raw: the table, its columns called by what they mean.
+        notes: on how it was read.
+
+    Raises:
+        InputError: naming row and column of the first fault.
+    """
     tasks = card.all_tasks()
     table, file_rows, more = _utterances(raw, card)
     return Corpus(
