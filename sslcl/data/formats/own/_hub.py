@@ -182,7 +182,7 @@ def _raw(
 
 
 def _cell(value: Any, classes: Sequence[str]) -> str:
-    """A value as text: the name of a class for its number, nothing for -1 and for what is nested."""
+    """A value as text: a class by its name, nothing for the class -1 and for what is nested."""
     if value is None or value != value or isinstance(value, list | dict | bytes):
         return ""
     if classes and isinstance(value, int):

@@ -149,6 +149,53 @@ def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
     assert len(recognise(tmp_path).table) == 9
 
 
+def write_m3ed(folder: Path, lists: bool = True) -> None:
+    content = {
+        series: {
+            f"{series}_{d}": {
+                "SpeakerInfo": {"A": {"Name": "王胜男"}},
+                "Dialog": {
+                    f"{series}_{d}_{u}": {
+                        "Text": f"好了没事了{u}",
+                        "Speaker": "AB"[u % 2],
+                        "EmoAnnotation": {"final_main_emo": ("Happy", "Neutral", "None")[u % 3]},
+                    }
+                    for u in (10, 2, 1, 3)
+                },
+            }
+            for d in range(4)
+        }
+        for series in ("one", "two", "three")
+    }
+    (folder / "M3ED_annotation.json").write_text(json.dumps(content), encoding="utf-8")
+    for split, series in zip(("train", "val", "test"), content, strict=True):
+        if lists:
+            (folder / f"movie_list_{split}.txt").write_text(f"{series}\n")
+
+
+def test_m3ed_in_the_order_of_utterances_by_the_lists_of_series(tmp_path: Path) -> None:
+    write_m3ed(tmp_path)
+    corpus = recognise(tmp_path)
+    assert corpus.table["split"].value_counts().to_dict() == _counts(16, 16, 16)
+    assert corpus.table["utterance"].tolist()[:4] == ["one_0_1", "one_0_2", "one_0_3", "one_0_10"]
+    assert corpus.table["emotion"].isna().tolist()[:4] == [False, True, False, False]
+    assert corpus.table["emotion"].tolist()[0] == "Neutral"
+
+
+def test_m3ed_without_lists_is_split_by_hash(tmp_path: Path) -> None:
+    write_m3ed(tmp_path, lists=False)
+    corpus = recognise(tmp_path)
+    assert corpus.table.groupby("split")["conversation"].nunique().sum() == 12
+    assert any("chosen by the hash" in note for note in corpus.notes)
+
+
+def test_a_series_of_no_list_is_told(tmp_path: Path) -> None:
+    write_m3ed(tmp_path)
+    (tmp_path / "movie_list_test.txt").write_text("four\n")
+    with pytest.raises(InputError, match="series 'three' is in no list"):
+        recognise(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("folder", "layout", "name", "counts"),
     [
