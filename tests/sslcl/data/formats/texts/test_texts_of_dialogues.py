@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from sslcl.data.corpus import dataset_of, with_validation
-from sslcl.data.formats import format_of, recognise
+from sslcl.data.corpus import dataset_of
+from sslcl.data.formats import recognise
 from sslcl.data.formats.texts._dialogues import EMOTIONS_OF_DAILYDIALOG
-from sslcl.data.inspection.inspection import require_usable
 from sslcl.data.published.corpora.iemocap import IEMOCAP
 from sslcl.data.published.corpora.meld import MELD
-from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
 SPLITS = ("train", "dev", "test")
@@ -194,30 +192,6 @@ def test_a_series_of_no_list_is_told(tmp_path: Path) -> None:
     (tmp_path / "movie_list_test.txt").write_text("four\n")
     with pytest.raises(InputError, match="series 'three' is in no list"):
         recognise(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("folder", "layout", "name", "counts"),
-    [
-        ("dialogxl_iemocap", "dialogue_json", "iemocap", _counts(6490, 1401, 2196)),
-        ("emorynlp_json", "emorynlp_json", "emorynlp", {"train": 1344, "test": 1328}),
-        ("dailydialog_todkat", "dailydialog_text", "dailydialog", {"train": 8069, "test": 7740}),
-        ("gcnet", "gcnet", "iemocap", _counts(5163, 647, 1623)),
-        ("cosmic_labels_iemocap", "cosmic_labels", "iemocap", _counts(5163, 647, 1623)),
-        ("mintrec1_tsv", "mintrec", "mintrec", {"train": 1334, "validation": 445, "test": 445}),
-    ],
-)
-def test_published_files(
-    data_dir: Path, folder: str, layout: str, name: str, counts: dict[str, int]
-) -> None:
-    place = data_dir / "published" / folder
-    if not place.is_dir():
-        pytest.skip(f"no folder {place}")
-    assert format_of(PathContents(place)).name == layout
-    corpus = recognise(place)
-    assert (corpus.name, bool(corpus.licence)) == (name, True)
-    assert corpus.table["split"].value_counts().to_dict() == counts
-    require_usable(with_validation(corpus))
 
 
 def test_without_features_or_an_encoder_nothing_can_be_trained(tmp_path: Path) -> None:
