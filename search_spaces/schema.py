@@ -12,8 +12,8 @@ from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Int
 from search_spaces.seeds import MOST_SEEDS, SeedLooks, read_seeds
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.errors import InputError, unknown
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.levels import level_of
-from sslcl.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.validation import Scalar
 
 __all__ = [

@@ -17,8 +17,8 @@ from sslcl.data import CATALOG
 from sslcl.data.balance import NATURAL, balance_name
 from sslcl.errors import InputError, unknown
 from sslcl.learning.convergence import StopRule
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.objectives import OBJECTIVES
-from sslcl.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.similarities import SIMILARITIES
 from sslcl.validation import Inference, LogitScaleMode, Scalar, validated
 
@@ -126,7 +126,7 @@ class TrialConfig(BaseModel):
     for a third of all epochs so far, which does not cut a curve that still rises."""
     criterion: Annotated[str, AfterValidator(check_score_form)] = DEFAULT_SCORE
     """The validation score that chooses the epoch, stops training and guides the search: any of
-    :mod:`sslcl.score_names`."""
+    :mod:`sslcl.learning.score_names`."""
     patience: Count = 8
     """Epochs without a better validation score after which training stops."""
     gradient_clip: Positive = 1.0

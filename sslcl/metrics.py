@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sslcl.score_names import CLASS_F1, check_score, classes_left_out, signs_of
+from sslcl.learning.score_names import CLASS_F1, check_score, classes_left_out, signs_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -99,12 +99,12 @@ SCORES: Mapping[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Score:
-    """A score of a confusion matrix, any of :mod:`sslcl.score_names`.
+    """A score of a confusion matrix, any of :mod:`sslcl.learning.score_names`.
 
     Args:
         name: of the score.
         classes: indices of the classes whose pooled F1 it is, for ``f1:`` and ``micro_f1-``.
-        signs: of each class, for ``acc2_``; see :func:`sslcl.score_names.signs_of`.
+        signs: of each class, for ``acc2_``; see :func:`sslcl.learning.score_names.signs_of`.
     """
 
     name: str

@@ -20,10 +20,10 @@ from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.learning.convergence import waited_enough
 from sslcl.learning.linear_probe import LinearProbe
+from sslcl.learning.score_names import validation_metric
 from sslcl.learning.weight_average import WeightAverage
 from sslcl.metrics import Ints, Score, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
-from sslcl.score_names import validation_metric
 
 _EPOCH_SCORES = ("weighted_f1", "macro_f1", "accuracy")
 """Validation scores of every epoch, beside the criterion."""

@@ -20,8 +20,8 @@ from sslcl.command import INTERRUPTED
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
+from sslcl.learning.score_names import check_score, score_words
 from sslcl.model import chosen_modalities
-from sslcl.score_names import check_score, score_words
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
 from study.analysis.next_looks import given_looks

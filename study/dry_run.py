@@ -9,7 +9,7 @@ from rich.table import Table
 
 from search_spaces.schema import Assignment, Study
 from sslcl.data.types import Dataset
-from sslcl.score_names import score_words
+from sslcl.learning.score_names import score_words
 from study.analysis.next_looks import given_looks
 from study.analysis.reading import PhaseReading
 from study.design.ablation import ablation_cells

@@ -105,7 +105,7 @@ class Evaluation:
     Args:
         split: ``validation``, ``test``, or ``probe`` for what a linear probe of the model's
             features predicts on the test split.
-        metrics: the general scores of :mod:`sslcl.score_names`, ``f1:<class>`` and the
+        metrics: the general scores of :mod:`sslcl.learning.score_names`, ``f1:<class>`` and the
             criterion, in [0, 1].
         conversations: conversation id of each utterance.
         utterances: utterance id of each utterance.

@@ -130,7 +130,8 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
 
     Args:
         reading: the phase.
-        metric: any score of :mod:`sslcl.score_names`, of the probe where ``probe_`` is before it.
+        metric: any score of :mod:`sslcl.learning.score_names`; ``probe_`` before it means those
+            of the linear probe.
         rules: how the rows are judged.
 
     Returns:

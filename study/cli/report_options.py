@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from sslcl.errors import InputError
-from sslcl.score_names import SCORE_HELP
+from sslcl.learning.score_names import SCORE_HELP
 from study.analysis.phases import REPORTED_NAMES
 from study.reporting.table import TABLE_FORMATS
 from study.stats.names import CORRECTIONS, DEFAULT_METRIC, PROBE

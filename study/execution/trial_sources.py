@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from search_spaces.schema import Assignment
-from sslcl.score_names import validation_metric
+from sslcl.learning.score_names import validation_metric
 from study.design.data_facts import DataFacts
 from study.design.space import declared, suggest
 from study.design.tuning import Tuning

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sslcl.score_names import score_words
+from sslcl.learning.score_names import score_words
 from study.analysis.looks import seed_looks
 from study.analysis.reading import PhaseReading
 from study.stats.names import metric_of

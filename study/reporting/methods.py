@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
-from sslcl.score_names import lowered
+from sslcl.learning.score_names import lowered
 from study.analysis.reading import PhaseReading
 from study.reporting.looks import looks_methods
 from study.reporting.phrases import (

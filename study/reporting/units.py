@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from sslcl.score_names import score_title
+from sslcl.learning.score_names import score_title
 from study.stats.names import PROBE
 from tracking.costs import COSTS
 

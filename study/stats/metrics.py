@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from sslcl.errors import unknown
+from sslcl.learning.score_names import check_score, score_names
 from sslcl.metrics import Score
-from sslcl.score_names import check_score, score_names
 from study.stats.names import DEFAULT_METRIC, PROBE
 
 

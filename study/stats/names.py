@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from sslcl.score_names import DEFAULT_SCORE
+from sslcl.learning.score_names import DEFAULT_SCORE
 
 METRICS = ("weighted_f1", "macro_f1", "accuracy")
-"""The metrics whose tables every study gets; any score of :mod:`sslcl.score_names` is a metric."""
+"""The metrics whose tables every study gets; any score of :mod:`sslcl.learning.score_names` is
+a metric."""
 PROBE = "probe_"
 """Begins the name of a metric of the linear probe's predictions instead of the model's own."""
 DEFAULT_METRIC = DEFAULT_SCORE

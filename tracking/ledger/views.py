@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, insert, select
 
 from sslcl.config import TrialConfig
-from sslcl.score_names import DEFAULT_SCORE, validation_metric
+from sslcl.learning.score_names import DEFAULT_SCORE, validation_metric
 from tracking.costs import COSTS
 from tracking.ledger.schema import META
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sslcl.score_names import score_words, validation_metric
+from sslcl.learning.score_names import score_words, validation_metric
 from study.analysis.reading import PhaseReading
 from study.reporting.figures.svg import EQUAL, MUTED, Picture, picture, styled
 from study.reporting.html.elements import PageSection

@@ -98,7 +98,8 @@ def write_card(path: Path) -> Guess:
         raise InputError(f"{card} is there already: move it away for a new one")
     guessed = guess(path)
     head = (
-        "# Written by 'python -m sslcl.data init': correct what is wrong; docs/data.md explains.\n"
+        "# Written by 'python -m sslcl.data init': correct what is wrong; docs/your-data.md says "
+        "how.\n"
     )
     try:
         card.write_text(head + guessed.card, encoding="utf-8")

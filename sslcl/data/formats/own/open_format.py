@@ -1,6 +1,6 @@
 """The open format for own data: a card, a table of utterances, and features beside it.
 
-``docs/data.md`` specifies it.
+``docs/data-formats.md`` specifies it.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ TEST_SHARE = 5
 """One in this many conversations tests where the table has no column ``split``; one in
 :data:`VALIDATION_SHARE` of the others validates: 70 % remain to train from."""
 VALIDATION_SHARE = 8
-PAGE = "(see docs/data.md)"
+PAGE = "(see docs/your-data.md)"
 """What every refusal ends with."""
 _OURS = frozenset({"columns", "no_label", "classes", "tasks", "modalities", "table"})
 

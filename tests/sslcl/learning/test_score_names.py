@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslcl.errors import InputError
-from sslcl.metrics import SCORES, Score, confusion_matrix
-from sslcl.score_names import (
+from sslcl.learning.score_names import (
     GENERAL_SCORES,
     check_score_form,
     score_names,
     score_title,
     signs_of,
 )
+from sslcl.metrics import SCORES, Score, confusion_matrix
 
 EMOTIONS = ("neutral", "joy", "anger", "fear")
 STEPS = (
