@@ -48,8 +48,9 @@ class ReportOptions:
 
     Args:
         phase: the ablation when left out, or the confirmation where there is no ablation yet.
-        metric: any score of :mod:`sslcl.learning.score_names`, with ``probe_`` before it that of the
-            linear probe, or one of :data:`tracking.costs.COSTS`; the criterion of the study when left out.
+        metric: any score of :mod:`sslcl.learning.score_names`, with ``probe_`` before it that of
+            the linear probe, or one of :data:`tracking.costs.COSTS`; the criterion of the study
+            when left out.
         by: factors to show, in this order; all when empty. p-values stay corrected over the
             whole table.
         where: ``KEY=VALUE`` texts, see :class:`study.analysis.filters.Conditions`.
