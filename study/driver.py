@@ -20,7 +20,7 @@ from sslcl.command import INTERRUPTED
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
-from sslcl.learning.score_names import check_score, score_words
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score, score_words
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
@@ -187,6 +187,8 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
     ]
     console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
+    if study.criterion != DEFAULT_SCORE:
+        console.print(f"criterion: {score_words(study.criterion)}")
 
 
 def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -> None:
