@@ -68,6 +68,13 @@ def test_cped(tmp_path: Path) -> None:
     assert list(corpus.tasks) == ["emotion", "sentiment"]
 
 
+def test_cped_without_a_card_is_told_of_one_and_not_taken_for_meld(tmp_path: Path) -> None:
+    cped(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    with pytest.raises(InputError, match=r"no known format.*sslcl\.data init .*test_split\.csv"):
+        recognise(tmp_path)
+
+
 def test_meisd_without_speakers(tmp_path: Path) -> None:
     for split in ("train", "test"):
         rows = [
