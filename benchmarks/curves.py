@@ -21,7 +21,7 @@ from sslcl.command import OneLineCommand
 from sslcl.data import load_dataset
 from sslcl.files import write_whole
 from sslcl.identity import code_fingerprint
-from sslcl.training import SCORE, Trainer
+from sslcl.training import Trainer
 from study.design.space import suggest
 from study.design.tuning import search_of
 
@@ -65,7 +65,7 @@ def record(number: int) -> dict[str, Any]:
     scores, seconds = [], []
     while not trainer.finished:
         started = time.process_time()
-        scores.append(round(trainer.fit_epoch()[SCORE], 5))
+        scores.append(round(trainer.fit_epoch()["validation_weighted_f1"], 5))
         seconds.append(round(time.process_time() - started, 4))
     return {"levels": dict(drawn), "scores": scores, "seconds": seconds}
 

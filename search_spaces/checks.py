@@ -50,6 +50,7 @@ _KEYS = (
     "dataset_options",
     "modalities",
     "folds",
+    "criterion",
     "base",
     "factors",
     *_SECTIONS,
@@ -118,7 +119,7 @@ def _check_base(base: object, where: str) -> None:
         "fused_seeds": "the platform groups the seeds of a cell itself: see resources.fuse",
         **{
             key: f"write {key} at the top of the file"
-            for key in ("dataset", "dataset_options", "modalities", "folds")
+            for key in ("dataset", "dataset_options", "modalities", "folds", "criterion")
         },
         "fold": "every fold is trained: see folds at the top of the file",
     }

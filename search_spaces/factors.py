@@ -142,6 +142,8 @@ def check_factor_name(name: str, where: str) -> None:
         "--set dataset_options.NAME=VALUE, and compare two studies",
         "folds": "a study has one division into folds: write folds at the top of the file",
         "fold": "every fold is trained: see folds at the top of the file",
+        "criterion": "scores by different criteria do not compare: write criterion at the top of "
+        "the file",
         "test_modalities": "no search can judge it, the test split is sealed: see "
         "ablate.design leave_one_out",
         **{field: f"name one option: {field}.<option>" for field in OPTION_FIELDS},

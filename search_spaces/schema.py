@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
@@ -15,6 +15,7 @@ from search_spaces.sizes import sized
 from sslcl.config import TrialConfig, component_defaults
 from sslcl.data.folds import fold_scheme
 from sslcl.errors import InputError, unknown
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.levels import level_of
 from sslcl.validation import Scalar
 
@@ -232,6 +233,8 @@ class Study(StudyPart):
     and the corpus's own splits where it says nothing."""
     fold: str | None = Field(default=None, exclude=True)
     """The one of ``folds`` whose trials are asked for; no key of a study file."""
+    criterion: Annotated[str, AfterValidator(check_score_form)] = DEFAULT_SCORE
+    """The validation score that chooses epochs and configurations, and by which tables judge."""
     base: dict[str, Any] = Field(default_factory=dict)
     """Configuration fields that do not vary, and what inactive factors fall back to. With ``size``,
     those that it leaves out are as :mod:`search_spaces.sizes` has them for the trial's backbone."""
@@ -307,6 +310,8 @@ class Study(StudyPart):
         for key, there in (("questions", self.questions), ("folds", self.folds)):
             if not there:
                 del values[key]
+        if self.criterion == DEFAULT_SCORE:
+            del values["criterion"]
         if self.ablate and self.ablate.retune is None:
             del values["ablate"]["retune"]
         if self.ablate and not self.ablate.extension_check:
@@ -323,7 +328,7 @@ class Study(StudyPart):
         Suggestions and scores may be shared between studies only where it is equal; it does not
         depend on how many trials are asked for.
         """
-        keys = ("dataset", "dataset_options", "modalities", "base", "factors")
+        keys = ("dataset", "dataset_options", "modalities", "criterion", "base", "factors")
         values = {key: value for key, value in self.canonical().items() if key in keys}
         values |= self.fold_fields()
         search = self.search and [self.search.seed, self.search.fixed]
@@ -333,7 +338,8 @@ class Study(StudyPart):
     def _fixed(self) -> dict[str, Any]:
         options = {key: dict(self.base.get(key, {})) for key in OPTION_FIELDS}
         data: dict[str, Any] = {"dataset": self.dataset, "modalities": self.modalities}
-        data |= {"dataset_options": dict(self.dataset_options), **self.fold_fields()}
+        data |= {"dataset_options": dict(self.dataset_options), "criterion": self.criterion}
+        data |= self.fold_fields()
         return {**self.base, **options, **data}
 
     def _level(self, factor: str, assignment: Assignment) -> Scalar | None:

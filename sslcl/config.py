@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sslcl.augmentation import canonical_augmentation, check_augmentation
 from sslcl.backbones import BACKBONES
@@ -18,6 +18,7 @@ from sslcl.data.balance import NATURAL, balance_name
 from sslcl.data.folds import fold_scheme
 from sslcl.errors import InputError, unknown
 from sslcl.learning.convergence import StopRule
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score_form
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 from sslcl.validation import Inference, LogitScaleMode, Scalar, validated
@@ -129,6 +130,9 @@ class TrialConfig(BaseModel):
     """When training ends earlier: after ``patience`` epochs without a better validation score, or
     once it has ``converged``: neither the score nor its running mean has risen for that long and
     for a third of all epochs so far, which does not cut a curve that still rises."""
+    criterion: Annotated[str, AfterValidator(check_score_form)] = DEFAULT_SCORE
+    """The validation score that chooses the epoch, stops training and guides the search: any of
+    :mod:`sslcl.learning.score_names`."""
     patience: Count = 8
     """Epochs without a better validation score after which training stops."""
     gradient_clip: Positive = 1.0
@@ -213,6 +217,8 @@ class TrialConfig(BaseModel):
         if self.folds is None:
             # Trials on a corpus's own splits are what they were before there were folds.
             del values["folds"], values["fold"]
+        if self.criterion == DEFAULT_SCORE:
+            del values["criterion"]
         if "augmentation" in values:
             values["augmentation"] = canonical_augmentation(self.augmentation)
         return {key: values[key] for key in sorted(values)}

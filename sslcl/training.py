@@ -20,12 +20,13 @@ from sslcl.data.types import PAD_LABEL, Batch, Dataset, Split, View
 from sslcl.errors import Diverged
 from sslcl.learning.convergence import waited_enough
 from sslcl.learning.linear_probe import LinearProbe
+from sslcl.learning.score_names import validation_metric
 from sslcl.learning.weight_average import WeightAverage
-from sslcl.metrics import Ints, confusion_matrix, scores_of
+from sslcl.metrics import Ints, Score, confusion_matrix, scores_of
 from sslcl.model import SSLCLModel
 
-SCORE = "validation_weighted_f1"
-"""The metric that chooses the epoch, stops training and guides search."""
+_EPOCH_SCORES = ("weighted_f1", "macro_f1", "accuracy")
+"""Validation scores of every epoch, beside the criterion."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Trainer:
             validation=select(dataset.validation, config.balance),
         )
         self._label_names = dataset.label_names
+        self._criterion = Score.named(config.criterion, dataset.label_names).name
         torch.manual_seed(derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
         self.train_split, self.validation_split = (
@@ -150,13 +152,14 @@ class Trainer:
             All metrics of the epoch, as :meth:`fit_epoch` has them.
         """
         metrics = dict(training)
-        for name in ("weighted_f1", "macro_f1", "accuracy"):
-            metrics[f"validation_{name}"] = validation.metrics[name]
+        for name in dict.fromkeys((*_EPOCH_SCORES, self._criterion)):
+            metrics[validation_metric(name)] = validation.metrics[name]
         metrics["seconds"] = seconds
         self.seconds += seconds
-        self.scores.append(metrics[SCORE])
-        if metrics[SCORE] > self.best_score:
-            self.best_epoch, self.best_score = self.epoch, metrics[SCORE]
+        score = validation.metrics[self._criterion]
+        self.scores.append(score)
+        if score > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, score
             self.best_metrics = metrics
             self._best_state = _copied(self.model.state_dict())
         return metrics
@@ -172,7 +175,7 @@ class Trainer:
         for rule in objective.rules:
             objective.use_rule(rule)
             tried.append(self._predict(self.validation_split))
-        best = max(range(len(tried)), key=lambda i: tried[i].metrics["weighted_f1"])
+        best = max(range(len(tried)), key=lambda i: tried[i].metrics[self._criterion])
         objective.use_rule(objective.rules[best])
         return tried[best]
 
@@ -283,7 +286,7 @@ class Trainer:
         positions: Ints = (all_labels != PAD_LABEL).nonzero().squeeze(1).numpy()
         labels, predictions = all_labels.numpy()[positions], everything.numpy()[positions]
         confusion = confusion_matrix(labels, predictions, len(self._label_names))
-        metrics = scores_of(confusion, self._label_names)
+        metrics = scores_of(confusion, self._label_names, self._criterion)
         return Predictions(
             positions=positions,
             conversations=tuple(split.names[i][0] for i in positions),

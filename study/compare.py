@@ -9,7 +9,6 @@ from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
 from study.cli.report_options import METRIC_HELP
 from study.cli.results import opened
-from study.stats.names import DEFAULT_METRIC
 from tracking.home import Home, home_option
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("a")
 @click.argument("b")
 @home_option
-@click.option("--metric", help=f"Of two studies: {METRIC_HELP} (default: {DEFAULT_METRIC}).")
+@click.option("--metric", help=f"Of two studies: {METRIC_HELP} (default: their criterion).")
 @click.option(
     "--flips",
     type=int,
@@ -70,7 +69,7 @@ def side_by_side(
     if isinstance(first, StudyRow) and isinstance(second, StudyRow):
         if flips:
             raise InputError("--flips lists the utterances of two trials or cells: name two")
-        return compare_studies(ledger, first.name, second.name, metric or DEFAULT_METRIC)
+        return compare_studies(ledger, first.name, second.name, metric)
     if isinstance(first, Side) and isinstance(second, Side):
         if metric is not None:
             raise InputError("--metric is for two studies: two trials are compared by all scores")

@@ -20,6 +20,7 @@ from sslcl.command import INTERRUPTED
 from sslcl.data.types import Dataset
 from sslcl.errors import InputError
 from sslcl.identity import code_fingerprint
+from sslcl.learning.score_names import DEFAULT_SCORE, check_score, score_words
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
 from study.analysis.looks import seed_looks
@@ -148,7 +149,8 @@ def _show_best(ledger: Ledger, study: Study, console: Console) -> None:
     fold = "" if study.fold is None else f" in fold {study.fold}"
     console.print(f"best of the search{fold}: {levels}")
     console.print(
-        f"  validation weighted F1 {100 * (best.score or 0.0):.2f}, one seed, chosen for it: add "
+        f"  validation {score_words(study.criterion)} {100 * (best.score or 0.0):.2f}, one seed, "
+        "chosen for it: add "
         "confirm: {top: 3, seeds: 5} to the study file for scores of new seeds on the test split"
     )
 
@@ -166,6 +168,18 @@ def check_modalities(study: Study, dataset: Dataset) -> None:
         [base, *configs], [base.augmentation, *levels.get("augmentation", ())]
     ):
         views_of(str(augmentation), chosen_modalities(config, dataset))
+
+
+def check_criterion(study: Study, dataset: Dataset) -> None:
+    """Refuse a study whose criterion is no score of the dataset's classes.
+
+    Raises:
+        InputError: naming the nearest score.
+    """
+    try:
+        check_score(study.criterion, dataset.label_names)
+    except InputError as error:
+        raise InputError(f"criterion of study '{study.name}': {error}") from None
 
 
 def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
@@ -188,6 +202,8 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
             "validation conversations"
         ]
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
+    if study.criterion != DEFAULT_SCORE:
+        console.print(f"criterion: {score_words(study.criterion)}")
 
 
 def register(ledger: Ledger, study: Study, dataset: Dataset, console: Console) -> None:

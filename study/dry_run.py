@@ -10,6 +10,7 @@ from rich.table import Table
 from search_spaces.schema import Ablate, Assignment, Study
 from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
+from sslcl.learning.score_names import score_words
 from study.analysis.next_looks import given_looks
 from study.analysis.reading import PhaseReading
 from study.design.cell import Cell
@@ -39,7 +40,6 @@ from study.execution.winner import (
     winners_of_tuning,
 )
 from study.stats.metrics import Metric
-from study.stats.names import DEFAULT_METRIC
 from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
 from study.stats.reachable import MOST_SEEDS
 from study.stats.sequential import planned_looks
@@ -104,7 +104,7 @@ def show_plan(
             console.print(_in_looks(phase, line))
     console.print(_cost(lines, estimate.source, resources, workers))
     tested = sum(len(fold.test) for fold in dataset.folds) or len(dataset.test or ())
-    console.print(_power(planned, tested, deviations, source))
+    console.print(_power(planned, tested, score_words(study.criterion), (deviations, source)))
 
 
 def _in_folds(study: Study, dataset: Dataset) -> str:
@@ -329,8 +329,16 @@ def _cost(
     return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
 
 
-def _power(planned: Plan, conversations: int, deviations: Deviations, source: str) -> str:
-    """One sentence on what the ablation could show."""
+def _power(planned: Plan, conversations: int, scored: str, spread: tuple[Deviations, str]) -> str:
+    """One sentence on what the ablation could show.
+
+    Args:
+        planned: the plan.
+        conversations: of the test split.
+        scored: the score in words.
+        spread: how paired differences vary, and whence that is known.
+    """
+    deviations, source = spread
     ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
     if ablation is None:
         return "no ablation is planned"
@@ -348,7 +356,7 @@ def _power(planned: Plan, conversations: int, deviations: Deviations, source: st
     return (
         f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
         "conversations, a difference of "
-        f"{points(1)} of weighted F1{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"{points(1)} of {scored}{corrected if comparisons > 1 else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
         f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
         + _what_to_buy(seeds, conversations, deviations)
@@ -373,7 +381,7 @@ def _what_to_buy(seeds: int, conversations: int, deviations: Deviations) -> str:
 
 def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
     """How paired differences vary: in ablations on this data, this study's first, else supposed."""
-    metric = Metric.named(DEFAULT_METRIC, dataset.label_names)
+    metric = Metric.named(study.criterion, dataset.label_names)
     for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
         if ledger is None or row.data_fingerprint != dataset.fingerprint:
             continue

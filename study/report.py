@@ -76,14 +76,15 @@ def _crossed(reading: "PhaseReading", request: ReportRequest, options: "ReportOp
     """The table of effects or of means by two factors."""
     from study.analysis.costs import known_metric
 
-    known_metric(options.metric, reading.study_row.label_names)
+    metric = options.metric_for(reading)
+    known_metric(metric, reading.study_row.label_names)
     if request.pivot:
         from study.reporting.pivot_table import pivot_table
 
-        return pivot_table(reading, options.metric, *request.pivot, subset=options.subset)
+        return pivot_table(reading, metric, *request.pivot, subset=options.subset)
     from study.reporting.effects_table import effects_table
 
-    return effects_table(reading, options.metric, options.correction, options.subset)
+    return effects_table(reading, metric, options.correction, options.subset)
 
 
 def _ranks(ledger: "Ledger", factor: str, request: ReportRequest) -> "Table":
@@ -92,14 +93,16 @@ def _ranks(ledger: "Ledger", factor: str, request: ReportRequest) -> "Table":
     from study.reporting.rank_table import rank_levels, ranks_table
     from study.reporting.report import reading_of
     from study.reporting.units import metric_title
+    from study.stats.names import metric_of
 
     readings = [reading_of(ledger, name, _phase(request)) for name in request.study_names]
-    ranked = rank_levels(readings, request.metric, factor)
+    metric = request.metric or metric_of(readings[0].study_row.spec)
+    ranked = rank_levels(readings, metric, factor)
     picture = request.home.all_reports / f"ranks-{factor}.png"
     if request.out is not None:
         picture = request.out.with_suffix(".png")
         _require_folder(picture)
-    title = f"{metric_title(request.metric)} by {factor}: average ranks"
+    title = f"{metric_title(metric)} by {factor}: average ranks"
     save_rank_diagram(ranked.ranking, picture, title)
     print(f"diagram: {picture}", file=sys.stderr)
     return ranks_table(ranked)

@@ -98,7 +98,7 @@ def main(  # noqa: PLR0913
     from sslcl.data.folds import fold_warnings
     from study.cli.console import person_console
     from study.design.folds import divided
-    from study.driver import check_modalities
+    from study.driver import check_criterion, check_modalities
 
     console = person_console()
     chosen = [f"ablate.design={design}"] if design else []
@@ -106,6 +106,7 @@ def main(  # noqa: PLR0913
     dataset = load_dataset(study.dataset, study.dataset_options, data_dir)
     study, dataset = divided(study, dataset)
     check_modalities(study, dataset)
+    check_criterion(study, dataset)
     for note in (*(n for n in dataset.notes if n.startswith(PREFIX)), *fold_warnings(dataset)):
         warn(note)
     resources = ResourceOptions(workers, gpus_per_trial, address).applied(study)

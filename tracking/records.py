@@ -120,7 +120,8 @@ class Evaluation:
     Args:
         split: ``validation``, ``test``, or ``probe`` for what a linear probe of the model's
             features predicts on the test split.
-        metrics: ``weighted_f1``, ``macro_f1``, ``accuracy`` and ``f1:<class>``, in [0, 1].
+        metrics: the general scores of :mod:`sslcl.learning.score_names`, ``f1:<class>`` and the
+            criterion, in [0, 1].
         conversations: conversation id of each utterance.
         utterances: utterance id of each utterance.
         labels: class index of each utterance.
@@ -159,7 +160,7 @@ class Outcome:
     Args:
         best_epoch: 1-based epoch chosen on validation.
         epochs: epochs trained.
-        score: validation weighted F1 at the best epoch.
+        score: validation score at the best epoch, by the criterion of the configuration.
         cost: what was measured of :data:`tracking.costs.COSTS`.
         evaluations: ``validation`` always, ``test`` in confirmation and ablation.
         diagnostics: measured at the best epoch.

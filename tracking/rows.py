@@ -61,7 +61,7 @@ class TrialRow:
         current: whether the study's last plan still asks for it.
         best_epoch: 1-based epoch chosen on validation.
         epochs_run: epochs trained.
-        score: validation weighted F1 at the best epoch, in [0, 1].
+        score: validation score at the best epoch, by the criterion of the configuration, in [0, 1].
         seconds: of training.
         seconds_per_epoch: of training, mean.
         utterances_per_second: training throughput.

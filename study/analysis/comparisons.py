@@ -21,7 +21,7 @@ from study.design.cell import REFERENCE
 from study.stats.comparison import SMALLEST_DIFFERENCE, CellComparison, compare_cells
 from study.stats.decisions import Decision, PlannedContrast, decide
 from study.stats.metrics import Metric
-from study.stats.names import METRICS
+from study.stats.names import metric_of, tables_of
 from study.stats.permutation import permutation_tests
 from study.stats.reachable import need
 from study.stats.sequential import Rule, planned_looks
@@ -99,7 +99,7 @@ def write_comparisons(ledger: Ledger, study_name: str, rules: Rules | None = Non
     """
     for phase in REPORTED:
         reading = PhaseReading.of(ledger, study_name, phase)
-        for metric in METRICS:
+        for metric in tables_of(reading.study_row.spec):
             refresh(reading, metric, rules or Rules.of(reading.study_row))
 
 
@@ -130,7 +130,8 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
 
     Args:
         reading: the phase.
-        metric: one of :data:`study.stats.names.METRICS`, or ``f1:<class>``.
+        metric: any score of :mod:`sslcl.learning.score_names`; ``probe_`` before it means those
+            of the linear probe.
         rules: how the rows are judged.
 
     Returns:
@@ -181,6 +182,7 @@ def looked_ablation(
         else {},
         {name: ended.get(name, set()) for name in names},
         reading.study_row.label_names,
+        metric_of(reading.study_row.spec),
     )
 
 

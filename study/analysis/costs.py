@@ -9,8 +9,7 @@ from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import Rules, judged, rows_of
 from study.analysis.reading import PhaseReading, by_seed
 from study.stats.comparison import CellComparison, summarise
-from study.stats.metrics import Metric
-from study.stats.names import METRICS, PROBE_METRICS
+from study.stats.metrics import Metric, check_metric
 from study.stats.permutation import sign_flip_p
 from study.stats.spread import Spread
 from tracking.costs import COSTS
@@ -45,9 +44,7 @@ def values_of(reading: PhaseReading, metric: str) -> dict[str, dict[int, float]]
 
 def known_metric(name: str, label_names: Sequence[str]) -> None:
     """Refuse a metric that is neither a score nor a cost, naming the nearest."""
-    scores = [*METRICS, *PROBE_METRICS, *(f"f1:{label}" for label in label_names)]
-    if name not in scores and name not in COSTS:
-        raise unknown("metric", name, [*scores, *COSTS])
+    check_metric(name, label_names, tuple(COSTS))
 
 
 def cost_rows(

@@ -37,6 +37,7 @@ class LookedAblation:
         samples: test predictions by cell.
         ended: cell to the seeds whose trials have ended, well or not.
         label_names: of the classes.
+        judged_by: name of the metric that decides when a row stops.
     """
 
     rule: Rule
@@ -44,11 +45,12 @@ class LookedAblation:
     samples: Mapping[str, Sample]
     ended: Mapping[str, Set[int]]
     label_names: Sequence[str]
+    judged_by: str = DEFAULT_METRIC
 
     @cached_property
     def standing(self) -> dict[str, Standing]:
-        """Where each row stands, judged by the score that all studies are judged by."""
-        metric = Metric.named(DEFAULT_METRIC, self.label_names)
+        """Where each row stands, judged by the metric that the study is judged by."""
+        metric = Metric.named(self.judged_by, self.label_names)
         rows = [cell for cell in self.ended if cell != self.reference]
         if self.reference not in self.samples:
             return {row: Standing() for row in rows}
@@ -86,7 +88,7 @@ class LookedAblation:
 
     def _kept(self, metric: Metric) -> dict[str, CellComparison]:
         """What decided: the comparisons at which rows stopped."""
-        if metric.name != DEFAULT_METRIC:
+        if metric.name != self.judged_by:
             return {}
         return {row: now.compared for row, now in self.standing.items() if now.compared}
 

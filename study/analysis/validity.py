@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 
 from sslcl.diagnostics import STILL_IMPROVING
 from sslcl.learning.convergence import best_mean
-from sslcl.training import SCORE
+from sslcl.learning.score_names import validation_metric
 from study.analysis.reading import PhaseReading
 from study.design.extension import extended
 from study.stats.comparison import SMALLEST_DIFFERENCE
@@ -15,6 +15,7 @@ from study.stats.names import DEFAULT_METRIC
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import stored_scores, warnings_of_trials
 from tracking.records import Phase
+from tracking.rows import TrialRow
 
 BEARING = (
     "penalty_share",
@@ -86,9 +87,9 @@ def extension_gains(reading: PhaseReading) -> dict[str, float]:
         for original in originals:
             epochs = original.epochs_run
             if epochs is not None and extended(original.config, epochs) == row.config:
-                own = _curve(reading.ledger, original.id)
+                own = _curve(reading.ledger, original)
                 # One that went on from the trial's end has the second half only.
-                longer = own | _curve(reading.ledger, row.id)
+                longer = own | _curve(reading.ledger, row)
                 gains[row.cell] = _best(longer) - _best(own)
     return gains
 
@@ -116,10 +117,11 @@ def probe_gaps(reading: PhaseReading) -> dict[str, tuple[float, float]]:
     return gaps
 
 
-def _curve(ledger: Ledger, trial_id: str) -> dict[int, float]:
-    """Epoch to its validation score."""
-    points = ledger.epoch_metrics(trial_id)
-    return {point.epoch: point.value for point in points if point.metric == SCORE}
+def _curve(ledger: Ledger, trial: TrialRow) -> dict[int, float]:
+    """Epoch to its validation score by the trial's criterion."""
+    criterion = validation_metric(trial.config.criterion)
+    points = ledger.epoch_metrics(trial.id)
+    return {point.epoch: point.value for point in points if point.metric == criterion}
 
 
 def _best(curve: Mapping[int, float]) -> float:

@@ -8,22 +8,22 @@ from typing import Any, TypeVar
 import click
 
 from sslcl.errors import InputError
+from sslcl.learning.score_names import SCORE_HELP
 from study.analysis.phases import REPORTED_NAMES
 from study.reporting.table import TABLE_FORMATS
-from study.stats.names import CORRECTIONS, DEFAULT_METRIC, METRICS, PROBE_METRICS
+from study.stats.names import CORRECTIONS, DEFAULT_METRIC, PROBE
 from tracking.costs import COSTS
 from tracking.home import Home
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-METRIC_HELP = f"{', '.join(METRICS + PROBE_METRICS)}, f1:<class>, {', '.join(COSTS)}"
+METRIC_HELP = f"{SCORE_HELP}, {PROBE}<score>, {', '.join(COSTS)}"
 _ALONE = ("pivot", "effects", "importance", "ranks")
 """Options that ask for another table than that of comparisons."""
 _OPTIONS = (
     click.option(
         "--metric",
-        default=DEFAULT_METRIC,
-        show_default=True,
-        help=f"One of {METRIC_HELP}.",
+        help=f"One of {METRIC_HELP}; the study's criterion when left out, which is "
+        f"{DEFAULT_METRIC} unless its file says another.",
     ),
     click.option(
         "--by", multiple=True, metavar="FACTOR", help="Factor to show; may be given repeatedly."
@@ -89,7 +89,7 @@ class ReportRequest:
 
     study_names: tuple[str, ...]
     home: Home = field(default_factory=Home)
-    metric: str = DEFAULT_METRIC
+    metric: str | None = None
     by: tuple[str, ...] = ()
     where: tuple[str, ...] = ()
     phase: str | None = None
@@ -117,9 +117,7 @@ class ReportRequest:
     def _check_tables(self) -> None:
         asked = [name for name in _ALONE if getattr(self, name)]
         own = ("by", "where", "phase", "correction", "smallest_difference", *_ALONE)
-        if self.form == "html" and (
-            self.metric != DEFAULT_METRIC or any(getattr(self, name) for name in own)
-        ):
+        if self.form == "html" and (self.metric or any(getattr(self, name) for name in own)):
             raise InputError(
                 "--format html shows everything: expected no --by, --metric or --phase"
             )
@@ -137,8 +135,11 @@ class ReportRequest:
         for name in refused:
             if getattr(self, name):
                 raise InputError(f"--{name.replace('_', '-')} does not go with --{asked}")
-        if asked == "importance" and self.metric != DEFAULT_METRIC:
-            raise InputError(f"--importance goes by the search's own score, {DEFAULT_METRIC}")
+        if asked == "importance" and self.metric:
+            raise InputError(
+                "--metric does not go with --importance, which goes by the criterion of the search "
+                f"({DEFAULT_METRIC} unless the study file says another)"
+            )
 
     def _check_smallest(self) -> None:
         value = self.smallest_difference

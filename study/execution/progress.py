@@ -99,7 +99,7 @@ class PhaseProgress:
         if 0 < self._done < self._total:
             parts.append(f"about {duration(self._left())} left")
         if self._best is not None:
-            parts.append(f"best validation F1 {100 * self._best:.2f}")
+            parts.append(f"best validation score {100 * self._best:.2f}")
         for status in (Status.PRUNED, Status.FAILED, Status.CACHED):
             if count := self._counts.get(status, 0):
                 parts.append(f"{count} {status.lower()}")

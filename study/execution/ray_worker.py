@@ -13,7 +13,7 @@ from sslcl.data.types import Dataset
 from sslcl.errors import Diverged
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.profiling import reset_peak_memory
-from sslcl.training import SCORE, Trainer
+from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended, goes_on
 from study.execution.trial import (
@@ -142,13 +142,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _step_alone(self, trainer: Trainer) -> dict[str, Any]:
         until = time.monotonic() + STEP_SECONDS
         while True:
-            metrics = trainer.fit_epoch()
-            self._note(trainer, metrics)
+            self._note(trainer, trainer.fit_epoch())
             may_be_pruned = self._trial.phase.searches and trainer.epoch in self._rungs
             if trainer.finished or may_be_pruned or time.monotonic() >= until:
                 break
         result: dict[str, Any] = {
-            "score": metrics[SCORE],
+            "score": trainer.scores[-1],
             "epoch": trainer.epoch,
             "done": trainer.finished,
             **self._answer(trainer.config.seed),

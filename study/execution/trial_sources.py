@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from search_spaces.schema import Assignment
-from sslcl.training import SCORE
+from sslcl.learning.score_names import validation_metric
 from study.design.data_facts import DataFacts
 from study.design.space import suggest
 from study.design.tuning import Tuning
@@ -233,7 +233,8 @@ class OptunaSearch:
 
     def _last_score(self, row: TrialRow) -> dict[int, float]:
         points = self._ledger.epoch_metrics(row.id)
-        scores = {point.epoch: point.value for point in points if point.metric == SCORE}
+        criterion = validation_metric(row.config.criterion)
+        scores = {point.epoch: point.value for point in points if point.metric == criterion}
         return {max(scores): scores[max(scores)]} if scores else {}
 
     def _ask(self) -> PlannedTrial:

@@ -24,7 +24,7 @@ class Winner:
     Args:
         cell: its name in the confirmation.
         assignment: factor to level.
-        score: mean validation weighted F1 over its seeds.
+        score: mean validation score over its seeds, by the criterion of the study.
         best: the trial with the best validation score.
     """
 

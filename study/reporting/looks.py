@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from sslcl.learning.score_names import score_words
 from study.analysis.looks import seed_looks
 from study.analysis.reading import PhaseReading
+from study.stats.names import metric_of
 from study.stats.sequential import Stop
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
@@ -16,8 +18,8 @@ def looks_notes(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterato
         return
     yield (
         f"Seeds were added in looks of {', '.join(map(str, looks))} to the rows without a verdict "
-        "by weighted F1; interval and p-value of a row are those of the look at which it stopped, "
-        "at that look's share of the level."
+        f"by {_judged_by(reading)}; interval and p-value of a row are those of the look at which "
+        "it stopped, at that look's share of the level."
     )
     reasons = {
         Stop.NOT_DECIDABLE: "Not decidable on this test set by any number of seeds",
@@ -30,6 +32,10 @@ def looks_notes(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterato
             yield f"{words}: {'; '.join(stopped)}."
 
 
+def _judged_by(reading: PhaseReading) -> str:
+    return score_words(metric_of(reading.study_row.spec))
+
+
 def looks_methods(reading: PhaseReading) -> Iterator[str]:
     """The sentences of the methods paragraph, where seeds were added in looks."""
     looks = seed_looks(reading.study_row.spec, reading.phase)
@@ -38,7 +44,8 @@ def looks_methods(reading: PhaseReading) -> Iterator[str]:
     planned = f"{', '.join(map(str, looks[:-1]))} and {looks[-1]}"
     yield (
         f"Seeds were added group-sequentially, at looks planned beforehand of {planned} seeds per "
-        "configuration: after each look, configurations with a verdict by weighted F1 were "
+        "configuration: after each look, configurations with a verdict by "
+        f"{_judged_by(reading)} were "
         "given no more, nor were those whose interval could not lead to one with the seeds of the "
         "last look, given how far the seeds so far let the difference move (futility, not binding "
         "for the error rate)."

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from search_spaces.schema import Ablate
+from sslcl.learning.score_names import lowered
 from study.analysis.reading import PhaseReading
 from study.reporting.looks import looks_methods
 from study.reporting.phrases import (
@@ -81,7 +82,7 @@ def _tuning(ablate: Ablate) -> Iterator[str]:
 def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
     title = metric_title(metric)
     yield (
-        f"We report {title if title.startswith('F1') else title[0].lower() + title[1:]} as mean ± "
+        f"We report {lowered(title)} as mean ± "
         "standard deviation over seeds, and differences to the reference paired by seed"
         + ("." if metric in COSTS else " and by test conversation.")
     )

@@ -34,7 +34,7 @@ from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
 from study.reporting.terminal import TerminalTable
-from study.stats.names import DEFAULT_METRIC
+from study.stats.names import metric_of
 from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -54,8 +54,9 @@ class ReportOptions:
 
     Args:
         phase: the ablation when left out, or the confirmation where there is no ablation yet.
-        metric: ``weighted_f1``, ``macro_f1``, ``accuracy``, ``f1:<class>`` or one of
-            :data:`tracking.costs.COSTS`.
+        metric: any score of :mod:`sslcl.learning.score_names`, with ``probe_`` before it that of
+            the linear probe, or one of :data:`tracking.costs.COSTS`; the criterion of the study
+            when left out.
         by: factors to show, in this order; all when empty. p-values stay corrected over the
             whole table.
         where: ``KEY=VALUE`` texts, see :class:`study.analysis.filters.Conditions`.
@@ -64,7 +65,7 @@ class ReportOptions:
     """
 
     phase: Phase | None = None
-    metric: str = DEFAULT_METRIC
+    metric: str | None = None
     by: Sequence[str] = ()
     where: Sequence[str] = ()
     smallest_difference: float | None = None
@@ -74,6 +75,10 @@ class ReportOptions:
     def subset(self) -> str:
         """The conditions in words; empty where there is none."""
         return Conditions.parse(self.where).words
+
+    def metric_for(self, reading: PhaseReading) -> str:
+        """The metric that a table of this phase is about."""
+        return self.metric or metric_of(reading.study_row.spec)
 
     @property
     def own_rules(self) -> bool:
@@ -133,7 +138,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
     Raises:
         InputError: for an unknown metric or factor, or when nothing has finished.
     """
-    study_name, metric = reading.study_row.name, options.metric
+    study_name, metric = reading.study_row.name, options.metric_for(reading)
     if not reading.cells:
         raise NothingFinished(
             f"no trial of the {reading.phase.value} phase of '{study_name}' with "
@@ -185,11 +190,12 @@ def report_tables(
 
 
 def _by_fold(reading: PhaseReading, options: ReportOptions) -> list[Table]:
-    if len(reading.folds) < 2 or options.metric in COSTS:
+    metric = options.metric_for(reading)
+    if len(reading.folds) < 2 or metric in COSTS:
         return []
     from study.reporting.fold_table import fold_table
 
-    return [fold_table(reading, options.metric)]
+    return [fold_table(reading, metric)]
 
 
 def _tables_below(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:
@@ -218,17 +224,18 @@ def effects_of(reading: PhaseReading, options: ReportOptions, home: Home | None)
     Raises:
         InputError: as :func:`study.reporting.effects_table.effects_table`.
     """
+    metric = options.metric_for(reading)
 
     def make() -> Table:
         from study.reporting.effects_table import effects_table
 
-        return effects_table(reading, options.metric, options.correction, options.subset)
+        return effects_table(reading, metric, options.correction, options.subset)
 
     if home is None:
         return make()
     from study.reporting.effects_cache import kept_effects
 
-    return kept_effects(home.reports(reading.study_row.name), reading, options.metric, make)
+    return kept_effects(home.reports(reading.study_row.name), reading, metric, make)
 
 
 def show_report(ledger: Ledger, study_name: str, console: Console) -> None:
@@ -275,7 +282,7 @@ def _unless_refused(make: Callable[[], list[Table]]) -> list[Table]:
 
 
 def _rows(reading: PhaseReading, options: ReportOptions) -> list[ComparisonRow]:
-    metric = options.metric
+    metric = options.metric_for(reading)
     known_metric(metric, reading.study_row.label_names)
     rules = Rules.of(reading.study_row, options.smallest_difference, options.correction)
     if metric in COSTS:

@@ -1,8 +1,9 @@
 """How the numbers of each metric are called, scaled and shown, and how p-values are."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from sslcl.learning.score_names import score_title
 from study.stats.names import PROBE
 from tracking.costs import COSTS
 
@@ -103,12 +104,9 @@ def unit_of(metric: str) -> MetricUnit:
             decimals=cost.decimals,
             more_is_better=cost.more_is_better,
         )
-    if metric.startswith("f1:"):
-        title = f"F1 of {metric[3:]}"
-    elif metric.startswith(PROBE):
-        return replace(unit_of(metric.removeprefix(PROBE)), title="Weighted F1 of a linear probe")
-    else:
-        title = metric.replace("_", " ").capitalize().replace("f1", "F1")
+    title = score_title(metric.removeprefix(PROBE))
+    if metric.startswith(PROBE):
+        title = f"{title} of a linear probe"
     return MetricUnit(title, "%", "percent points", 100.0)
 
 

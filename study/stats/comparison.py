@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.errors import InputError, unknown
-from sslcl.metrics import Floats, margins
+from sslcl.metrics import Floats
 from study.stats.metrics import Metric
 from study.stats.spread import CONFIDENCE, NO_WIDTH, Spread, moderated, spread_of
 
@@ -50,7 +50,7 @@ class Sample:
 
     def scores(self, metric: Metric) -> Floats:
         """``(S,)`` score of every seed on the whole split."""
-        return metric.score(margins(self.confusion).sum(1))
+        return metric.score(metric.margins(self.confusion).sum(1))
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ def same_conversations(cells: Mapping[str, Sample]) -> int:
 
 
 def _score(sample: Sample, metric: Metric, draws: Floats) -> RedrawnScores:
-    counts = margins(sample.confusion)
+    counts = metric.margins(sample.confusion)
     seeds, conversations, rows, classes = counts.shape
     flat = counts.transpose(1, 0, 2, 3).reshape(conversations, -1)
     drawn = (draws @ flat).reshape(len(draws), seeds, rows, classes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sslcl.errors import unknown
-from sslcl.metrics import Floats, margins
+from sslcl.metrics import Floats
 from study.stats.comparison import Sample, paired, same_conversations
 from study.stats.metrics import Metric
 
@@ -96,7 +96,8 @@ def _larger(sample: Sample, base: Sample, metric: Metric, random: NDArray[np.flo
     mine, theirs = paired(sample, base)
     if not mine or random.shape[1] < 2:
         return float("nan")
-    cell, reference = margins(sample.confusion[mine]), margins(base.confusion[theirs])
+    cell = metric.margins(sample.confusion[mine])
+    reference = metric.margins(base.confusion[theirs])
     seen = metric.score(cell.sum(1)) - metric.score(reference.sum(1))
     by_conversation = _conversation_p(cell, reference, metric, random, float(seen.mean()))
     return max(by_conversation, sign_flip_p(seen)) if len(mine) > 1 else by_conversation

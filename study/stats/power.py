@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 from scipy import optimize, special
 
-from sslcl.metrics import Floats, margins
+from sslcl.metrics import Floats
 from study.stats.comparison import Sample
 from study.stats.metrics import Metric
 from study.stats.moderation import FEWEST_ROWS, shared_freedom
@@ -131,7 +131,7 @@ def _of_pair(sample: Sample, base: Sample, metric: Metric) -> Deviations | None:
 
 def _scores(sample: Sample, rows: list[int], metric: Metric) -> tuple[Floats, Floats]:
     """``(S,)`` scores on the whole split and ``(S, K)`` without each of the conversations."""
-    counts = margins(sample.confusion[rows])
+    counts = metric.margins(sample.confusion[rows])
     total = counts.sum(1)
     return metric.score(total), metric.score(total[:, None] - counts)
 

@@ -19,6 +19,8 @@ modalities:
   audio: {columns: [pitch, loudness]}
   face: {columns: [brow, mouth]}
 """
+PUBLISHED = "published/dd_csv_glp"
+"""Below the data folder: small enough to be encoded in seconds."""
 STUDY = """
 study: tiny
 description: own data
@@ -64,3 +66,25 @@ def test_it_trains_without_code_and_is_itself_wherever_it_is(tmp_path: Path) -> 
     again = home.run("--data", str(moved), *options)
     assert again.returncode == 0, again.stdout
     assert "nothing left to train" in again.stdout
+
+
+def test_published_files_train_and_are_judged_by_the_criterion(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    path = data_dir / PUBLISHED
+    if not path.is_dir():
+        pytest.skip(f"no folder {path}")
+    home = Home(tmp_path, STUDY)
+    criterion = "micro_f1-no emotion"
+    done = home.run("--data", str(path), "--set", f"criterion={criterion}")
+    assert done.returncode == 0, done.stdout
+    table = (home.runs / "reports" / "tiny" / "ablation.md").read_text()
+    assert "Micro F1 without no emotion, %" in table
+    scores = home.sql(
+        "select t.score, m.value from trials t join epoch_metrics m on m.trial = t.id "
+        f"and m.epoch = t.best_epoch where m.metric = 'validation_{criterion}'"
+    )
+    assert len(scores) == 4
+    assert all(score == value for score, value in scores)
+    judged = home.sql(f"select verdict from ablation where metric = '{criterion}'")
+    assert len(judged) == 2

@@ -1,5 +1,6 @@
 """Study files: what they may say, and what is read from them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +224,17 @@ class TestTuned:
             load(small(**changed))
         assert said in str(told.value)
         assert "\n" not in str(told.value)
+
+
+def test_the_criterion_is_of_all_trials_and_unsaid_at_its_default(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    text = "study: s\nfactors: {objective: [sslcl, focal]}\nsearch: {trials: 2}\n"
+    file.write_text(text)
+    plain = load_study(str(file))
+    assert "criterion" not in plain.canonical()
+    assert load_study(str(file), ["criterion=weighted_f1"]) == plain
+    file.write_text(f"{text}criterion: micro_f1-neutral\n")
+    judged = load_study(str(file))
+    assert judged.config({"objective": "focal"}, 0).criterion == "micro_f1-neutral"
+    assert Study.model_validate(judged.canonical()) == judged
+    assert judged.space_digest() != plain.space_digest()

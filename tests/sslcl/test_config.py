@@ -52,6 +52,7 @@ OTHER: dict[str, Any] = {
     "batch_size": 8,
     "epochs": 5,
     "stop": "converged",
+    "criterion": "macro_f1",
     "patience": 2,
     "gradient_clip": 5.0,
     "seed": 1,
@@ -150,6 +151,12 @@ def test_trials_share_a_digest_exactly_when_they_share_the_canonical_form(
 ) -> None:
     first, second = TrialConfig.parse(one), TrialConfig.parse(two)
     assert (first.digest() == second.digest()) == (first.canonical() == second.canonical())
+
+
+def test_the_default_criterion_leaves_identities_as_they_were() -> None:
+    assert "criterion" not in TrialConfig().canonical()
+    assert TrialConfig(criterion="weighted_f1").digest() == TrialConfig().digest()
+    assert TrialConfig(criterion="uar").canonical()["criterion"] == "uar"
 
 
 @pytest.mark.parametrize("field", sorted(TrialConfig.model_fields))

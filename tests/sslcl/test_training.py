@@ -21,10 +21,10 @@ from sslcl.backbones import BACKBONES
 from sslcl.config import TrialConfig
 from sslcl.data import Conversation, Dataset, load_dataset
 from sslcl.errors import Diverged, InputError
-from sslcl.metrics import confusion_matrix, scores_of
+from sslcl.metrics import Score, confusion_matrix, scores_of
 from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
-from sslcl.training import SCORE, Trainer
+from sslcl.training import Trainer
 
 SMALL = {"conversations": 14}
 CASES: list[dict[str, Any]] = [
@@ -286,7 +286,7 @@ def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data: Dataset) 
     while not trainer.finished:
         metrics.append(trainer.fit_epoch())
         predictions.append(trainer.validation().predictions)
-    values = [m[SCORE] for m in metrics]
+    values = [m["validation_weighted_f1"] for m in metrics]
     best = int(np.argmax(values))
     assert len(set(values)) > 1
     assert (trainer.best_epoch, trainer.best_score) == (best + 1, values[best])
@@ -294,6 +294,25 @@ def test_the_first_best_epoch_on_validation_is_kept_and_put_back(data: Dataset) 
     trainer.restore_best()
     assert trainer.validation().predictions.tolist() == predictions[best].tolist()
     assert trainer.validation().metrics["weighted_f1"] == values[best]
+
+
+@pytest.mark.parametrize("criterion", ["uar", "micro_f1-neutral"])
+def test_the_criterion_chooses_the_epoch(criterion: str, data: Dataset) -> None:
+    fields = {"learning_rate": 0.03, "backbone": "utterance", "criterion": criterion}
+    trainer = Trainer(config_of(epochs=6, **fields), data)
+    values = [epoch[f"validation_{criterion}"] for epoch in fit(trainer)]
+    assert values == trainer.scores
+    assert (trainer.best_epoch, trainer.best_score) == (int(np.argmax(values)) + 1, max(values))
+    trainer.restore_best()
+    found = trainer.validation()
+    table = confusion_matrix(found.labels, found.predictions, len(data.label_names))
+    assert found.metrics[criterion] == Score.named(criterion, data.label_names).of(table)
+    assert found.metrics[criterion] == trainer.best_score
+
+
+def test_a_criterion_of_other_classes_is_refused(data: Dataset) -> None:
+    with pytest.raises(InputError, match="unknown score 'f1:boredom'"):
+        Trainer(config_of(criterion="f1:boredom"), data)
 
 
 @pytest.mark.parametrize(("patience", "epochs", "expected"), [(2, 9, 3), (1, 9, 2), (8, 4, 4)])
@@ -316,7 +335,7 @@ def test_training_stops_when_patience_or_epochs_run_out(
 def test_a_better_epoch_renews_patience(data: Dataset) -> None:
     config = config_of(epochs=12, patience=2, learning_rate=0.03, backbone="utterance")
     trainer = Trainer(config, data)
-    values = [m[SCORE] for m in fit(trainer)]
+    values = [m["validation_weighted_f1"] for m in fit(trainer)]
     assert trainer.best_epoch > 1
     assert len(values) in (trainer.best_epoch + 2, 12)
     leaders = [i for i, value in enumerate(values) if value > max(values[:i], default=-1.0)]

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from sslcl.data.datasets.mosi import WIDTHS
+from sslcl.data.formats.tables.poria_mosi import WIDTHS
 from study.execution.lock import only_driver
 from study.replay import main as replay
 from study.run import main
@@ -89,6 +89,11 @@ class TestStudies:
             (["quickstart", "--set", "augmentation=text-audio"], "unknown view 'audio'"),
             (["quickstart", "--set", "base.test_modalities=[smell]"], "unknown modality 'smell'"),
             (["quickstart", "--set", "dataset_options={conversation: 9}"], "'conversations'"),
+            (["quickstart", "--set", "criterion=macro"], "did you mean 'macro_f1'?"),
+            (["quickstart", "--set", "criterion=micro_f1-neutrl"], "did you mean 'micro_f1-neut"),
+            (["quickstart", "--set", "criterion=acc7"], "criterion of study 'quickstart': unknown"),
+            (["quickstart", "--set", "base.criterion=uar"], "write criterion at the top of the"),
+            (["quickstart", "--set", "factors.criterion=[uar, accuracy]"], "criteria do not comp"),
         ],
     )
     def test_a_mistake_on_the_command_line(self, home: Path, words: list[str], said: str) -> None:

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, delete, insert, select
 
 from sslcl.config import TrialConfig
+from sslcl.learning.score_names import DEFAULT_SCORE, validation_metric
 from tracking.costs import COSTS
 from tracking.ledger.schema import META
 
@@ -36,6 +37,12 @@ _TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed", "t.fold")
 _COST_HEAD = ("parameters", "seconds", "seconds_per_epoch")
 """Costs that the view ``cost`` gives first."""
 _RECORDER = "coalesce(t.original, t.id)"
+_VALIDATION = (
+    f"CASE WHEN t.criterion = '{DEFAULT_SCORE}' THEN t.score ELSE (SELECT e.value FROM"
+    f" epoch_metrics e WHERE e.trial = {_RECORDER} AND e.epoch = t.best_epoch"
+    f" AND e.metric = '{validation_metric(DEFAULT_SCORE)}') END"
+)
+"""The weighted F1 at the best epoch, which is the score itself where that chose the epoch."""
 
 
 def create_views(connection: Connection) -> None:
@@ -68,7 +75,8 @@ def _trials_wide() -> str:
     columns = [
         "t.study", "t.id AS trial", "t.phase", "t.cell", "t.status", "t.failure",
         *(f"t.{name}" for name in TrialConfig.model_fields),
-        "t.best_epoch", "t.epochs_run", "t.score AS validation_weighted_f1",
+        "t.best_epoch", "t.epochs_run", "t.score AS validation_score",
+        f"{_VALIDATION} AS validation_weighted_f1",
         *(f"({_test_score(metric)}) AS test_{metric}" for metric in _TEST_METRICS),
         "t.seconds", "t.parameters", "t.peak_memory_mb", "t.original AS cached_from",
     ]  # fmt: skip

@@ -201,7 +201,7 @@ def trial_points(
     """All metrics: by epoch at the time they were logged; final ones at the trial's end.
 
     Final metrics have the chosen epoch as step and names that no epoch's metric has: ``score``
-    (validation weighted F1 of the chosen epoch), ``total_seconds``, ``test_*``, ``probe_*``,
+    (validation score of the chosen epoch), ``total_seconds``, ``test_*``, ``probe_*``,
     ``chosen_validation_*``, ``diagnostic_*``.
     """
     points = [point(item.metric, item.value, item.logged_at, item.epoch) for item in epochs]

@@ -23,5 +23,5 @@ def main(table: Path) -> None:
     for lack in guessed.missing:
         click.echo(f"to do: {lack}")
     folder = table.parent
-    click.echo(f"written: {folder / 'data.yaml'}; read it, correct it (docs/data.md says how)")
+    click.echo(f"written: {folder / 'data.yaml'}; read it, correct it (docs/your-data.md says how)")
     click.echo(f"next: python -m sslcl.data check {quote(str(folder))}")

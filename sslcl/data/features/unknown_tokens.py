@@ -37,7 +37,7 @@ def unknown_note(texts: Sequence[str], encoder: Encoder) -> str | None:
     return (
         f"{PREFIX}{share:.0%} of the tokens are unknown to '{encoder.name}', so that different "
         f"texts look alike: set dataset_options.encoder to a multilingual one, such as "
-        f"'{MULTILINGUAL}' or a folder that holds it (docs/data.md, Text)"
+        f"'{MULTILINGUAL}' or a folder that holds it (docs/data-formats.md, Text)"
     )
 
 

@@ -122,7 +122,7 @@ def _advice(contents: PathContents) -> str:
         return ""
     return (
         f"; if it is a table of your own, 'python -m sslcl.data init {tables[0]}' writes a card "
-        "for it (see docs/data.md)"
+        "for it (see docs/your-data.md)"
     )
 
 

@@ -1,7 +1,7 @@
 """What lies under a path: its files, and what the pickles among them hold."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,8 @@ class PathContents:
     """The files under a path; each pickle and JSON file among them is read once, and safely.
 
     Args:
-        path: a file, or a folder with everything below it.
+        path: a file, or a folder with everything below it but hidden files and folders, such as
+            those that version control, notebooks and macOS leave.
 
     Raises:
         InputError: when there is nothing there.
@@ -29,7 +30,7 @@ class PathContents:
         self.path = path
         if not path.exists():
             raise InputError(f"there is no file or folder {path}")
-        inside = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        inside = [path] if path.is_file() else sorted(_visible(path))
         self.files: tuple[Path, ...] = tuple(inside)
         if not self.files:
             raise InputError(f"{path} is empty: expected the files of a dataset")
@@ -57,6 +58,13 @@ class PathContents:
             with suppress(InputError, ValueError, RecursionError):
                 values[file] = json.loads(read_text(file))
         return values
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file():
+            yield path
 
 
 def _refuse_stand_in(file: Path) -> None:

@@ -1,5 +1,6 @@
 """Text of files in whichever encoding they are, and the mending of characters read wrongly."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,15 +56,27 @@ def read_text(path: Path) -> str:
 
 def first_line(path: Path, longest: int) -> str:
     """The first line of a file; empty when it cannot be read. Never raises."""
+    return next(iter(first_lines(path, longest)), "")
+
+
+def first_lines(path: Path, longest: int) -> list[str]:
+    """The lines in the first bytes of a file; none when it cannot be read. Never raises.
+
+    Args:
+        path: of the file.
+        longest: bytes that are read; where a file has more, its last line here is left out.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(longest)
     except OSError:
-        return ""
+        return []
     codec = next((codec for mark, codec in _BOMS if raw.startswith(mark)), None)
     codec = codec or _utf_16_without_mark(raw) or "utf-8"
-    lines = raw.decode(codec, errors="replace").splitlines()
-    return lines[0].removeprefix("\ufeff") if lines else ""
+    text = raw.decode(codec, errors="replace").removeprefix("\ufeff")
+    # Control characters that stand for quotation marks end no line, as they would for splitlines.
+    lines = re.split(r"\r\n?|\n", text)
+    return lines[:-1] if len(raw) == longest and len(lines) > 1 else lines
 
 
 def encoding_note(path: Path) -> str | None:

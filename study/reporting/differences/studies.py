@@ -16,7 +16,7 @@ from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, MetricUnit, p_text, unit_of
 from study.stats.comparison import CellComparison, compare_cells
 from study.stats.metrics import Metric
-from study.stats.names import DEFAULT_METRIC
+from study.stats.names import DEFAULT_METRIC, metric_of
 from study.stats.verdicts import SIGNIFICANCE, correct
 from tracking.costs import COSTS
 from tracking.ledger import Ledger
@@ -38,7 +38,7 @@ class _Common:
 
 
 def compare_studies(
-    ledger: Ledger, first: str, second: str, metric: str = DEFAULT_METRIC
+    ledger: Ledger, first: str, second: str, metric: str | None = None
 ) -> SideBySide:
     """Compare two studies: their files, and the means of the cells of the same name.
 
@@ -51,6 +51,9 @@ def compare_studies(
     if first == second:
         raise InputError(f"'{first}' and '{second}' are the same study: expected two")
     a, b = ledger.study(first), ledger.study(second)
+    if metric is None:
+        own_metrics = {metric_of(row.spec) for row in (a, b)}
+        metric = own_metrics.pop() if len(own_metrics) == 1 else DEFAULT_METRIC
     known_metric(metric, a.label_names)
     own = ("study", "description")
     specs = [{k: v for k, v in row.spec.items() if k not in own} for row in (a, b)]

@@ -11,7 +11,7 @@ from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import decimal, metric_title, p_equals, p_text, unit_of
 from study.stats.comparison import CellComparison, compare_cells
 from study.stats.metrics import Metric
-from study.stats.names import METRICS
+from study.stats.names import tables_of
 from study.stats.permutation import permutation_tests
 from study.stats.verdicts import SIGNIFICANCE, correct
 from tracking.records import Evaluation
@@ -22,7 +22,8 @@ _FIRST, _SECOND = "A", "B"
 def scores_table(first: Side, second: Side, pairing: Pairing, split: str) -> Table:
     """Every score of both and their difference, ``B - A``."""
     labels = first.study_row.label_names
-    by_metric = {name: _compared(pairing, name, labels) for name in METRICS}
+    metrics = dict.fromkeys((*tables_of(first.study_row.spec), *tables_of(second.study_row.spec)))
+    by_metric = {name: _compared(pairing, name, labels) for name in metrics}
     by_class = {f"f1:{name}": _compared(pairing, f"f1:{name}", labels) for name in labels}
     corrected = correct([b.p_value for _, b in by_class.values()])
     overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in by_metric.items()]
@@ -184,7 +185,8 @@ def apart_table(
 ) -> Table:
     """Scores of both without any difference."""
     lines, rows = [], []
-    for metric in METRICS:
+    metrics = dict.fromkeys((*tables_of(first.study_row.spec), *tables_of(second.study_row.spec)))
+    for metric in metrics:
         shown = []
         for name, evaluations in ((first.name, ours), (second.name, theirs)):
             scores = [e.metrics[metric] for e in evaluations if metric in e.metrics]

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from sslcl.training import SCORE
+from sslcl.learning.score_names import score_words, validation_metric
 from study.analysis.reading import PhaseReading
 from study.reporting.figures.svg import EQUAL, MUTED, Picture, picture, styled
 from study.reporting.html.elements import PageSection
+from study.stats.names import metric_of
 from tracking.ledger import Ledger
 from tracking.rows import TrialRow
 
@@ -43,8 +44,9 @@ def curves_section(ledger: Ledger, reading: PhaseReading) -> PageSection:
     }
     if reading.reference not in curves:
         return PageSection("curves", title, ["No epochs of the reference are recorded."])
+    score = f"Validation {score_words(metric_of(reading.study_row.spec))}"
     words = [
-        "Validation weighted F1 by epoch. The solid line is the mean over seeds of the named "
+        f"{score} by epoch. The solid line is the mean over seeds of the named "
         "configuration, the band its range; dashed: the reference."
     ]
     left = len(others) - len(shown)
@@ -53,7 +55,7 @@ def curves_section(ledger: Ledger, reading: PhaseReading) -> PageSection:
         notes.append(f"The first {MOST_SEEDS} seeds of each configuration are drawn.")
     named = [cell for cell in curves if cell != reading.reference] or [reading.reference]
     return PageSection(
-        "curves", title, words, _panels(curves, named, reading.reference), notes=notes
+        "curves", title, words, _panels(curves, named, reading.reference, score), notes=notes
     )
 
 
@@ -62,7 +64,10 @@ def curve_of(ledger: Ledger, trials: Sequence[TrialRow]) -> Curve:
     values: dict[int, list[float]] = defaultdict(list)
     for trial in trials[:MOST_SEEDS]:
         for item in ledger.epoch_metrics(trial.id):
-            if item.metric == SCORE and item.value == item.value:
+            if (
+                item.metric == validation_metric(trial.config.criterion)
+                and item.value == item.value
+            ):
                 values[item.epoch].append(item.value)
     epochs = sorted(values)
     return Curve(
@@ -73,7 +78,9 @@ def curve_of(ledger: Ledger, trials: Sequence[TrialRow]) -> Curve:
     )
 
 
-def _panels(curves: Mapping[str, Curve], named: Sequence[str], reference: str) -> list[Picture]:
+def _panels(
+    curves: Mapping[str, Curve], named: Sequence[str], reference: str, score: str
+) -> list[Picture]:
     lowest = 100 * min(min(curve.low) for curve in curves.values())
     highest = 100 * max(max(curve.high) for curve in curves.values())
     room = 0.05 * (highest - lowest) + 0.5
@@ -91,7 +98,7 @@ def _panels(curves: Mapping[str, Curve], named: Sequence[str], reference: str) -
                 _line(axes, curves[cell], EQUAL, "-", 0.22)
         curve = curves[cell]
         description = (
-            f"Validation weighted F1 of {cell}: {100 * curve.mean[0]:.1f} after epoch "
+            f"{score} of {cell}: {100 * curve.mean[0]:.1f} after epoch "
             f"{curve.epochs[0]}, {100 * curve.mean[-1]:.1f} after epoch {curve.epochs[-1]}"
         )
         panels.append(picture(figure, f"curve-{place}", description, cell, small=True))

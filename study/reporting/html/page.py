@@ -21,7 +21,7 @@ from study.reporting.html.templates import html_page
 from study.reporting.importance_table import importance_table
 from study.reporting.report import ReportOptions, comparison_table, effects_of
 from study.reporting.table import Table
-from study.stats.names import METRICS
+from study.stats.names import tables_of
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import status_counts
@@ -101,7 +101,7 @@ def _comparisons(reading: PhaseReading, table: ComparisonTable) -> PageSection:
     """The comparisons of a phase, those of the other metrics folded."""
     others = [
         comparison_table(reading, ReportOptions(metric=metric)).as_table()
-        for metric in METRICS
+        for metric in tables_of(reading.study_row.spec)
         if metric != table.metric
     ]
     folded = [

@@ -45,8 +45,10 @@ def test_plain_lines_where_there_is_no_terminal(clock: Clock) -> None:
     lines = said.getvalue().splitlines()
     assert len(lines) == 2  # what the second one said is not said again at the end
     assert all("\x1b" not in line for line in lines)
-    assert lines[0] == "search: 1/4  1 epochs, about 48 s left, best validation F1 50.00"
-    assert lines[1].startswith("search: 3/4  1 epochs, about 33 s left, best validation F1 60.00")
+    assert lines[0] == "search: 1/4  1 epochs, about 48 s left, best validation score 50.00"
+    assert lines[1].startswith(
+        "search: 3/4  1 epochs, about 33 s left, best validation score 60.00"
+    )
     assert lines[1].endswith("1 pruned")
 
 
@@ -63,7 +65,7 @@ def test_no_estimate_before_the_first_end_and_after_the_last(clock: Clock) -> No
 def test_cached_trials_count_for_the_best_score(clock: Clock) -> None:
     progress = PhaseProgress(Console(file=StringIO()), "confirm", 3)
     progress.ended(row(Status.CACHED, 0.75))
-    assert "best validation F1 75.00" in progress._note()
+    assert "best validation score 75.00" in progress._note()
     assert "1 cached" in progress._note()
 
 

@@ -283,6 +283,33 @@ def test_csv_has_every_field_and_other_formats_the_verdict(
     assert max(map(len, shown.splitlines())) <= 100
 
 
+def test_a_study_is_judged_by_its_criterion(
+    ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_study(ledger, spec={"criterion": "micro_f1-neutral"})
+    table = report_table(ledger, "demo")
+    assert table.metric == "micro_f1-neutral"
+    options = {"labels": [0, 1], "average": "micro"}
+    predicted = [outcome(0.7, seed).evaluations[0].predictions for seed in SEEDS]
+    expected = np.mean([f1_score(GOLD, one, **options) for one in predicted])
+    assert table.rows[0].mean == pytest.approx(expected)
+    assert {row.metric for row in ledger.comparisons("demo")} == {"micro_f1-neutral"}
+    assert run(main, ["demo", "--home", str(tmp_path), "--format", "markdown"]) == 0
+    assert "Micro F1 without neutral, %" in capsys.readouterr().out
+    write_comparisons(ledger, "demo")
+    stored = {row.metric for row in ledger.comparisons("demo")}
+    assert stored == {"weighted_f1", "macro_f1", "accuracy", "micro_f1-neutral"}
+
+
+@pytest.mark.parametrize("metric", ["uar", "micro_f1-neutral", "f1:joy", "macro_f1"])
+def test_any_score_has_intervals_and_verdicts(ledger: Ledger, metric: str) -> None:
+    rows = by_cell(rows_of_scores(ledger, metric))
+    dot = rows["similarity=dot"]
+    assert known(dot.ci_low) < known(dot.difference) < known(dot.ci_high) < 0
+    assert dot.verdict == "worse"
+    assert 0 < known(rows["reference"].mean) < 1
+
+
 def test_costs_are_reported_and_not_stored(
     ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,6 +329,9 @@ def test_costs_are_reported_and_not_stored(
         (["demo", "--metric", "latency_50_ms"], "did you mean 'latency_p50_ms'"),
         (["demo", "--metric", "f1:jay"], "did you mean 'f1:joy'"),
         (["demo", "--metric", "weigthed_f1"], "did you mean 'weighted_f1'"),
+        (["demo", "--metric", "micro_f1-neutrl"], "did you mean 'micro_f1-neutral'"),
+        (["demo", "--metric", "micro_f1"], "expected accuracy, or micro_f1-<class>"),
+        (["demo", "--metric", "acc2_non0"], "unknown metric 'acc2_non0'"),
         (["demo", "--by", "similarty"], "did you mean 'similarity'"),
         (["demo", "--phase", "confirm"], "no trial of the confirm phase"),
         (["demo", "--format", "word"], "word"),

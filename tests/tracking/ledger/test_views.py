@@ -53,6 +53,19 @@ def test_trials_wide_has_factors_scores_and_cost_of_current_trials(
     assert (rows[failed.id]["failure"], rows[failed.id]["test_weighted_f1"]) == ("nan", None)
 
 
+def test_the_score_is_the_criterions_and_weighted_f1_stays_what_it_is(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    trial = planned("c", criterion="uar")
+    ledger.plan("s", Phase.ABLATE, [trial], replace=True)
+    ledger.start(trial.id)
+    ledger.record_epoch(trial.id, 2, {"validation_weighted_f1": 0.25, "validation_uar": 0.75})
+    ledger.complete(trial.id, outcome(0.75))
+    (row,) = ask(tmp_path, "SELECT * FROM trials_wide")
+    assert (row["criterion"], row["validation_score"], row["best_epoch"]) == ("uar", 0.75, 2)
+    assert row["validation_weighted_f1"] == 0.25
+
+
 def test_a_cached_trial_shows_its_originals_test_scores(ledger: Ledger, tmp_path: Path) -> None:
     original, twin = planned("c"), planned("d")
     run(ledger, original, outcome(test=True))

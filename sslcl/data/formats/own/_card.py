@@ -16,6 +16,8 @@ from sslcl.plain_yaml import parse_yaml
 from sslcl.validation import ModelT, validated
 
 CARD = "data.yaml"
+UNNAMED = "none"
+"""What a card calls the column of speakers where there is none."""
 TABLES = tuple(f"utterances{ending}" for ending in TABLE_FILES)
 FEATURE_FILES = (".npy", ".npz", ".safetensors")
 DEFAULT_TASK = "label"
@@ -101,7 +103,10 @@ class Card(_Strict):
     table: FileName = ""
     """A file, or ``utterances.csv`` and the like, whichever is there, when left out."""
     columns: dict[str, Text] = {}
-    """What a column means to the name it has, such as ``text`` to ``Utterance``."""
+    """What a column means to the name it has, such as ``text`` to ``Utterance``; ``speaker`` to
+    ``none`` where nobody is named."""
+    turns: tuple[Text, ...] = ()
+    """Columns that are the turns of a conversation in order, where each row is one."""
     no_label: tuple[Cell, ...] = ()
     """Cells that mean no label, besides the empty one."""
     classes: tuple[Cell, ...] = ()

@@ -8,15 +8,19 @@ import pandas as pd
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "conversation": (
         "conversation id", "conv", "conv id", "dialogue", "dialogue id", "dialog", "dialog id",
-        "dia id", "chat id", "call id", "thread id", "scene id", "dialogue no", "conversation no",
+        "dialog ids", "dia id", "chat id", "call id", "thread id", "scene id", "dialogue no",
+        "conversation no",
     ),
-    "utterance": ("utterance id", "utt id", "turn id", "utterance no"),
+    "utterance": ("utterance id", "utt id", "uttr ids", "turn id", "utterance no"),
     "order": ("turn", "turn no", "turn number", "turn index", "utterance index", "position"),
     "speaker": ("speaker id", "speaker name", "speakers", "person", "role", "participant"),
-    "text": ("utterance text", "utterance", "sentence", "transcript", "transcription", "message"),
+    "text": (
+        "utterance text", "utterance", "utterances", "sentence", "transcript", "transcription",
+        "message",
+    ),
     "split": ("set", "subset", "partition", "data split"),
-    "start": ("start time", "start seconds", "begin", "onset"),
-    "end": ("end time", "end seconds", "offset"),
+    "start": ("start time", "start times", "start seconds", "begin", "onset"),
+    "end": ("end time", "end times", "end seconds", "offset"),
 }  # fmt: skip
 """Columns by what they mean, with other names in use, letters in lower case."""
 LABELS = ("label", "labels", "emotion", "emotions", "emotion label", "emo", "sentiment", "class")

@@ -51,6 +51,7 @@ class RawTable:
             raise InputError(
                 f"{self.path} has no column '{column}': {hint}; name it in {CARD} as "
                 f"'columns: {{{column}: NAME}}'"
+                + (", or 'speaker: none' if nobody is named" if column == "speaker" else "")
             )
         empty = (self.cells[column] == "").to_numpy()
         if empty.any():

@@ -1,6 +1,5 @@
 """Which files of a folder are its tables, and their columns by what they mean."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,26 +7,13 @@ import pandas as pd
 
 from sslcl.data.corpus import SPLITS
 from sslcl.data.formats import TABLE_FILES
-from sslcl.data.formats.own._card import CARD, TABLES, Card
+from sslcl.data.formats.own._card import CARD, TABLES, UNNAMED, Card
+from sslcl.data.formats.own._hub import WHOLE, HubTables, hub_files, read_hub_tables
 from sslcl.data.formats.own._names import label_column, meanings
+from sslcl.data.formats.own._split_names import split_of_name
 from sslcl.data.formats.own._table import RawTable, joined, read_table
+from sslcl.data.formats.own._turns import with_a_row_a_turn
 from sslcl.errors import InputError, did_you_mean
-
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "trn": "train",
-    "dev": "validation",
-    "develop": "validation",
-    "development": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-    "tst": "test",
-}
-"""What the splits are called in a table or the names of files, in any case."""
 
 
 def read_tables(folder: Path, card: Card) -> tuple[RawTable, list[str]]:
@@ -56,14 +42,19 @@ def read_tables(folder: Path, card: Card) -> tuple[RawTable, list[str]]:
     if others:
         names = ", ".join(path.name for path in others)
         raise InputError(f"{folder} has the tables {names}: name one as 'table' in {CARD}")
+    if hub := hub_files(sorted(path for path in folder.rglob("*") if path.is_file())):
+        return read_hub(folder, read_hub_tables(hub), card)
     raise InputError(f"{folder / TABLES[0]} is missing: expected a table of utterances")
 
 
-def split_of_name(path: Path) -> str | None:
-    """The split that a word of a file's name is, such as ``my_Dev.csv``."""
-    words = re.split(r"[^a-z]+", path.stem.lower())
-    splits = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
-    return splits.pop() if len(splits) == 1 else None
+def read_hub(folder: Path, hub: HubTables, card: Card) -> tuple[RawTable, list[str]]:
+    """The tables of a Hugging Face folder as one, its columns by what they mean, and notes."""
+    named = {split: _named(raw, card) for split, raw in hub.tables.items()}
+    notes = [note for _, told in named.values() for note in told]
+    if list(named) == [WHOLE]:
+        return named[WHOLE]
+    table, more = joined(folder, {split: raw for split, (raw, _) in named.items()})
+    return table, [*dict.fromkeys(notes), *more]
 
 
 def _table_files(folder: Path) -> list[Path]:
@@ -97,14 +88,20 @@ def _named(raw: RawTable, card: Card) -> tuple[RawTable, list[str]]:
     """The table with its columns called by what they mean, and a note on the unusual ones."""
     cells = raw.cells
     header = [str(name) for name in cells.columns]
-    for meaning, name in card.columns.items():
+    given = dict(card.columns)
+    unnamed = given.get("speaker") == UNNAMED and UNNAMED not in header
+    if unnamed:
+        del given["speaker"]
+    for meaning, name in given.items():
         if name not in header:
             raise InputError(
                 f"{raw.path} has no column '{name}', which {CARD} calls the {meaning}: "
                 f"{did_you_mean(name, header)}"
             )
     tasks = {task.column for task in card.all_tasks().values()}
-    said = meanings(cells[[name for name in header if name not in tasks]], card.columns)
+    said = meanings(cells[[name for name in header if name not in tasks]], given)
+    if unnamed:
+        said.pop("speaker", None)
     taken = set(said.values())
     for task in card.all_tasks().values():
         labels = label_column(cells, task.column, task.classes, taken)
@@ -115,7 +112,11 @@ def _named(raw: RawTable, card: Card) -> tuple[RawTable, list[str]]:
     # A column that is called as another one's meaning steps aside.
     aside = {name: f"{name} (2)" for name in other if name in header and name not in taken}
     renamed = cells.rename(columns={**aside, **{name: m for m, name in other.items()}})
-    guessed = {m: name for m, name in other.items() if card.columns.get(m) != name}
+    guessed = {m: name for m, name in other.items() if given.get(m) != name}
     told = ", ".join(f"'{name}' is the {meaning}" for meaning, name in guessed.items())
     notes = [f"columns by their usual names: {told}"] if told else []
-    return replace(raw, cells=pd.DataFrame(renamed), names=other), notes
+    if unnamed:
+        renamed["speaker"] = "unknown"
+        notes.append("speakers are not known: each conversation counts as one speaker's")
+    named, more = with_a_row_a_turn(replace(raw, cells=pd.DataFrame(renamed), names=other), card)
+    return named, [*notes, *more]

@@ -12,8 +12,9 @@ import pandas as pd
 from sslcl.data.formats import TABLE_FILES
 from sslcl.data.formats.own._card import CARD, read_card
 from sslcl.data.formats.own._names import LABELS, SYNONYMS, meanings, plain
+from sslcl.data.formats.own._split_names import split_of_name
 from sslcl.data.formats.own._table import read_table
-from sslcl.data.formats.own._tables import read_tables, split_of_name
+from sslcl.data.formats.own._tables import read_tables
 from sslcl.data.published.texts import folder_name
 from sslcl.errors import InputError
 from sslcl.plain_yaml import as_yaml
@@ -63,8 +64,8 @@ def guess(path: Path) -> Guess:
             f"'{names[0]}' to '{names[-1]}' ({len(names)} columns of numbers) are features "
             f"of '{modality}'"
         )
-    labels = _label_columns(cells, [name for name in others if name not in owned])
-    tasks, absent = _tasks(cells, labels, reasons)
+    labels = label_columns(cells, [name for name in others if name not in owned])
+    tasks, absent = guessed_tasks(cells, labels, reasons)
     rest = [name for name in others if name not in owned and name not in labels]
     if rest:
         reasons.append(f"not read: {', '.join(rest)}")
@@ -97,7 +98,8 @@ def write_card(path: Path) -> Guess:
         raise InputError(f"{card} is there already: move it away for a new one")
     guessed = guess(path)
     head = (
-        "# Written by 'python -m sslcl.data init': correct what is wrong; docs/data.md explains.\n"
+        "# Written by 'python -m sslcl.data init': correct what is wrong; docs/your-data.md says "
+        "how.\n"
     )
     try:
         card.write_text(head + guessed.card, encoding="utf-8")
@@ -130,7 +132,7 @@ def _are_numbers(cells: pd.Series) -> bool:
     return bool(numbers.notna().all())
 
 
-def _label_columns(cells: pd.DataFrame, names: Sequence[str]) -> list[str]:
+def label_columns(cells: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Columns with a usual name for labels, the usual order first, and few different cells."""
     usual = [plain(name) for name in LABELS]
     known = [name for name in names if plain(name) in usual]
@@ -138,9 +140,16 @@ def _label_columns(cells: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return sorted(few, key=lambda name: usual.index(plain(name)))
 
 
-def _tasks(
+def guessed_tasks(
     cells: pd.DataFrame, columns: Sequence[str], reasons: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
+    """The tasks of a card by these columns, and their cells that mean no label.
+
+    Args:
+        cells: the table.
+        columns: of labels.
+        reasons: gets a line on each task.
+    """
     tasks: dict[str, Any] = {}
     absent: list[str] = []
     for name in columns:
@@ -176,6 +185,7 @@ def _missing(said: dict[str, str], tasks: dict[str, Any]) -> Iterator[str]:
             yield (
                 f"no column is called as the {meaning} usually is ({known}): add "
                 f"'columns: {{{meaning}: NAME}}' to the card"
+                + (", or 'speaker: none' if nobody is named" if meaning == "speaker" else "")
             )
     if not tasks:
         yield (

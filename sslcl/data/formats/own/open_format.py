@@ -1,6 +1,6 @@
 """The open format for own data: a card, a table of utterances, and features beside it.
 
-``docs/data.md`` specifies it.
+``docs/data-formats.md`` specifies it.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from sslcl.data.formats import Format
 from sslcl.data.formats.own._card import CARD, RESERVED, TABLES, Card, load_yaml, read_card
 from sslcl.data.formats.own._features import read_features
 from sslcl.data.formats.own._labels import classes_of
+from sslcl.data.formats.own._split_names import SPLIT_NAMES
 from sslcl.data.formats.own._table import RawTable
-from sslcl.data.formats.own._tables import SPLIT_NAMES, read_tables
+from sslcl.data.formats.own._tables import read_tables
 from sslcl.data.groups import grouping_columns
 from sslcl.data.reading.headed_csv import header_of
 from sslcl.data.reading.path_contents import PathContents
@@ -26,7 +27,7 @@ TEST_SHARE = 5
 """One in this many conversations tests where the table has no column ``split``; one in
 :data:`VALIDATION_SHARE` of the others validates: 70 % remain to train from."""
 VALIDATION_SHARE = 8
-PAGE = "(see docs/data.md)"
+PAGE = "(see docs/your-data.md)"
 """What every refusal ends with."""
 _OURS = frozenset({"columns", "no_label", "classes", "tasks", "modalities", "table"})
 
@@ -65,7 +66,21 @@ def _read(folder: Path) -> Corpus:
             "'classes'; 'python -m sslcl.data init TABLE' writes one"
         )
     card = read_card(folder / CARD)
-    raw, notes = read_tables(folder, card)
+    return corpus_of_table(folder, card, *read_tables(folder, card))
+
+
+def corpus_of_table(folder: Path, card: Card, raw: RawTable, notes: Sequence[str]) -> Corpus:
+    """The corpus of a table that has been read.
+
+    Args:
+        folder: where feature files are.
+        card: what the table is said to hold.
+        raw: the table, its columns called by what they mean.
+        notes: on how it was read.
+
+    Raises:
+        InputError: naming row and column of the first fault.
+    """
     tasks = card.all_tasks()
     table, file_rows, more = _utterances(raw, card)
     return Corpus(

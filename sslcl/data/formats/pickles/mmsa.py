@@ -22,9 +22,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sslcl.data.corpus import Corpus, Task
+from sslcl.data.corpus import Corpus
 from sslcl.data.formats import Format
 from sslcl.data.formats.pickles._mult import as_mmsa, is_mult
+from sslcl.data.formats.pickles._scores import (
+    BINARY,
+    SENTIMENTS,
+    SEVEN,
+    TERNARY,
+    are_seven_steps,
+    by_nonzero_sign,
+    by_step,
+)
 from sslcl.data.published.corpora import RECORDS
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError, unknown
@@ -33,7 +42,6 @@ _SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 _MARKS = frozenset({"id", "audio", "vision"})
 _SEQUENCES = {"text": "text", "audio": "audio", "vision": "video"}
 """Column of the file to modality of the corpus."""
-_SENTIMENTS = ("negative", "neutral", "positive")
 _ROWS = 256
 """Utterances pooled at a time: unaligned MOSEI has gigabytes of padding."""
 
@@ -197,20 +205,20 @@ class _Part:
             names = [word[0] if word else "" for word in words]
         else:
             numbers = self.numbers("classification_labels", 1)
-            index = dict(enumerate(_SENTIMENTS))
+            index = dict(enumerate(SENTIMENTS))
             names = [index.get(number, f"{number:g}") for number in numbers.tolist()]
         for name in names:
-            if name not in _SENTIMENTS:
-                raise unknown("sentiment", name, _SENTIMENTS, self.where)
+            if name not in SENTIMENTS:
+                raise unknown("sentiment", name, SENTIMENTS, self.where)
         return names
 
-    def sentiment2(self) -> list[str | None]:
-        """The sign of the score; nothing where it is 0."""
+    def scores(self) -> NDArray[np.float64]:
+        """The score of each utterance."""
         scores = self.numbers("regression_labels", 1)
         if not np.isfinite(scores).all():
             at = self.ids[int((~np.isfinite(scores)).argmax())]
             raise InputError(f"{self.where}: the score of '{at}' is not finite")
-        return [{-1: "negative", 1: "positive"}.get(int(sign)) for sign in np.sign(scores)]
+        return scores.astype(np.float64)
 
 
 def _corpus(path: Path, parts: Sequence[_Part]) -> Corpus:
@@ -238,10 +246,7 @@ def _corpus(path: Path, parts: Sequence[_Part]) -> Corpus:
         name=known.name,
         table=table,
         features={name: x[order] for name, x in features.items()},
-        tasks={
-            "sentiment3": Task("sentiment3", _SENTIMENTS),
-            "sentiment2": Task("sentiment2", ("negative", "positive")),
-        },
+        tasks={t.column: t for t in (TERNARY, BINARY, SEVEN) if t.column in table},
         description=f"{title}; features as packed by MMSA. One conversation a video.",
         licence=record.licence if record else "none stated (features), MIT (MMSA)",
         notes=tuple(notes),
@@ -270,6 +275,7 @@ def _identify(path: Path, features: Mapping[str, NDArray[np.float32]]) -> _Known
 def _table(parts: Sequence[_Part]) -> tuple[pd.DataFrame, list[int], int]:
     """The utterances by video and clip, their rows in the file, and how many videos are shared."""
     ids = [(part, *pair) for part in parts for pair in part.parts_of_ids()]
+    scores = np.concatenate([part.scores() for part in parts])
     homes = Counter(video for _, video in {(part.split, video) for part, video, _ in ids})
     columns: dict[str, list[Any]] = {
         "conversation": [
@@ -279,8 +285,10 @@ def _table(parts: Sequence[_Part]) -> tuple[pd.DataFrame, list[int], int]:
         "speaker": [video for _, video, _ in ids],
         "split": [part.split for part, _, _ in ids],
         "sentiment3": [label for part in parts for label in part.sentiment3()],
-        "sentiment2": [label for part in parts for label in part.sentiment2()],
+        "sentiment2": by_nonzero_sign(scores),
     }
+    if are_seven_steps(scores):
+        columns["sentiment7"] = by_step(scores)
     if all("raw_text" in part.columns for part in parts):
         columns["text"] = [str(text) for part in parts for text in part.column("raw_text")]
 

@@ -15,6 +15,7 @@ order of the utterance numbers where their times run backwards. A blank label ma
 context only. What is done about times is told in :mod:`sslcl.data.features.timing`.
 """
 
+import csv
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from sslcl.data.reading.headed_csv import (
 from sslcl.data.reading.notes import count_notes, repeated_notes, row_notes
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.split_files import Published, split_named, splits_of_files
+from sslcl.data.reading.texts import first_lines
 from sslcl.errors import InputError
 
 EMOTIONS = SIZES.classes["emotion"]
@@ -50,6 +52,7 @@ _ALL = {*EMOTIONS, *SENTIMENTS}
 TIMES = ("StartTime", "EndTime")
 DYADIC = "Old_Dialogue_ID"
 """A column that the dyadic subset alone has."""
+_SAMPLE = 1 << 14
 _CLIP = re.compile(r"dia(\d+)_utt(\d+)")
 _LEAST_OF_CLASS = 3
 """Own classes have this many utterances on average, or they are no classes."""
@@ -72,9 +75,12 @@ class MeldCsv(Format):
     summary = "MELD's CSV files, one a split: text, speakers, times, emotion and sentiment"
 
     def claims(self, contents: PathContents) -> frozenset[Path]:
-        """The CSV files with MELD's numbering columns; the dyadic ones only without the others."""
+        """The CSV files with MELD's numbering columns; the dyadic ones only without the others.
+
+        Ids such as ``27_000``, which CPED has in columns of the same names, are of other layouts.
+        """
         headers = {file: header_of(file) for file in contents.of(".csv")}
-        ours = {file for file, names in headers.items() if set(KEYS) <= set(names)}
+        ours = {f for f, names in headers.items() if set(KEYS) <= set(names) and _numbered(f)}
         whole = {file for file in ours if DYADIC not in headers[file]}
         return frozenset(whole or ours)
 
@@ -114,6 +120,15 @@ class MeldCsv(Format):
             ),
         )
         return with_audio(corpus, contents, _clip_id)
+
+
+def _numbered(file: Path) -> bool:
+    """Whether a dialogue of the first rows has a number; true where no row can be read."""
+    try:
+        rows = [row for row in csv.DictReader(first_lines(file, _SAMPLE)) if row.get(KEYS[1])]
+    except csv.Error:
+        return True
+    return not rows or any(str(row[KEYS[1]]).strip().isdecimal() for row in rows)
 
 
 def _description(dyadic: bool) -> str:

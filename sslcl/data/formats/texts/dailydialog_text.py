@@ -5,6 +5,7 @@ from pathlib import Path
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats import Format
 from sslcl.data.formats.texts._dialogues import (
+    EMOTIONS_OF_DAILYDIALOG,
     Made,
     Utterance,
     corpus_of_dialogues,
@@ -15,8 +16,6 @@ from sslcl.data.reading.texts import first_line, read_text
 from sslcl.errors import InputError
 
 END = "__eou__"
-EMOTIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise")
-"""In the order of the numbers in the files, 0 being no emotion."""
 _LONGEST = 1 << 16
 
 
@@ -51,7 +50,7 @@ class DailyDialogText(Format):
         )
         splits = {split: _dialogues(texts[split], emotions[split], split) for split in both}
         layout = "the layout of DailyDialog's text files"
-        made = Made(contents.path, layout, ("dailydialog",), EMOTIONS, notes)
+        made = Made(contents.path, layout, ("dailydialog",), EMOTIONS_OF_DAILYDIALOG, notes)
         return corpus_of_dialogues(splits, made)
 
 
@@ -69,11 +68,12 @@ def _dialogues(texts: Path, emotions: Path, split: str) -> dict[str, list[Uttera
         if len(words) != len(labels) or not set(labels) <= set("0123456"):
             raise InputError(
                 f"{emotions}, line {at + 1}: is '{' '.join(labels)[:40]}', expected "
-                f"{len(words)} numbers from 0 to {len(EMOTIONS) - 1}, one an utterance"
+                f"{len(words)} numbers from 0 to {len(EMOTIONS_OF_DAILYDIALOG) - 1}, one an "
+                "utterance"
             )
         # Two people speak in turn in every dialogue of this corpus.
         dialogues[f"{split}_{at:05}"] = [
-            Utterance(str(n), f"speaker {n % 2 + 1}", text, EMOTIONS[int(label)])
+            Utterance(str(n), f"speaker {n % 2 + 1}", text, EMOTIONS_OF_DAILYDIALOG[int(label)])
             for n, (text, label) in enumerate(zip(words, labels, strict=True))
         ]
     return dialogues

@@ -1,22 +1,28 @@
 """The JSON of DialogXL, DAG-ERC, SPCL and CoG-BART: dialogues as lists of utterances."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sslcl.data.corpus import Corpus
 from sslcl.data.formats import Format
 from sslcl.data.formats.texts._dialogues import (
+    EMOTIONS_OF_DAILYDIALOG,
+    Dialogues,
     Made,
     Utterance,
     corpus_of_dialogues,
+    in_known_names,
+    labels_of,
+    relabelled,
     split_files,
 )
-from sslcl.data.published.corpora.iemocap import IEMOCAP
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
-_IEMOCAP = dict(zip(("hap", "sad", "neu", "ang", "exc", "fru"), IEMOCAP, strict=True))
-_NO_LABEL = ("", "-1", "none", "None")
+_NO_LABEL = ("", "-1", "None")
+_NONE = "none"
+"""No emotion in DailyDialog, which is its neutral class; no label in other corpora."""
 
 
 class DialogueJson(Format):
@@ -32,33 +38,27 @@ class DialogueJson(Format):
     def read(self, contents: PathContents) -> Corpus:
         """Every split that is there."""
         home = split_files(sorted(self.claims(contents)))
-        splits = {
+        splits: dict[str, Dialogues] = {
             split: {
                 f"{split}_{number:04}": _dialogue(file, number, rows)
                 for number, rows in enumerate(contents.json[file])
             }
             for split, file in home.items()
         }
-        labels = {
-            one.label
-            for dialogues in splits.values()
-            for rows in dialogues.values()
-            for one in rows
-            if one.label
-        }
-        classes: tuple[str, ...] = ()
-        if labels <= set(_IEMOCAP):
-            splits = {
-                split: {
-                    name: [one._replace(label=_IEMOCAP.get(one.label or "")) for one in rows]
-                    for name, rows in dialogues.items()
-                }
-                for split, dialogues in splits.items()
-            }
-            classes = IEMOCAP
+        none_is_neutral = labels_of(splits) - {_NONE} <= set(EMOTIONS_OF_DAILYDIALOG) - {"neutral"}
+        named, classes = in_known_names(
+            relabelled(splits, {_NONE: "neutral" if none_is_neutral else None})
+        )
+        notes = _none_notes(splits) if none_is_neutral else ()
         corpora = ("iemocap", "meld", "emorynlp", "dailydialog")
-        made = Made(contents.path, "the JSON layout of DialogXL and DAG-ERC", corpora, classes)
-        return corpus_of_dialogues(splits, made)
+        layout = "the JSON layout of DialogXL and DAG-ERC"
+        return corpus_of_dialogues(named, Made(contents.path, layout, corpora, classes, notes))
+
+
+def _none_notes(splits: Mapping[str, Dialogues]) -> tuple[str, ...]:
+    rows = [one for dialogues in splits.values() for rows in dialogues.values() for one in rows]
+    count = sum(one.label == _NONE for one in rows)
+    return (f"{count} utterances with the label 'none' are neutral",) if count else ()
 
 
 def _fits(content: Any) -> bool:

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from sslcl.data import load_dataset
-from sslcl.data.datasets.mosi import WIDTHS, validation_videos
+from sslcl.data.commands.check import main as check
+from sslcl.data.formats import format_of, recognise
+from sslcl.data.formats.tables.poria_mosi import WIDTHS, validation_videos
+from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
 Rows = list[list[str]]
@@ -57,6 +61,37 @@ def small(tmp_path: Path) -> Path:
     for name, rows in tables.items():
         write(folder / name, rows)
     return tmp_path
+
+
+class TestByPath:
+    """The same files given as a path."""
+
+    def test_it_is_the_dataset_of_the_name(self, small: Path) -> None:
+        assert format_of(PathContents(small / "mosi")).name == "poria_mosi"
+        named = load_dataset("mosi", data_dir=small)
+        by_path = load_dataset("path", {"path": str(small)})
+        assert (by_path.name, by_path.modalities) == (named.name, named.modalities)
+        splits = ("train", "validation", "test")
+        for one, other in zip(
+            (c for split in splits for c in getattr(named, split)),
+            (c for split in splits for c in getattr(by_path, split)),
+            strict=True,
+        ):
+            assert (one.id, one.utterance_ids) == (other.id, other.utterance_ids)
+            assert one.labels.tolist() == other.labels.tolist()
+            assert all(torch.equal(x, other.features[m]) for m, x in one.features.items())
+
+    def test_a_missing_file_is_no_such_corpus(self, small: Path) -> None:
+        (small / "mosi" / "text_test.csv").unlink()
+        with pytest.raises(InputError, match="no known format"):
+            recognise(small)
+
+    def test_check_knows_the_release(self, data_dir: Path, tmp_path: Path) -> None:
+        picture = str(tmp_path / "a.png")
+        shown = CliRunner().invoke(check, [str(data_dir / "mosi"), "--out", picture])
+        assert shown.exit_code == 0, shown.output
+        assert shown.output.startswith("mosi, in the format 'poria_mosi'")
+        assert "licence: none stated" in shown.output
 
 
 class TestRelease:

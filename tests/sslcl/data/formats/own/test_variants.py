@@ -256,7 +256,7 @@ def test_it_is_refused_in_a_line_that_says_what_to_do(tmp_path: Path, case: str)
         recognise(tmp_path)
     message = str(raised.value)
     assert words in message
-    assert "docs/data.md" in message
+    assert "docs/your-data.md" in message
     assert "\n" not in message
 
 

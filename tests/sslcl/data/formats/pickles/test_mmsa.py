@@ -64,6 +64,15 @@ def test_the_sign_of_the_score_is_the_second_task(path: Path) -> None:
     assert dataset.train[0].labels.tolist() == [-1, 0, 1]
 
 
+@pytest.mark.parametrize(("scale", "tasks"), [(1.0, 3), (0.3, 2)])
+def test_scores_beyond_one_have_seven_steps(tmp_path: Path, scale: float, tasks: int) -> None:
+    what = content()
+    for columns in what.values():
+        columns["regression_labels"] = columns["regression_labels"] * scale
+    corpus = recognise(write(tmp_path / "a.pkl", what))
+    assert list(corpus.tasks) == ["sentiment3", "sentiment2", "sentiment7"][:tasks]
+
+
 def test_classification_labels_stand_in_for_words(tmp_path: Path, path: Path) -> None:
     what = content()
     for columns in what.values():

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sslcl.data.corpus import dataset_of, with_validation
-from sslcl.data.formats import format_of, recognise
-from sslcl.data.formats.texts.dailydialog_text import EMOTIONS
-from sslcl.data.inspection.inspection import require_usable
-from sslcl.data.reading.path_contents import PathContents
+from sslcl.data.corpus import dataset_of
+from sslcl.data.formats import recognise
+from sslcl.data.formats.texts._dialogues import EMOTIONS_OF_DAILYDIALOG
+from sslcl.data.published.corpora.iemocap import IEMOCAP
+from sslcl.data.published.corpora.meld import MELD
 from sslcl.errors import InputError
 
 SPLITS = ("train", "dev", "test")
@@ -80,7 +80,7 @@ def test_dailydialog(tmp_path: Path) -> None:
     table = recognise(tmp_path).table
     first = table[table["split"] == "train"]
     assert first["text"].tolist() == ["Tea ?", "Please .", "No !", "Oh .", "Ah ."]
-    assert first["emotion"].tolist() == [EMOTIONS[n] for n in (0, 4, 6, 0, 0)]
+    assert first["emotion"].tolist() == [EMOTIONS_OF_DAILYDIALOG[n] for n in (0, 4, 6, 0, 0)]
     assert first["speaker"].tolist() == [f"speaker {n}" for n in (1, 2, 1, 2, 1)]
 
 
@@ -90,28 +90,108 @@ def test_damage_is_told_with_its_line(tmp_path: Path) -> None:
         recognise(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("folder", "layout", "name", "counts"),
-    [
-        ("dialogxl_iemocap", "dialogue_json", "iemocap", _counts(6490, 1401, 2196)),
-        ("emorynlp_json", "emorynlp_json", "emorynlp", {"train": 1344, "test": 1328}),
-        ("dailydialog_todkat", "dailydialog_text", "dailydialog", {"train": 8069, "test": 7740}),
-        ("gcnet", "gcnet", "iemocap", _counts(5163, 647, 1623)),
-        ("cosmic_labels_iemocap", "cosmic_labels", "iemocap", _counts(5163, 647, 1623)),
-        ("mintrec1_tsv", "mintrec", "mintrec", {"train": 1334, "validation": 445, "test": 445}),
-    ],
+def test_none_is_neutral_in_the_json_of_dailydialog_and_no_label_elsewhere(tmp_path: Path) -> None:
+    write_dialogue_json(tmp_path, ("none", "happiness"))
+    corpus = recognise(tmp_path)
+    assert corpus.task("emotion").classes == EMOTIONS_OF_DAILYDIALOG
+    assert corpus.table["emotion"].isna().sum() == 9
+    assert (corpus.table["emotion"] == "neutral").sum() == 9
+    assert "9 utterances with the label 'none' are neutral" in corpus.notes
+    write_dialogue_json(tmp_path, ("none", "calm"))
+    assert recognise(tmp_path).table["emotion"].isna().sum() == 18
+
+
+def write_compm(folder: Path, rows: str, names: str = "MELD_{}.txt") -> None:
+    for split in SPLITS:
+        (folder / names.format(split)).write_text(rows, encoding="utf-8")
+
+
+COMPM_MELD = (
+    "Speaker\tUtterance\tEmotion\tSentiment\n\nAnn\tTea?\tneutral\tneutral\n"
+    "Bob\tOh no.\tsadness\tnegative\n\nBob\tYes!\tjoy\tpositive\n"
 )
-def test_published_files(
-    data_dir: Path, folder: str, layout: str, name: str, counts: dict[str, int]
-) -> None:
-    place = data_dir / "published" / folder
-    if not place.is_dir():
-        pytest.skip(f"no folder {place}")
-    assert format_of(PathContents(place)).name == layout
-    corpus = recognise(place)
-    assert (corpus.name, bool(corpus.licence)) == (name, True)
-    assert corpus.table["split"].value_counts().to_dict() == counts
-    require_usable(with_validation(corpus))
+COMPM_IEMOCAP = "F\tExcuse me.\tneu\nM\tDo you\thave forms?\tfru\n\nF\tYeah.\thap\n\n"
+
+
+def test_compm_text_with_a_header_and_sentiment(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_MELD)
+    corpus = recognise(tmp_path)
+    train = corpus.table[corpus.table["split"] == "train"]
+    assert train["text"].tolist() == ["Tea?", "Oh no.", "Yes!"]
+    assert train["conversation"].tolist() == ["train_00000", "train_00000", "train_00001"]
+    assert train["sentiment"].tolist() == ["neutral", "negative", "positive"]
+    assert list(corpus.tasks) == ["emotion", "sentiment"]
+    assert corpus.task("emotion").classes == MELD
+
+
+def test_compm_text_with_short_labels_and_tabs_in_texts(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_IEMOCAP, "iemocap_{}.txt")
+    corpus = recognise(tmp_path)
+    train = corpus.table[corpus.table["split"] == "train"]
+    assert train["text"].tolist() == ["Excuse me.", "Do you have forms?", "Yeah."]
+    assert train["emotion"].tolist() == ["neutral", "frustrated", "happy"]
+    assert corpus.task("emotion").classes == IEMOCAP
+
+
+def test_a_line_of_compm_text_with_too_few_cells_is_told(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_MELD + "Bob\tYes!\tjoy\tpositive\n" * 3000 + "Bob\tYes!\tjoy\n")
+    with pytest.raises(InputError, match=r"line 3007: has 3 cells, expected 4 or more by tabs"):
+        recognise(tmp_path)
+
+
+def test_hidden_folders_are_left_out(tmp_path: Path) -> None:
+    write_compm(tmp_path, COMPM_IEMOCAP, "iemocap_{}.txt")
+    hidden = tmp_path / ".ipynb_checkpoints"
+    hidden.mkdir()
+    write_compm(hidden, COMPM_IEMOCAP, "iemocap_{}-checkpoint.txt")
+    assert len(recognise(tmp_path).table) == 9
+
+
+def write_m3ed(folder: Path, lists: bool = True) -> None:
+    content = {
+        series: {
+            f"{series}_{d}": {
+                "SpeakerInfo": {"A": {"Name": "王胜男"}},
+                "Dialog": {
+                    f"{series}_{d}_{u}": {
+                        "Text": f"好了没事了{u}",
+                        "Speaker": "AB"[u % 2],
+                        "EmoAnnotation": {"final_main_emo": ("Happy", "Neutral", "None")[u % 3]},
+                    }
+                    for u in (10, 2, 1, 3)
+                },
+            }
+            for d in range(4)
+        }
+        for series in ("one", "two", "three")
+    }
+    (folder / "M3ED_annotation.json").write_text(json.dumps(content), encoding="utf-8")
+    for split, series in zip(("train", "val", "test"), content, strict=True):
+        if lists:
+            (folder / f"movie_list_{split}.txt").write_text(f"{series}\n")
+
+
+def test_m3ed_in_the_order_of_utterances_by_the_lists_of_series(tmp_path: Path) -> None:
+    write_m3ed(tmp_path)
+    corpus = recognise(tmp_path)
+    assert corpus.table["split"].value_counts().to_dict() == _counts(16, 16, 16)
+    assert corpus.table["utterance"].tolist()[:4] == ["one_0_1", "one_0_2", "one_0_3", "one_0_10"]
+    assert corpus.table["emotion"].isna().tolist()[:4] == [False, True, False, False]
+    assert corpus.table["emotion"].tolist()[0] == "Neutral"
+
+
+def test_m3ed_without_lists_is_split_by_hash(tmp_path: Path) -> None:
+    write_m3ed(tmp_path, lists=False)
+    corpus = recognise(tmp_path)
+    assert corpus.table.groupby("split")["conversation"].nunique().sum() == 12
+    assert any("chosen by the hash" in note for note in corpus.notes)
+
+
+def test_a_series_of_no_list_is_told(tmp_path: Path) -> None:
+    write_m3ed(tmp_path)
+    (tmp_path / "movie_list_test.txt").write_text("four\n")
+    with pytest.raises(InputError, match="series 'three' is in no list"):
+        recognise(tmp_path)
 
 
 def test_without_features_or_an_encoder_nothing_can_be_trained(tmp_path: Path) -> None:
