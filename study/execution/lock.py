@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 from sslcl.errors import InputError
 from tracking.home import Home
+from tracking.ledger.one_writer import only_writer
 
 
 @contextmanager
 def only_driver(home: Home) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however the process ends.
+
+    A results database elsewhere has a lock of its own, since several homes may name it.
 
     Raises:
         InputError: when another process runs a study there, or nothing can be written there.
@@ -34,4 +37,5 @@ def only_driver(home: Home) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        with only_writer(home.results_url):
+            yield
