@@ -124,10 +124,10 @@ class Home:
         return f" {shlex.join(words)}" if words else ""
 
     def sql(self, query: str) -> str:
-        """The command that asks the results database for ``query`` in a terminal."""
+        """The command that asks the results database for ``query``, which has no double quotes."""
         if self.results_server is not None:
-            return shlex.join(["psql", shown(self.results_server), "-c", query])
-        return shlex.join(["sqlite3", str(self.results), query])
+            return f'psql {shlex.quote(shown(self.results_server))} -c "{query}"'
+        return f'sqlite3 {shlex.quote(str(self.results))} "{query}"'
 
     def require_databases(self) -> None:
         """Refuse a folder in which the name of a database is taken by something else.

@@ -9,6 +9,7 @@ from ray import tune
 from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
+from study.execution.machine.ray_nodes import other_code
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -20,7 +21,7 @@ from study.execution.trial import (
     worker_name,
 )
 from tracking.home import Home
-from tracking.records import Phase, PlannedTrial
+from tracking.records import FailureKind, Phase, PlannedTrial
 
 CHECKPOINT_SECONDS = 15.0
 TRIAL_KEY = "trial"
@@ -38,8 +39,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home) -> None:
-        """Ray's hook for a new actor."""
+    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home, code: str = "") -> None:
+        """Ray's hook for a new actor; ``code``: digest of the driver's, where it may differ."""
+        self._refusal = other_code(code)
         self._all_data = dataset
         self._home = home
         self._begin(config[TRIAL_KEY])
@@ -63,6 +65,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
         No epoch, but the worker's name, while a new trial waits for other workers to start.
         """
+        if self._refusal:
+            return {"failure": FailureKind.NODE.value, "message": self._refusal, "done": True}
         if self._trainer is None and not self._home.ray_gate.exists():
             time.sleep(READY_SECONDS)
             return {READY_KEY: worker_name(pick_device())}
