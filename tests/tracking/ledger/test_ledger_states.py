@@ -192,4 +192,5 @@ def test_any_history_on_postgresql(server: PostgresServer) -> None:
     few = settings(
         LedgerMachine.TestCase.settings, max_examples=4, suppress_health_check=list(HealthCheck)
     )
-    run_state_machine_as_test(lambda: LedgerMachine(server.create_database()), settings=few)
+    fresh = lambda: LedgerMachine(server.create_database())  # noqa: E731
+    run_state_machine_as_test(fresh, settings=few)  # type: ignore[arg-type]
