@@ -7,7 +7,7 @@ import warnings
 from types import TracebackType
 from typing import Any
 
-from study.execution.ray_worker import TRIAL_KEY, TrialWorker, quiet_ray
+from study.execution.ray_worker import TRIAL_KEY, Terms, TrialWorker, quiet_ray
 
 quiet_ray()
 
@@ -117,10 +117,10 @@ class Cluster:
         together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
+        minutes = run.study.budget.trial_minutes
+        terms = Terms(self._code, None if minutes is None else 60 * minutes)
         trainable = tune.with_resources(
-            tune.with_parameters(
-                TrialWorker, dataset=run.dataset, home=self._home, code=self._code
-            ),
+            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home, terms=terms),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
@@ -10,6 +11,7 @@ from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.execution.machine.ray_nodes import other_code
+from study.execution.time_limit import TimeLimit
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -32,6 +34,19 @@ READY_SECONDS = 0.05
 """How long a worker waits before it looks again whether the others have started."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a worker trains.
+
+    Args:
+        code: digest of the driver's code, where the worker's may differ.
+        seconds: that a trial may take, if there is a limit.
+    """
+
+    code: str = ""
+    seconds: float | None = None
+
+
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Trains one epoch per step; reused for trial after trial.
 
@@ -39,9 +54,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     worker gets the trial next goes on from there. The best model of a confirmed trial is kept.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home, code: str = "") -> None:
-        """Ray's hook for a new actor; ``code``: digest of the driver's, where it may differ."""
-        self._refusal = other_code(code)
+    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home, terms: Terms) -> None:
+        """Ray's hook for a new actor."""
+        self._refusal = other_code(terms.code)
+        self._limit = TimeLimit(terms.seconds)
         self._all_data = dataset
         self._home = home
         self._begin(config[TRIAL_KEY])
@@ -58,6 +74,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._trainer: Trainer | None = None
         self._saved_at = time.monotonic()
         self._save_next = False
+        self._limit.start()
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
@@ -71,7 +88,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             time.sleep(READY_SECONDS)
             return {READY_KEY: worker_name(pick_device())}
         try:
-            return self._step()
+            with self._limit:
+                return self._step()
         except Exception as error:
             kind, message = failure_of(error)
             self._trainer = None

@@ -15,6 +15,7 @@ from sslcl.errors import Diverged
 from sslcl.files import whole_file
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
+from study.execution.time_limit import TimedOut
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
 
@@ -102,6 +103,8 @@ def failure_of(error: Exception) -> tuple[FailureKind, str]:
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, Diverged):
         return FailureKind.NAN, str(error)
+    if isinstance(error, TimedOut):
+        return FailureKind.TIMEOUT, str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return FailureKind.OUT_OF_MEMORY, text
     return FailureKind.ERROR, text
