@@ -11,7 +11,7 @@ from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.execution.machine.ray_nodes import other_code
-from study.execution.time_limit import TimeLimit
+from study.execution.machine.time_limit import TimeLimit
 from study.execution.trial import (
     conclude,
     failure_of,

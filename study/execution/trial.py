@@ -15,7 +15,7 @@ from sslcl.errors import Diverged
 from sslcl.files import whole_file
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
-from study.execution.time_limit import TimedOut
+from study.execution.machine.time_limit import TimedOut
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from study.execution.time_limit import TimedOut, TimeLimit
+from study.execution.machine.time_limit import TimedOut, TimeLimit
 from study.execution.trial import failure_of
 from tracking.records import FailureKind
 
@@ -41,7 +41,7 @@ def test_no_limit_limits_nothing() -> None:
 def test_what_no_signal_interrupts_ends_with_its_process() -> None:
     code = (
         "import signal\n"
-        "from study.execution.time_limit import TimeLimit\n"
+        "from study.execution.machine.time_limit import TimeLimit\n"
         "with TimeLimit(0.1, grace=0.2):\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
         "    import time; time.sleep(60)\n"
