@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
-from sslcl.errors import Diverged
+from sslcl.errors import Diverged, InputError
 from sslcl.files import whole_file
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
@@ -111,8 +112,9 @@ def failure_of(error: Exception) -> tuple[FailureKind, str]:
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint whole or not at all."""
-    with whole_file(path) as file:
+    """Write a checkpoint whole, or not at all where there is no room: it only saves time."""
+    # Of a full disk PyTorch says RuntimeError.
+    with suppress(InputError, RuntimeError), whole_file(path) as file:
         torch.save(state, file)
 
 
