@@ -19,6 +19,12 @@ def only_driver(home: Home) -> Iterator[None]:
     Raises:
         InputError: when another process runs a study there, or nothing can be written there.
     """
+    with only_writer(home.results_url), _locked(home):
+        yield
+
+
+@contextmanager
+def _locked(home: Home) -> Iterator[None]:
     try:
         home.folder.mkdir(parents=True, exist_ok=True)
         file = home.lock.open("a+")
@@ -37,5 +43,4 @@ def only_driver(home: Home) -> Iterator[None]:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        with only_writer(home.results_url):
-            yield
+        yield
