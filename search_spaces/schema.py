@@ -217,6 +217,9 @@ class Budget(StudyPart):
     """When to stop."""
 
     hours: Annotated[float, Field(gt=0.0)] | None = None
+    """Of a run; the same command again goes on with as many."""
+    trial_minutes: Annotated[float, Field(gt=0.0)] | None = None
+    """Of a trial on one worker; one that takes longer fails, also one that hangs."""
 
 
 class Study(StudyPart):

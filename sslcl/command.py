@@ -3,6 +3,7 @@
 import codecs
 import importlib
 import io
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from sslcl import end_quietly
 from sslcl.errors import InputError
 from sslcl.registry.plugins import load
 
@@ -97,6 +99,8 @@ class _OneLine(click.Command):
     ) -> Any:
         """Click's entry point."""
         speak_plainly()
+        if signal.getsignal(signal.SIGINT) is end_quietly:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         try:

@@ -28,6 +28,35 @@ def code_digest(
     return digest.hexdigest()
 
 
+def files_digest(packages: Collection[str]) -> str:
+    """SHA-256 of every Python file of ``packages`` as it is here, byte for byte.
+
+    Tells whether two machines have the same version of them, however it was installed.
+
+    Args:
+        packages: names of packages that can be imported.
+    """
+    digest = hashlib.sha256()
+    for package in sorted(packages):
+        folder = package_folder(package)
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"{package}/{file.relative_to(folder).as_posix()}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def package_folder(package: str) -> Path:
+    """Where the files of a package are.
+
+    Raises:
+        ModuleNotFoundError: there is no such package.
+    """
+    path = _path(package)
+    if path is None:
+        raise ModuleNotFoundError(f"no package named '{package}'")
+    return path.parent
+
+
 def closure(
     roots: Collection[str], packages: Collection[str], without: Collection[str] = ()
 ) -> set[str]:

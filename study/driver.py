@@ -1,7 +1,6 @@
 """One study from its registration to its report: what ``python -m study.run`` calls."""
 
 import json
-import shlex
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -279,9 +278,9 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
 def where_next(study_name: str, home: Home, ending: Ending, console: Console) -> None:
     """The last lines of every run: where to look."""
     console.print(ending.words)
-    query = f'select * from ablation where study = "{study_name}"'
+    query = f"select * from ablation where study = '{study_name}'"
     rows = [
-        ("results", f"sqlite3 {shlex.quote(str(home.results))} '{query}'"),
+        ("results", home.sql(query)),
         ("trials", f"python -m tracking.server{home.option}"),
         ("search", f"optuna-dashboard {home.optuna_url}"),
         ("tables", f"python -m study.report {study_name}{home.option} --format latex"),

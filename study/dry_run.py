@@ -75,7 +75,7 @@ def show_plan(
     Nothing is written; the results database is read if it is there.
     """
     data = DataFacts.of(dataset)
-    ledger = Ledger.at(home) if home.results.is_file() else None
+    ledger = Ledger.at(home) if home.has_results else None
     try:
         progress = _progress(ledger, study, data)
         deviations, source = _deviations(ledger, study, dataset)

@@ -117,12 +117,13 @@ def main(  # noqa: PLR0913
         return 0
     from study.driver import run_study
     from study.execution.lock import only_driver
+    from study.execution.machine.outside import told_plainly
     from study.execution.machine.ray_address import chosen_address, require_cluster
 
     if cluster := chosen_address(address):
         require_cluster(cluster)
     home.require_databases()
-    with only_driver(home):
+    with only_driver(home), told_plainly(home):
         return run_study(study, dataset, home, resources, console)
 
 

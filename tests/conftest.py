@@ -15,6 +15,7 @@ install_import_hook(
 )
 
 settings.register_profile("any machine", deadline=None)
+settings.register_profile("full", deadline=None, max_examples=10_000)
 settings.load_profile("any machine")
 
 ROOT = Path(__file__).resolve().parents[1]

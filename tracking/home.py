@@ -1,16 +1,23 @@
 """The folder of everything that runs leave: each path in it has its name here."""
 
+import os
 import shlex
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
 
 from sslcl.errors import InputError
+from tracking.server_address import shown
 
 DEFAULT = Path("runs")
+RESULTS_VARIABLE = "SSLCL_RESULTS_URL"
+"""Environment variable for ``--results-url``."""
+_RESULTS_SERVER = "tracking.results_server"
+Callback = TypeVar("Callback", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -19,13 +26,15 @@ class Home:
 
     Args:
         folder: it need not exist.
+        results_server: URL of a results database that is kept elsewhere; it may hold a password.
     """
 
     folder: Path = DEFAULT
+    results_server: str | None = field(default=None, repr=False)
 
     @property
     def results(self) -> Path:
-        """The results database."""
+        """The results database, unless it is kept elsewhere."""
         return self.folder / "results.db"
 
     @property
@@ -61,7 +70,12 @@ class Home:
     @property
     def results_url(self) -> str:
         """SQLAlchemy's URL of the results database."""
-        return sqlite_url(self.results)
+        return self.results_server or sqlite_url(self.results)
+
+    @property
+    def has_results(self) -> bool:
+        """Whether there may be results already."""
+        return self.results_server is not None or self.results.is_file()
 
     @property
     def optuna_url(self) -> str:
@@ -101,10 +115,19 @@ class Home:
 
     @property
     def option(self) -> str:
-        """What a command needs to find this folder, with a space before it; empty by default."""
-        if self.folder == DEFAULT:
-            return ""
-        return f" --home {shlex.quote(str(self.folder))}"
+        """What a command needs to find all this, with a space before it; empty by default."""
+        words = []
+        if self.folder != DEFAULT:
+            words += ["--home", str(self.folder)]
+        if self.results_server is not None and RESULTS_VARIABLE not in os.environ:
+            words += ["--results-url", shown(self.results_server)]
+        return f" {shlex.join(words)}" if words else ""
+
+    def sql(self, query: str) -> str:
+        """The command that asks the results database for ``query``, which has no double quotes."""
+        if self.results_server is not None:
+            return f'psql {shlex.quote(shown(self.results_server))} -c "{query}"'
+        return f'sqlite3 {shlex.quote(str(self.results))} "{query}"'
 
     def require_databases(self) -> None:
         """Refuse a folder in which the name of a database is taken by something else.
@@ -124,7 +147,7 @@ class Home:
         Raises:
             InputError: when there is no results database; none is made.
         """
-        if not self.results.is_file():
+        if not self.has_results:
             raise InputError(
                 f"no results at {self.results}: expected the --home of a study that has run"
             )
@@ -151,13 +174,35 @@ class _HomeType(click.ParamType[Home]):
     name = "DIRECTORY"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return value if isinstance(value, Home) else Home(Path(str(value)))
+        if isinstance(value, Home):
+            return value
+        return Home(Path(str(value)), ctx.meta.get(_RESULTS_SERVER) if ctx else None)
 
 
-home_option = click.option(
+def _keep_url(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    ctx.meta[_RESULTS_SERVER] = value
+
+
+_home = click.option(
     "--home",
     type=_HomeType(),
     default=str(DEFAULT),
     show_default=True,
     help="Folder of everything that runs leave.",
 )
+_results_url = click.option(
+    "--results-url",
+    metavar="URL",
+    envvar=RESULTS_VARIABLE,
+    show_envvar=True,
+    is_eager=True,  # before --home, which takes it up
+    expose_value=False,
+    callback=_keep_url,
+    help="Results database elsewhere, such as postgresql://user@host/results; "
+    "results.db in the home folder when left out.",
+)
+
+
+def home_option(command: Callback) -> Callback:
+    """The options ``--home`` and ``--results-url``; the function is given ``home``."""
+    return _home(_results_url(command))

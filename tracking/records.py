@@ -58,6 +58,7 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "oom"
     ERROR = "error"
     NODE = "node"
+    TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
-RETRIED = (FailureKind.NODE, FailureKind.OUT_OF_MEMORY)
-"""Failures for want of a machine: tried again by the next run, outside of search and tuning."""
+RETRIED = (FailureKind.NODE, FailureKind.OUT_OF_MEMORY, FailureKind.TIMEOUT)
+"""Failures for want of a machine or time: tried again by the next run, but not in searches."""
 
 
 @dataclass(frozen=True)

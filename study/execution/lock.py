@@ -7,15 +7,24 @@ from contextlib import contextmanager
 
 from sslcl.errors import InputError
 from tracking.home import Home
+from tracking.ledger.one_writer import only_writer
 
 
 @contextmanager
 def only_driver(home: Home) -> Iterator[None]:
     """Hold the folder's lock; the system lets go of it however the process ends.
 
+    A results database elsewhere has a lock of its own, since several homes may name it.
+
     Raises:
         InputError: when another process runs a study there, or nothing can be written there.
     """
+    with only_writer(home.results_url), _locked(home):
+        yield
+
+
+@contextmanager
+def _locked(home: Home) -> Iterator[None]:
     try:
         home.folder.mkdir(parents=True, exist_ok=True)
         file = home.lock.open("a+")

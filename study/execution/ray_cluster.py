@@ -7,7 +7,7 @@ import warnings
 from types import TracebackType
 from typing import Any
 
-from study.execution.ray_worker import TRIAL_KEY, TrialWorker, quiet_ray
+from study.execution.ray_worker import TRIAL_KEY, Terms, TrialWorker, quiet_ray
 
 quiet_ray()
 
@@ -18,10 +18,17 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialSch
 
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
 from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
+from sslcl.source_code import files_digest  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
-from study.execution.machine.ray_nodes import require_shared, short_folder  # noqa: E402
+from study.execution.machine.ray_nodes import (  # noqa: E402
+    PACKAGES,
+    code_modules,
+    require_same_code,
+    require_shared,
+    short_folder,
+)
 from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
 from study.execution.ray_searcher import (  # noqa: E402
     FlushLate,
@@ -42,7 +49,8 @@ RETRIES = 2
 class Cluster:
     """A Ray cluster, joined or started, and stopped if it was started here.
 
-    Plugin files must be readable under the same paths on all nodes of the cluster.
+    Workers of a cluster that is joined are given the driver's own code by Ray, and refuse to train
+    with any other. Plugin files must be readable under the same paths on all nodes.
 
     Args:
         resources: what trials may use, and which cluster to join.
@@ -57,16 +65,19 @@ class Cluster:
         keep_quiet()
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
         address = chosen_address(resources.address) or "local"
+        self._code = "" if address == "local" else files_digest(PACKAGES)
         ray.init(
             address=address,
             ignore_reinit_error=True,
             include_dashboard=False,
             log_to_driver=False,
-            runtime_env=_environment(),
+            runtime_env=_environment(joined=address != "local"),
             logging_level=logging.ERROR,
             **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
         )
         try:
+            if self._code:
+                require_same_code(self._code)
             require_shared(self._home)
         except BaseException:
             ray.shutdown()
@@ -106,15 +117,15 @@ class Cluster:
         together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
-        ablate = run.study.ablate
+        minutes, ablate = run.study.budget.trial_minutes, run.study.ablate
+        terms = Terms(
+            code=self._code,
+            seconds=None if minutes is None else 60 * minutes,
+            rungs=rungs(run.study),
+            extends=ablate is not None and ablate.extension_check,
+        )
         trainable = tune.with_resources(
-            tune.with_parameters(
-                TrialWorker,
-                dataset=run.dataset,
-                home=self._home,
-                extends=ablate is not None and ablate.extension_check,
-                rungs=rungs(run.study),
-            ),
+            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home, terms=terms),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
@@ -153,12 +164,14 @@ class Cluster:
             raise stream.error
 
 
-def _environment() -> dict[str, Any] | None:
-    """Ray's runtime environment: workers on other nodes load the same plugin files."""
-    files = remembered()
-    if not files:
-        return None
-    return {"env_vars": {PLUGINS_VARIABLE: os.pathsep.join(map(str, files))}}
+def _environment(*, joined: bool) -> dict[str, Any]:
+    """Ray's runtime environment: workers on other nodes load the same code and plugin files."""
+    environment: dict[str, Any] = {}
+    if joined:
+        environment |= {"py_modules": code_modules(), "excludes": ["__pycache__"]}
+    if files := remembered():
+        environment["env_vars"] = {PLUGINS_VARIABLE: os.pathsep.join(map(str, files))}
+    return environment
 
 
 class ByGroup(FIFOScheduler):  # type: ignore[misc]

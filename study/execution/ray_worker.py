@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
@@ -16,6 +17,8 @@ from sslcl.profiling import reset_peak_memory
 from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended, goes_on
+from study.execution.machine.ray_nodes import other_code
+from study.execution.machine.time_limit import TimeLimit
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -29,7 +32,7 @@ from study.execution.trial import (
     worker_name,
 )
 from tracking.home import Home
-from tracking.records import Outcome, Phase, PlannedTrial
+from tracking.records import FailureKind, Outcome, Phase, PlannedTrial
 
 CHECKPOINT_SECONDS = 15.0
 TRIAL_KEY = "trial"
@@ -46,6 +49,23 @@ STEP_SECONDS = 0.5
 """Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On which terms a worker trains.
+
+    Args:
+        code: digest of the driver's code, where the worker's may differ.
+        seconds: that a trial may take, if there is a limit.
+        rungs: epochs after which a searched trial may be pruned.
+        extends: whether the study has an extension check.
+    """
+
+    code: str = ""
+    seconds: float | None = None
+    rungs: frozenset[int] = frozenset()
+    extends: bool = False
+
+
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
     """Trains half a second per step, at least an epoch; reused for trial after trial.
 
@@ -55,27 +75,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     extended, the end of each cell's first trial, for its extension to go on from.
     """
 
-    def setup(
-        self,
-        config: dict[str, Any],
-        dataset: Dataset,
-        home: Home,
-        rungs: frozenset[int] = frozenset(),
-        extends: bool = False,
-    ) -> None:
-        """Ray's hook for a new actor.
-
-        Args:
-            config: holds the first trial.
-            dataset: with its test split.
-            home: where checkpoints are.
-            rungs: epochs after which a searched trial may be pruned.
-            extends: whether the study has an extension check.
-        """
+    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home, terms: Terms) -> None:
+        """Ray's hook for a new actor."""
+        self._refusal = other_code(terms.code)
+        self._limit = TimeLimit(terms.seconds)
+        self._terms = terms
         self._all_data = dataset
         self._home = home
-        self._rungs = rungs
-        self._extends = extends
         self._facts = DataFacts.of(dataset)
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
@@ -95,6 +101,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._epochs: dict[int, list[Epoch]] = {}
         self._saved_at = time.monotonic()
         self._save_next = False
+        self._limit.start(len(group))
         reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
@@ -102,11 +109,14 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
         No epoch, but the worker's name, while a new trial waits for other workers to start.
         """
+        if self._refusal:
+            return {"failure": FailureKind.NODE.value, "message": self._refusal, "done": True}
         if self._trainer is None and not self._home.ray_gate.exists():
             time.sleep(READY_SECONDS)
             return {READY_KEY: worker_name(pick_device())}
         try:
-            return self._step()
+            with self._limit:
+                return self._step()
         except Exception as error:
             self._trainer = None
             return {**self._failed(error), "done": True}
@@ -143,7 +153,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         until = time.monotonic() + STEP_SECONDS
         while True:
             self._note(trainer, trainer.fit_epoch())
-            may_be_pruned = self._trial.phase.searches and trainer.epoch in self._rungs
+            may_be_pruned = self._trial.phase.searches and trainer.epoch in self._terms.rungs
             if trainer.finished or may_be_pruned or time.monotonic() >= until:
                 break
         result: dict[str, Any] = {
@@ -211,7 +221,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _keep_end(self, trainer: Trainer, trial: PlannedTrial) -> None:
         """Leave the end of a trial where its extension, which begins alike, looks for a start."""
         first = trial.phase is Phase.ABLATE and trial.config.seed == FIRST_ABLATION_SEED
-        if self._extends and first and goes_on(trial.config):
+        if self._terms.extends and first and goes_on(trial.config):
             identity = self._facts.identify(extended(trial.config, trainer.epoch))
             save_state(trainer.state_dict(), self._home.checkpoint(identity))
 

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import torch
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
-from sslcl.errors import Diverged
+from sslcl.errors import Diverged, InputError
 from sslcl.files import whole_file
 from sslcl.fusion.compatibility import group_of
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
+from study.execution.machine.time_limit import TimedOut
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
 _INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
@@ -151,14 +153,17 @@ def failure_of(error: Exception) -> tuple[FailureKind, str]:
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, Diverged):
         return FailureKind.NAN, str(error)
+    if isinstance(error, TimedOut):
+        return FailureKind.TIMEOUT, str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return FailureKind.OUT_OF_MEMORY, text
     return FailureKind.ERROR, text
 
 
 def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint whole or not at all."""
-    with whole_file(path) as file:
+    """Write a checkpoint whole, or not at all where there is no room: it only saves time."""
+    # Of a full disk PyTorch says RuntimeError.
+    with suppress(InputError, RuntimeError), whole_file(path) as file:
         torch.save(state, file)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Dialect,
     Engine,
     Table,
     create_engine,
@@ -34,6 +35,8 @@ from tracking.ledger.views import create_views
 
 BUSY_TIMEOUT_MS = 30_000
 """Pause between remarks that another program holds the database."""
+RECONNECT_SECONDS = 0.5
+"""Pause between attempts to reach a server that has gone."""
 _DIALECTS = ("sqlite", "postgresql")
 
 
@@ -54,7 +57,8 @@ def open_database(url: str) -> Engine:
     if parsed.get_backend_name() not in _DIALECTS:
         raise InputError(f"cannot keep results in {where}: expected SQLite or PostgreSQL")
     try:
-        engine = create_engine(parsed)
+        # A server may have been restarted since the connection was last used.
+        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
     except (ImportError, NoSuchModuleError) as error:
         raise InputError(
             f"cannot open {where}: {error}; install the driver or use SQLite"
@@ -71,7 +75,14 @@ def open_database(url: str) -> Engine:
     except BaseException:
         engine.dispose()
         raise
+    if engine.dialect.name != "sqlite":
+        event.listen(engine, "do_connect", _Patience(where))
     return engine
+
+
+def sqlite(url: str) -> bool:
+    """Whether the database at ``url`` is a file of SQLite."""
+    return url.startswith("sqlite:")
 
 
 def writing(engine: Engine) -> Engine:
@@ -81,6 +92,35 @@ def writing(engine: Engine) -> Engine:
     and would fail without waiting; one that starts with the lock waits for it.
     """
     return engine.execution_options(ledger_writes=True)
+
+
+class _Patience:
+    """Connects anew to a server that was there before, however long it does not answer.
+
+    Args:
+        where: the database as it may be shown.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __call__(
+        self, dialect: Dialect, _record: object, words: list[Any], options: dict[str, Any]
+    ) -> Any:
+        """SQLAlchemy's hook: a connection of the driver."""
+        waited = False
+        while True:
+            try:
+                connection = dialect.connect(*words, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                if not waited:
+                    warn(f"{self._where} does not answer: waiting until it does")
+                waited = True
+                time.sleep(RECONNECT_SECONDS)
+            else:
+                if waited:
+                    warn(f"{self._where} answers again")
+                return connection
 
 
 def _shown(url: URL) -> str:

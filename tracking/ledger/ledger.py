@@ -76,7 +76,9 @@ class Ledger(LedgerQueries):
 
     @classmethod
     def at(cls, home: Home) -> "Ledger":
-        """The ledger at ``home.results``; it and its folder are created when missing."""
+        """The ledger of a home; a file and its folder are created when missing."""
+        if home.results_server is not None:
+            return cls(home.results_server)
         try:
             home.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -1,18 +1,24 @@
-"""What the nodes of a Ray cluster must have: room for Ray's sockets, and one home for all."""
+"""What the nodes of a Ray cluster must have: sockets, one home for all, and the driver's code."""
 
 import os
+import socket
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sslcl.errors import InputError
+from sslcl.source_code import files_digest, package_folder
 from tracking.home import Home
 
 LONGEST_TEMPORARY_FOLDER = 36
 """Characters that leave room for a socket of Ray in the 107 bytes that systems give its path."""
 PROBE_SECONDS = 60.0
+PACKAGES = ("search_spaces", "sslcl", "study", "tracking")
+"""All code of this project."""
 
 
 def short_folder() -> str | None:
@@ -53,14 +59,7 @@ def require_shared(home: Home) -> None:
     probe = home.folder / f".shared-{word}"
     probe.write_text(word)
     try:
-        echo = ray.remote(num_cpus=0, max_retries=0)(_echo)
-        asked = [
-            echo.options(
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            ).remote(str(probe), node["NodeID"])
-            for node in nodes
-        ]
-        ray.wait(asked, num_returns=len(asked), timeout=PROBE_SECONDS)
+        _on_each(nodes, _echo, str(probe))
         unshared = [
             str(node["NodeManagerAddress"])
             for node in nodes
@@ -81,7 +80,71 @@ def _answered(probe: Path, node: str, word: str) -> bool:
     return answer.is_file() and answer.read_text() == word
 
 
+def _on_each(
+    nodes: list[dict[str, Any]], function: Callable[[str, str], Any], word: str
+) -> list[Any]:
+    """Call ``function`` with ``word`` and a node's id on each of ``nodes``, whatever comes of it.
+
+    Returns:
+        References to the answers.
+    """
+    task = ray.remote(num_cpus=0, max_retries=0)(function)
+    asked = [
+        task.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(word, node["NodeID"])
+        for node in nodes
+    ]
+    ray.wait(asked, num_returns=len(asked), timeout=PROBE_SECONDS)
+    return asked
+
+
 def _echo(path: str, node: str) -> None:
     """Read the probe and write its word beside it."""
     probe = Path(path)
     probe.with_name(f"{probe.name}-{node}").write_text(probe.read_text())
+
+
+def code_modules() -> list[str]:
+    """The folders of this project's packages, for Ray to give to workers of other machines."""
+    return [str(package_folder(name)) for name in PACKAGES]
+
+
+def require_same_code(code: str) -> None:
+    """Refuse a cluster in which some node would train with another version of this project.
+
+    Args:
+        code: the driver's own :func:`~sslcl.source_code.files_digest`.
+
+    Raises:
+        InputError: naming the nodes that have another version, or none.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    others = []
+    for node, answer in zip(nodes, _on_each(nodes, _code_here, ""), strict=True):
+        try:
+            same = ray.get(answer, timeout=0.1) == code
+        except Exception:
+            # Without the package, or with one that lacks what is asked for, nothing can be told.
+            same = False
+        if not same:
+            others.append(str(node["NodeManagerAddress"]))
+    if others:
+        raise InputError(
+            f"node {', '.join(others)} has another version of sslcl-studies than this one, or "
+            "none: install the same one on all nodes"
+        )
+
+
+def other_code(code: str) -> str:
+    """Why this worker may not train for a driver of that code; empty where it may."""
+    if not code or files_digest(PACKAGES) == code:
+        return ""
+    return (
+        f"node {socket.gethostname()} has another version of sslcl-studies than the driver: "
+        "install the same one on all nodes, and run the same command again"
+    )
+
+
+def _code_here(_word: str, _node: str) -> str:
+    return files_digest(PACKAGES)

@@ -13,7 +13,7 @@ from sslcl.data.types import Dataset
 from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended
-from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, TrialWorker
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
 from study.execution.trial import train
 from tracking.home import Home
 from tracking.records import Outcome, Phase, PlannedTrial, Status
@@ -180,7 +180,7 @@ def test_an_extended_trial_goes_on_from_the_end_as_if_it_had_been_trained_at_onc
     home.ray_gate.touch()
     worker = TrialWorker.__new__(TrialWorker)
     first = trials[Phase.ABLATE]
-    worker.setup({TRIAL_KEY: first, GROUP_KEY: (first,)}, dataset, home, extends=extends)
+    worker.setup({TRIAL_KEY: first, GROUP_KEY: (first,)}, dataset, home, Terms(extends=extends))
     outcome = worked(worker, trials[Phase.ABLATE])
     assert trained == [1, 2, 3]
     assert {evaluation.split for evaluation in outcome.evaluations} >= {"validation", "test"}

@@ -14,7 +14,7 @@ from sslcl.fusion.compatibility import group_of
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.training import Trainer
 from study.execution import ray_worker
-from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, TrialWorker
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
 from tracking.home import Home
 from tracking.records import Phase, PlannedTrial
 
@@ -43,7 +43,7 @@ def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> 
     ]
     dataset = load_dataset(config.dataset, config.dataset_options)
     given = {TRIAL_KEY: group[0], GROUP_KEY: tuple(group)}
-    worker.setup(given, dataset, home, frozenset(rungs))
+    worker.setup(given, dataset, home, Terms(rungs=frozenset(rungs)))
     return worker
 
 

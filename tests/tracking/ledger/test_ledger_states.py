@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, Status
 from tracking.testing.ledger_cases import outcome, planned, put_study
+from tracking.testing.postgresql import PostgresServer
 
 # Two cells a seed have the same identity, so that one can be taken from the other.
 TRIALS = [planned(cell, seed) for cell in ("a", "b") for seed in range(2)]
@@ -23,10 +29,11 @@ ANY = st.sampled_from(TRIALS)
 class LedgerMachine(RuleBasedStateMachine):
     """Every step is tried anywhere; the model says what must come of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.ledger = Ledger.at(Home(Path(self.folder.name)))
+        self.url = url or Home(Path(self.folder.name)).results_url
+        self.ledger = Ledger(self.url)
         put_study(self.ledger)
         self.model: dict[str, dict[str, Any]] = {}
 
@@ -156,7 +163,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.ledger.close()
-        self.ledger = Ledger.at(Home(Path(self.folder.name)))
+        self.ledger = Ledger(self.url)
 
     @invariant()
     def agrees(self) -> None:
@@ -178,3 +185,12 @@ LedgerMachine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestLedger = LedgerMachine.TestCase
+
+
+@pytest.mark.medium
+def test_any_history_on_postgresql(server: PostgresServer) -> None:
+    few = settings(
+        LedgerMachine.TestCase.settings, max_examples=4, suppress_health_check=list(HealthCheck)
+    )
+    fresh = lambda: LedgerMachine(server.create_database())  # noqa: E731
+    run_state_machine_as_test(fresh, settings=few)  # type: ignore[arg-type]

@@ -1,10 +1,8 @@
 """The SQL views, asked as a person asks them."""
 
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,30 +15,30 @@ from tracking.records import FailureKind, Phase
 from tracking.testing.ledger_cases import comparison, outcome, planned, put_study, run
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger.at(Home(tmp_path))
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.medium)])
+def ledger(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    if request.param == "sqlite":
+        made = Ledger.at(Home(tmp_path))
+    else:
+        made = Ledger(request.getfixturevalue("server").create_database())
     put_study(made)
     yield made
     made.close()
 
 
-def ask(home: Path, query: str) -> list[dict[str, object]]:
-    with closing(sqlite3.connect(home / "results.db")) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(query)]
+def ask(ledger: Ledger, query: str) -> list[dict[str, object]]:
+    with ledger.engine.connect() as connection:
+        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
 
-def test_trials_wide_has_factors_scores_and_cost_of_current_trials(
-    ledger: Ledger, tmp_path: Path
-) -> None:
+def test_trials_wide_has_factors_scores_and_cost_of_current_trials(ledger: Ledger) -> None:
     gone, done, failed = planned("c", 0), planned("c", 1, batch_size=32), planned("c", 2)
     for trial in (gone, done):
         run(ledger, trial, outcome(0.75, test=True))
     ledger.plan("s", Phase.ABLATE, [done, failed], replace=True)
     ledger.start(failed.id)
     ledger.fail(failed.id, FailureKind.NAN, "loss")
-    rows = {row["trial"]: row for row in ask(tmp_path, "SELECT * FROM trials_wide")}
+    rows = {row["trial"]: row for row in ask(ledger, "SELECT * FROM trials_wide")}
     assert set(rows) == {done.id, failed.id}
     row = rows[done.id]
     assert set(TrialConfig.model_fields) < set(row)
@@ -53,30 +51,28 @@ def test_trials_wide_has_factors_scores_and_cost_of_current_trials(
     assert (rows[failed.id]["failure"], rows[failed.id]["test_weighted_f1"]) == ("nan", None)
 
 
-def test_the_score_is_the_criterions_and_weighted_f1_stays_what_it_is(
-    ledger: Ledger, tmp_path: Path
-) -> None:
+def test_the_score_is_the_criterions_and_weighted_f1_stays_what_it_is(ledger: Ledger) -> None:
     trial = planned("c", criterion="uar")
     ledger.plan("s", Phase.ABLATE, [trial], replace=True)
     ledger.start(trial.id)
     ledger.record_epoch(trial.id, 2, {"validation_weighted_f1": 0.25, "validation_uar": 0.75})
     ledger.complete(trial.id, outcome(0.75))
-    (row,) = ask(tmp_path, "SELECT * FROM trials_wide")
+    (row,) = ask(ledger, "SELECT * FROM trials_wide")
     assert (row["criterion"], row["validation_score"], row["best_epoch"]) == ("uar", 0.75, 2)
     assert row["validation_weighted_f1"] == 0.25
 
 
-def test_a_cached_trial_shows_its_originals_test_scores(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_cached_trial_shows_its_originals_test_scores(ledger: Ledger) -> None:
     original, twin = planned("c"), planned("d")
     run(ledger, original, outcome(test=True))
     ledger.plan("s", Phase.ABLATE, [twin], replace=False)
     ledger.cache(twin.id, original.id)
-    (row,) = ask(tmp_path, "SELECT * FROM trials_wide WHERE status = 'CACHED'")
+    (row,) = ask(ledger, "SELECT * FROM trials_wide WHERE status = 'CACHED'")
     assert (row["cached_from"], row["test_weighted_f1"]) == (original.id, 0.5)
     assert row["seconds"] == 1.5
 
 
-def test_ablation_is_in_order_and_rounded(ledger: Ledger, tmp_path: Path) -> None:
+def test_ablation_is_in_order_and_rounded(ledger: Ledger) -> None:
     put_study(ledger, "other")
     rows = [
         comparison("similarity=dot", difference=-0.00012345, p_corrected=0.04996, seconds=1.26),
@@ -89,7 +85,7 @@ def test_ablation_is_in_order_and_rounded(ledger: Ledger, tmp_path: Path) -> Non
     ledger.put_comparisons("s", Phase.ABLATE, "accuracy", accuracy)
     ledger.put_comparisons("s", Phase.ABLATE, "weighted_f1", rows)
     ledger.put_comparisons("other", Phase.ABLATE, "weighted_f1", [replace(rows[0], study="other")])
-    found = ask(tmp_path, 'SELECT * FROM ablation WHERE study = "s"')
+    found = ask(ledger, "SELECT * FROM ablation WHERE study = 's'")
     assert [row["metric"] for row in found] == ["weighted_f1"] * 5 + ["accuracy"] * 5
     assert [(row["factor"], row["level"], row["reference"]) for row in found[:5]] == [
         ("reference", "", 1),
@@ -104,7 +100,7 @@ def test_ablation_is_in_order_and_rounded(ledger: Ledger, tmp_path: Path) -> Non
     assert isinstance(found[3]["p_value"], float)
 
 
-def test_ablation_shows_what_the_verdict_rests_on(ledger: Ledger, tmp_path: Path) -> None:
+def test_ablation_shows_what_the_verdict_rests_on(ledger: Ledger) -> None:
     judged = {
         "pairs": 4, "p_permutation": 0.12345678, "effect_size": 1.23456, "verdict": "not shown",
         "smallest_difference": 0.01, "p_equivalence": 0.2, "p_equivalence_corrected": 0.4,
@@ -113,7 +109,7 @@ def test_ablation_shows_what_the_verdict_rests_on(ledger: Ledger, tmp_path: Path
     ledger.put_comparisons(
         "s", Phase.ABLATE, "accuracy", [comparison("a=1", metric="accuracy", **judged)]
     )
-    (row,) = ask(tmp_path, "SELECT * FROM ablation")
+    (row,) = ask(ledger, "SELECT * FROM ablation")
     shown = judged | {"p_permutation": 0.1235, "effect_size": 1.2346}
     assert {name: row[name] for name in judged} == shown
 
@@ -150,49 +146,50 @@ def of(trials: tuple[str, str], values: list[tuple[object, ...]]) -> list[tuple[
     ]
 
 
-def rows_of(home: Path, view: str, order: str) -> list[tuple[object, ...]]:
+def rows_of(ledger: Ledger, view: str, order: str) -> list[tuple[object, ...]]:
     query = f"SELECT * FROM {view} WHERE study = 's' ORDER BY cell, {order}"
-    return [tuple(row.values()) for row in ask(home, query)]
+    return [tuple(row.values()) for row in ask(ledger, query)]
 
 
 def test_per_class_has_one_row_for_each_split_and_class(
-    cached: tuple[str, str], tmp_path: Path
+    cached: tuple[str, str], ledger: Ledger
 ) -> None:
     expected: list[tuple[object, ...]] = [("test", "joy", 0.25), ("validation", "joy", 0.25)]
-    assert rows_of(tmp_path, "per_class", "split, class") == of(cached, expected)
+    assert rows_of(ledger, "per_class", "split, class") == of(cached, expected)
 
 
-def test_diagnostics_has_measurements_and_warnings(cached: tuple[str, str], tmp_path: Path) -> None:
+def test_diagnostics_has_measurements_and_warnings(cached: tuple[str, str], ledger: Ledger) -> None:
     expected: list[tuple[object, ...]] = [("gain", 0.0, "no gain"), ("logit_scale", 3.0, None)]
-    assert rows_of(tmp_path, "diagnostics", "name") == of(cached, expected)
+    assert rows_of(ledger, "diagnostics", "name") == of(cached, expected)
 
 
 def test_learning_curve_has_every_metric_of_every_epoch(
-    cached: tuple[str, str], tmp_path: Path
+    cached: tuple[str, str], ledger: Ledger
 ) -> None:
     expected: list[tuple[object, ...]] = [
         (1, "seconds", 0.5), (1, "train_loss", 2.0), (2, "seconds", 0.5), (2, "train_loss", None),
     ]  # fmt: skip
-    assert rows_of(tmp_path, "learning_curve", "epoch, metric") == of(cached, expected)
+    assert rows_of(ledger, "learning_curve", "epoch, metric") == of(cached, expected)
 
 
 def test_cost_shows_everything_measured_of_current_trials(
-    cached: tuple[str, str], ledger: Ledger, tmp_path: Path
+    cached: tuple[str, str], ledger: Ledger
 ) -> None:
     waiting = planned("waiting")
     ledger.plan("s", Phase.ABLATE, [waiting], replace=False)
-    rows = ask(tmp_path, "SELECT * FROM cost ORDER BY cell")
+    rows = ask(ledger, "SELECT * FROM cost ORDER BY cell")
     assert [row["trial"] for row in rows] == list(cached)
     for row in rows:
         assert {name: row[name] for name in COST} == COST
         assert (row["backbone"], row["objective"], row["epochs_run"]) == ("recurrent", "sslcl", 3)
 
 
-def test_cost_derives_seconds_per_epoch_of_older_trials(ledger: Ledger, tmp_path: Path) -> None:
+def test_cost_derives_seconds_per_epoch_of_older_trials(ledger: Ledger) -> None:
     run(ledger, planned("c"))
-    assert ask(tmp_path, "SELECT seconds_per_epoch FROM cost") == [{"seconds_per_epoch": 0.5}]
+    assert ask(ledger, "SELECT seconds_per_epoch FROM cost") == [{"seconds_per_epoch": 0.5}]
 
 
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) -> None:
     if shutil.which("sqlite3") is None:
         pytest.skip("the sqlite3 command is not installed")
@@ -213,6 +210,7 @@ def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) ->
     ]
 
 
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -228,9 +226,9 @@ def test_the_sqlite3_command_prints_the_table(ledger: Ledger, tmp_path: Path) ->
     ],
 )
 def test_questions_about_one_study_are_answered_from_an_index(
-    ledger: Ledger, tmp_path: Path, query: str, expected: str
+    ledger: Ledger, query: str, expected: str
 ) -> None:
-    plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
+    plan = [str(row["detail"]) for row in ask(ledger, f"EXPLAIN QUERY PLAN {query}")]
     assert expected in plan[0]
     assert not [line for line in plan if line.startswith("SCAN")]
     scores = [line for line in plan if " r " in line and "trials_wide" in query]
@@ -238,8 +236,9 @@ def test_questions_about_one_study_are_answered_from_an_index(
     assert not [line for line in plan if "AUTOMATIC" in line]
 
 
-def test_scores_that_are_not_asked_for_are_not_looked_up(ledger: Ledger, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
+def test_scores_that_are_not_asked_for_are_not_looked_up(ledger: Ledger) -> None:
     query = "SELECT backbone, avg(seconds) FROM trials_wide WHERE study = 's' GROUP BY backbone"
-    plan = [str(row["detail"]) for row in ask(tmp_path, f"EXPLAIN QUERY PLAN {query}")]
+    plan = [str(row["detail"]) for row in ask(ledger, f"EXPLAIN QUERY PLAN {query}")]
     assert "trials_by_status (study=?)" in plan[0]
     assert not [line for line in plan if "SUBQUERY" in line or " r " in line]

@@ -4,9 +4,18 @@ from pathlib import Path
 import pytest
 
 from sslcl.errors import InputError
+from sslcl.source_code import files_digest
 from study.execution.machine import ray_nodes
-from study.execution.machine.ray_nodes import require_shared, short_folder
+from study.execution.machine.ray_nodes import (
+    PACKAGES,
+    other_code,
+    require_same_code,
+    require_shared,
+    short_folder,
+)
+from study.execution.ray_worker import TrialWorker
 from tracking.home import Home
+from tracking.records import FailureKind
 
 
 def test_a_long_temporary_folder_is_not_used_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +57,30 @@ def test_every_node_must_see_the_home(tmp_path: Path, monkeypatch: pytest.Monkey
 def _blind(path: str, node: str) -> None:
     """A node that has no such folder."""
     raise FileNotFoundError(path, node)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("two_nodes")
+def test_nodes_with_other_code_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_same_code(files_digest(PACKAGES))
+    with pytest.raises(InputError, match=r"node .*, .* has another version of sslcl-studies"):
+        require_same_code("another")
+    monkeypatch.setattr(ray_nodes, "_code_here", _absent)
+    with pytest.raises(InputError, match="or none: install the same one on all nodes"):
+        require_same_code(files_digest(PACKAGES))
+
+
+def _absent(word: str, node: str) -> str:
+    """A node without the package."""
+    raise ModuleNotFoundError(word, node)
+
+
+def test_a_worker_that_joined_with_other_code_says_so_and_trains_nothing() -> None:
+    assert other_code("") == ""
+    assert other_code(files_digest(PACKAGES)) == ""
+    worker = TrialWorker.__new__(TrialWorker)
+    worker._refusal = other_code("another")
+    answer = worker.step()
+    assert answer["done"]
+    assert answer["failure"] == FailureKind.NODE
+    assert "has another version of sslcl-studies than the driver" in answer["message"]
