@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -18,21 +17,9 @@ from sslcl.data.formats.tables.poria_mosi import WIDTHS, validation_videos
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
-Rows = list[list[str]]
-
-# Video, numbers of its utterances in the order of the file, split.
-VIDEOS = (
-    ("a_1", (1, 10, 2), "train"),
-    ("b", (3, 1), "train"),
-    ("c", (2,), "train"),
-    ("d", (1, 2), "test"),
-)
-
-
-def write(path: Path, rows: Rows) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+from ..writers.poria_mosi import Rows
+from ..writers.poria_mosi import write as write_release
+from ..writers.poria_mosi import write_rows as write
 
 
 def read(path: Path) -> Rows:
@@ -43,23 +30,7 @@ def read(path: Path) -> Rows:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A data folder with four little videos in MOSI's layout."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "mosi"
-    transcripts: Rows = []
-    tables: dict[str, Rows] = {}
-    for video, numbers, split in VIDEOS:
-        for number in numbers:
-            label = str(number % 2)
-            features = {m: [f"{x:.6g}" for x in rng.normal(size=w)] for m, w in WIDTHS.items()}
-            index = [str(len(transcripts)), *features["text"]]
-            tables.setdefault(f"text_{split}.csv", []).append(index)
-            for modality, x in features.items():
-                name = f"{modality}/{modality}_{split}0.csv"
-                tables.setdefault(name, []).append([*x, label])
-            transcripts.append([f"{video}_{number}", "WELL, I LIKED IT", "7", label])
-    write(folder / "transcripts.csv", transcripts)
-    for name, rows in tables.items():
-        write(folder / name, rows)
+    write_release(tmp_path / "mosi")
     return tmp_path
 
 
