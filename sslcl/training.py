@@ -74,14 +74,15 @@ class Trainer:
             validation=select(dataset.validation, config.balance),
         )
         self._label_names = dataset.label_names
-        torch.manual_seed(_derived_seed(config.seed, "initialisation"))
+        self._seed("initialisation")
         self.model = SSLCLModel(config, balanced)
         self._train, self._validation = (
             self._resident(split) for split in (balanced.train, balanced.validation)
         )
         self.model = self.model.to(self.device)
+        self._parameters = list(self.model.parameters())
         self._optimiser = torch.optim.AdamW(
-            self.model.parameters(),
+            self._parameters,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             eps=config.adam_eps,
@@ -167,7 +168,7 @@ class Trainer:
             Diverged: when one of them is not finite; weights stay as before the first such step.
         """
         config = self.config
-        torch.manual_seed(_derived_seed(config.seed, "epoch", self.epoch))
+        self._seed("epoch", self.epoch)
         rate = self._learning_rate()
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -182,7 +183,7 @@ class Trainer:
                 loss = self.model.loss(self._train.batch(chosen))
             self._optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]
-            norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip, foreach=True)
+            norm = clip_grad_norm_(self._parameters, config.gradient_clip, foreach=True)
             terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
             steps.append(torch.stack([value.detach().float() for value in terms.values()]))
             names = tuple(terms)
@@ -198,6 +199,15 @@ class Trainer:
             raise Diverged(self.epoch, names[step[1]])
         means = values.double().mean(dim=0).tolist()
         return dict(zip(names, means, strict=True)) | {"learning_rate": rate}
+
+    def _seed(self, *purpose: object) -> None:
+        """Start all random numbers from what the seed and a purpose give."""
+        seed = _derived_seed(self.config.seed, *purpose)
+        if self.device.type == "cpu":
+            # torch.manual_seed keeps a formatted stack of calls for each kind of GPU there is not.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _learning_rate(self) -> float:
         if self.config.schedule == "constant":
