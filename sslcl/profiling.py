@@ -21,9 +21,9 @@ from sslcl.data.types import Batch, Conversation, Split
 from sslcl.model import SSLCLModel
 from sslcl.training import Trainer
 
-TIMED = 32
+TIMED = 24
 """Most conversations whose inference is timed."""
-COUNTED = 8
+COUNTED = 4
 """Most conversations whose operations are counted."""
 WARM_UP = 3
 _MIB = 2**20

@@ -77,14 +77,15 @@ class Trainer:
         )
         self._label_names = dataset.label_names
         self._criterion = Score.named(config.criterion, dataset.label_names).name
-        torch.manual_seed(derived_seed(config.seed, "initialisation"))
+        self._start_random(derived_seed(config.seed, "initialisation"))
         self.model = SSLCLModel(config, balanced)
         self.train_split, self.validation_split = (
             self._resident(split) for split in (balanced.train, balanced.validation)
         )
         self.model = self.model.to(self.device)
+        self._parameters = list(self.model.parameters())
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(),
+            self._parameters,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             eps=config.adam_eps,
@@ -190,7 +191,7 @@ class Trainer:
             Diverged: when one of them is not finite; weights stay as before the first such step.
         """
         config = self.config
-        torch.manual_seed(self.epoch_seed())
+        self._start_random(self.epoch_seed())
         rate = self.learning_rate()
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -205,7 +206,7 @@ class Trainer:
                 loss = self.model.loss(self.train_split.batch(chosen))
             self.optimiser.zero_grad(set_to_none=True)
             loss.total.backward()  # type: ignore[no-untyped-call]
-            norm = clip_grad_norm_(self.model.parameters(), config.gradient_clip, foreach=True)
+            norm = clip_grad_norm_(self._parameters, config.gradient_clip, foreach=True)
             terms = {"train_loss": loss.total.detach(), **loss.terms, "gradient_norm": norm}
             steps.append(torch.stack([value.detach().float() for value in terms.values()]))
             names = tuple(terms)
@@ -225,6 +226,13 @@ class Trainer:
     def epoch_seed(self) -> int:
         """What the epoch's order of conversations and dropout are drawn from."""
         return derived_seed(self.config.seed, "epoch", self.epoch)
+
+    def _start_random(self, seed: int) -> None:
+        if self.device.type == "cpu":
+            # torch.manual_seed keeps a formatted stack of calls for each kind of GPU there is not.
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def learning_rate(self) -> float:
         """Learning rate of the epoch."""
