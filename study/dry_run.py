@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search_spaces.schema import Ablate, Assignment, Study
+from sslcl.config import TrialConfig
 from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from sslcl.learning.score_names import score_words
@@ -20,6 +21,7 @@ from study.design.plan import (
     PhasePlan,
     PhaseSummary,
     Plan,
+    Seconds,
     Winners,
     confirm_trials,
     extension_key,
@@ -87,7 +89,7 @@ def show_plan(
         planned = replace(planned, phases=tuple(_provisional(phase) for phase in planned.phases))
     workers = resources.workers or max(int((os.cpu_count() or 1) / resources.cpus_per_trial), 1)
     estimate = Estimate(progress.rows, dataset)
-    lines = summarize(planned, progress.done, estimate.seconds, workers)
+    lines = summarize(planned, progress.done, _timed(study, estimate), workers)
     console.print(_table(study.name, lines))
     for phase in planned.phases:
         for note in phase.notes:
@@ -119,6 +121,16 @@ def _in_folds(study: Study, dataset: Dataset) -> str:
         f"{len(dataset.folds)} folds{by}{searched}, scored together; conversations "
         f"that train / validate / test: {counts}"
     )
+
+
+def _timed(study: Study, estimate: Estimate) -> Seconds:
+    """How long a trial takes; those of a row's few values are not pruned, as in a search."""
+    retunes = study.ablate is not None and study.ablate.retuned is not None
+
+    def seconds(phase: Phase, config: TrialConfig) -> float:
+        return estimate.seconds(Phase.ABLATE if retunes and phase is Phase.TUNE else phase, config)
+
+    return seconds
 
 
 def _rows(ledger: Ledger | None) -> list[TrialRow]:

@@ -2,10 +2,10 @@
 
 A level that is tried at settings that were tuned for another one is judged by accident. With
 ``ablate: {design: one_factor, retune: [learning_rate]}`` every row, the reference too, gets a
-small search of its own over just these factors: the same number of trials, on the seed of the
-search, judged by validation. All other factors stay as the design puts them. Then the row is
-trained with fresh seeds at the values that won. Where a row does not read one of them, as
-cross-entropy reads no ``scale``, it is not searched there.
+small search of its own over just these factors: the same number of trials, all trained to their
+end, on the seed of the search, judged by validation. All other factors stay as the design puts
+them. Then the row is trained with fresh seeds at the values that won. Where a row does not read
+one of them, as cross-entropy reads no ``label_label_weight``, it is not searched there.
 """
 
 from collections.abc import Mapping, Sequence

@@ -196,9 +196,14 @@ class ByGroup(FIFOScheduler):  # type: ignore[misc]
         cell = planned.cell if planned.phase is Phase.TUNE else ""
         group = (planned.phase, cell, planned.config.fold)
         if group not in self._groups:
-            searches = planned.phase.searches
-            self._groups[group] = _scheduler(self._study) if searches else FIFOScheduler()
+            prunes = planned.phase.searches and not self._to_the_end(planned.phase)
+            self._groups[group] = _scheduler(self._study) if prunes else FIFOScheduler()
         return self._groups[group]
+
+    def _to_the_end(self, phase: Phase) -> bool:
+        """Whether a row chooses among so few rates that early scores would favour the fast ones."""
+        ablate = self._study.ablate
+        return phase is Phase.TUNE and ablate is not None and ablate.retuned is not None
 
     def on_trial_add(self, controller: Any, trial: Trial) -> None:
         """Ray's hook, passed on like those below."""

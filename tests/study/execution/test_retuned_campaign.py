@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -14,6 +16,8 @@ from study.analysis.reading import PhaseReading
 from study.design.retune import searched_cells
 from study.design.space import declared
 from study.design.tuning import TunedCell, search_of, searches_of
+from study.execution.ray_cluster import ByGroup
+from study.execution.ray_worker import TRIAL_KEY
 from study.execution.winner import best_of, tuning_rows, winner_of_confirmation
 from study.reporting.captions import tuning_note
 from study.reporting.formats import render
@@ -317,6 +321,25 @@ def test_a_row_whose_search_failed_is_left_out(make_world: MakeWorld, loaded: Da
     world = make_world(ALONE, fate=fate)
     assert world.campaign(data_of(world, loaded))[0]
     assert {row.cell for row in world.rows(Phase.ABLATE)} == {"reference", "batch_size=4"}
+
+
+def test_no_trial_of_a_row_is_pruned_but_those_of_the_search_are() -> None:
+    """Of a handful of rates the first epochs would choose those that learn fast."""
+
+    def run(phase: Phase) -> list[str]:
+        search = {"trials": 4, "grace_epochs": 1, "reduction": 2}
+        study = make_study(**{**RETUNED, "search": search, "base": {"epochs": 9}})
+        scheduler = ByGroup(study, workers=1)
+        answers = []
+        for name, score in zip("ab", (0.9, 0.1), strict=True):
+            config = {TRIAL_KEY: SimpleNamespace(cell="reference", phase=phase)}
+            trial: Any = SimpleNamespace(trial_id=name, config=config, placement_group_factory=None)
+            scheduler.on_trial_add(mock.MagicMock(), trial)
+            answers.append(scheduler.on_trial_result(None, trial, {"epoch": 1, "score": score}))
+        return answers
+
+    assert run(Phase.SEARCH) == ["CONTINUE", "STOP"]
+    assert run(Phase.TUNE) == ["CONTINUE", "CONTINUE"]
 
 
 def test_the_studys_own_search_is_as_it_was_without_retuning() -> None:
