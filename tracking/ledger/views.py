@@ -33,7 +33,7 @@ _TEST_METRICS = ("weighted_f1", "macro_f1", "accuracy")
 _ROUNDED = (
     "mean", "sd", "difference", "ci_low", "ci_high", "p_value", "p_corrected", "seconds",
 )  # fmt: skip
-_TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed", "t.fold")
+_TRIAL = ("t.study", "t.phase", "t.cell", "t.id AS trial", "t.seed")
 _COST_HEAD = ("parameters", "seconds", "seconds_per_epoch")
 """Costs that the view ``cost`` gives first."""
 _RECORDER = "coalesce(t.original, t.id)"
@@ -124,7 +124,7 @@ def _cost() -> str:
         *_TRIAL, "t.backbone", "t.objective", "t.parameters", "t.epochs_run", "t.seconds",
         # Trials from before it was recorded have what it is made of.
         "coalesce(t.seconds_per_epoch, t.seconds / nullif(t.epochs_run, 0)) AS seconds_per_epoch",
-        *(f"t.{name}" for name in COSTS if name not in _COST_HEAD),
+        *(f"t.{name}" for name in COSTS if name not in _COST_HEAD), "t.fold",
     )  # fmt: skip
     return f"SELECT {', '.join(columns)} FROM trials t WHERE t.current AND t.seconds IS NOT NULL"
 
@@ -132,6 +132,6 @@ def _cost() -> str:
 def _recorded(table: str, columns: tuple[str, ...]) -> str:
     """What the trial itself, or the one it was taken from, has in ``table``."""
     return (
-        f"SELECT {', '.join((*_TRIAL, *columns))} FROM trials t"
+        f"SELECT {', '.join((*_TRIAL, *columns, 't.fold'))} FROM trials t"
         f" JOIN {table} r ON r.trial = {_RECORDER} WHERE t.current"
     )

@@ -138,9 +138,11 @@ def cached(ledger: Ledger) -> tuple[str, str]:
 
 
 def of(trials: tuple[str, str], values: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
-    """The rows that both trials show, ordered by cell."""
+    """The rows that both trials show, ordered by cell; the last column is the fold, of which they
+    have none.
+    """
     return [
-        ("s", "ablate", cell, trial, 1, *row)
+        ("s", "ablate", cell, trial, 1, *row, None)
         for cell, trial in zip("cd", trials, strict=True)
         for row in values
     ]
