@@ -78,6 +78,7 @@ def test_published_files_train_and_are_judged_by_the_criterion(
     criterion = "micro_f1-no emotion"
     done = home.run("--data", str(path), "--set", f"criterion={criterion}")
     assert done.returncode == 0, done.stdout
+    assert "criterion: micro F1 without no emotion" in done.stdout
     table = (home.runs / "reports" / "tiny" / "ablation.md").read_text()
     assert "Micro F1 without no emotion, %" in table
     scores = home.sql(
