@@ -16,7 +16,13 @@ from sslcl.errors import InputError, unknown
 from sslcl.files import write_whole
 
 PARTS = ("loss", "steps", "products", "padding", "front_door", "platform")
-NAMED = {"gpu": "gpu", "search": "search", "statistics": "statistics", "looks": "sequential"}
+NAMED = {
+    "gpu": "gpu",
+    "search": "search",
+    "statistics": "statistics",
+    "looks": "sequential",
+    "scale": "scale",
+}
 """Parts that run when they are named, and the modules that do it."""
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
@@ -31,7 +37,8 @@ def main(parts: Sequence[str], write: bool) -> int:
 
     ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search
     finds; ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same
-    of tables that are judged several times.
+    of tables that are judged several times; ``scale`` runs a study of ten thousand simulated
+    trials.
     """
     for part in parts:
         if part not in (*PARTS, *NAMED):
