@@ -101,22 +101,23 @@ def simulate(trials: int) -> "tuple[SimulatedCluster, int, list[Status]]":
 def _study(trials: int) -> Study:
     """A tenth of the trials search, the others are a grid."""
     searched = trials // 10
-    cells = min(CELLS, (trials - searched) // 2)
-    seeds, rest = divmod(trials - searched, cells)
     levels = {"batch_size": [2**k for k in range(1, 11)], "hidden_size": list(range(8, 88, 8))}
     cells_of_two = len(levels["batch_size"]) * len(levels["hidden_size"])
+    layers = max(min(CELLS, (trials - searched) // 2) // cells_of_two, 1)
+    seeds, rest = divmod(trials - searched, layers * cells_of_two)
     content: dict[str, Any] = {
         "study": "scale",
         "base": {"epochs": EPOCHS},
         "factors": {
             **levels,
-            "patience": list(range(2, 2 + cells // cells_of_two)),
+            "patience": list(range(2, 2 + max(layers, 2))),
             "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
         },
         "search": {"trials": searched + rest, "sampler": "random", "scheduler": "none"},
         "ablate": {
             "design": "grid",
             "factors": [*levels, "patience"],
+            "levels": {"patience": list(range(2, 2 + layers))},
             "reference": {"batch_size": 2, "hidden_size": 8, "patience": 2},
             "seeds": seeds,
         },
