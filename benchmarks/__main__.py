@@ -22,6 +22,7 @@ NAMED = {
     "statistics": "statistics",
     "looks": "sequential",
     "fusion": "fusion",
+    "scale": "scale",
 }
 """Parts that run when they are named, and the modules that do it."""
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -37,7 +38,8 @@ def main(parts: Sequence[str], write: bool) -> int:
 
     ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search
     finds; ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same
-    of tables that are judged several times.
+    of tables that are judged several times; ``scale`` runs a study of ten thousand simulated
+    trials.
     """
     for part in parts:
         if part not in (*PARTS, *NAMED):
