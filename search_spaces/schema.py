@@ -79,9 +79,9 @@ class Search(StudyPart):
     trials: Annotated[int, Field(ge=1)]
     sampler: Literal["tpe", "random"] = "tpe"
     scheduler: Literal["asha", "none"] = "asha"
-    grace_epochs: Annotated[int, Field(ge=1)] = 1
+    grace_epochs: Annotated[int, Field(ge=1)] = 2
     """Epochs before a trial may be pruned."""
-    reduction: Annotated[int, Field(ge=2)] = 3
+    reduction: Annotated[int, Field(ge=2)] = 2
     """One trial in this many goes on at each rung."""
     seed: Annotated[int, Field(ge=0, lt=FIRST_FRESH_SEED)] = 0
     """Seeds the sampler and every search trial."""
