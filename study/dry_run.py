@@ -13,7 +13,6 @@ from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
 from sslcl.learning.score_names import score_words
 from study.analysis.next_looks import given_looks
-from study.analysis.reading import PhaseReading
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
 from study.design.folds import aligned_cells, cells_of_parts, parts_of, plan_of_parts
@@ -41,10 +40,7 @@ from study.execution.winner import (
     winner_of_confirmation,
     winners_of_tuning,
 )
-from study.stats.metrics import Metric
-from study.stats.power import SUPPOSED, Deviations, detectable_difference, observed_deviations
-from study.stats.reachable import MOST_SEEDS
-from study.stats.sequential import planned_looks
+from study.foreseen_power import expected_deviations, power_sentence
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
@@ -80,7 +76,7 @@ def show_plan(
     ledger = Ledger.at(home) if home.has_results else None
     try:
         progress = _progress(ledger, study, data)
-        deviations, source = _deviations(ledger, study, dataset)
+        deviations, source = expected_deviations(ledger, study, dataset)
     finally:
         if ledger is not None:
             ledger.close()
@@ -106,7 +102,9 @@ def show_plan(
             console.print(_in_looks(phase, line))
     console.print(_cost(lines, estimate.source, resources, workers))
     tested = sum(len(fold.test) for fold in dataset.folds) or len(dataset.test or ())
-    console.print(_power(planned, tested, score_words(study.criterion), (deviations, source)))
+    console.print(
+        power_sentence(planned, tested, score_words(study.criterion), (deviations, source))
+    )
 
 
 def _in_folds(study: Study, dataset: Dataset) -> str:
@@ -339,68 +337,3 @@ def _cost(
         f"{hours * share:.3g} {device}-hours" for device, share in held.items() if share
     )
     return f"a trial takes about {each:.1f} s ({source}); {workers} at a time hold {devices}"
-
-
-def _power(planned: Plan, conversations: int, scored: str, spread: tuple[Deviations, str]) -> str:
-    """One sentence on what the ablation could show.
-
-    Args:
-        planned: the plan.
-        conversations: of the test split.
-        scored: the score in words.
-        spread: how paired differences vary, and whence that is known.
-    """
-    deviations, source = spread
-    ablation = next((p for p in planned.phases if p.phase is Phase.ABLATE), None)
-    if ablation is None:
-        return "no ablation is planned"
-    looks = planned_looks(ablation.looks)
-    seeds, comparisons = looks[-1].seeds, len(ablation.cells) - 1
-    if seeds < 2:
-        return "with one seed per cell no difference can be told from chance: use ablate.seeds"
-
-    def points(count: int) -> str:
-        level = looks[-1].nominal(0.05 / count)
-        smallest = detectable_difference(seeds, conversations, deviations, level, rows=comparisons)
-        return f"{100 * smallest:.2f} points"
-
-    corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
-    return (
-        f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
-        "conversations, a difference of "
-        f"{points(1)} of {scored}{corrected if comparisons > 1 else ''} would be found 4 times "
-        f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
-        f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
-        + _what_to_buy(seeds, conversations, deviations)
-    )
-
-
-def _what_to_buy(seeds: int, conversations: int, deviations: Deviations) -> str:
-    """Which of the two makes up more of the variance of a difference."""
-    by_seed = deviations.seeds**2 / seeds
-    by_conversation = deviations.conversations**2 / conversations
-    total = by_seed + by_conversation
-    if not total:
-        return "neither varies"
-    if by_seed >= by_conversation:
-        return f"seeds make up {100 * by_seed / total:.0f} % of its variance: buy seeds first"
-    least = detectable_difference(MOST_SEEDS, conversations, deviations)
-    return (
-        f"test conversations make up {100 * by_conversation / total:.0f} % of its variance: buy "
-        f"conversations (folds) first, seeds alone cannot go below {100 * least:.2f} points"
-    )
-
-
-def _deviations(ledger: Ledger | None, study: Study, dataset: Dataset) -> tuple[Deviations, str]:
-    """How paired differences vary: in ablations on this data, this study's first, else supposed."""
-    metric = Metric.named(study.criterion, dataset.label_names)
-    for row in sorted(ledger.studies() if ledger else (), key=lambda r: r.name != study.name):
-        if ledger is None or row.data_fingerprint != dataset.fingerprint:
-            continue
-        reading = PhaseReading.of(ledger, row.name, Phase.ABLATE)
-        if not reading.cells:
-            continue
-        observed = observed_deviations(reading.samples, reading.reference, metric)
-        if observed is not None:
-            return observed, f"as in the finished cells of {row.name}"
-    return SUPPOSED, "as is supposed"

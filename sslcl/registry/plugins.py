@@ -93,7 +93,7 @@ def _module(path: Path) -> ModuleType:
     known = sys.modules.get(name)
     if known is not None and known.__file__ == str(path):
         return known
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib raises for a name that is too long.
         raise InputError(f"no plugin file at {path}")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

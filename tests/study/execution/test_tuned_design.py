@@ -16,7 +16,7 @@ from study.execution.trial_sources import OptunaSource
 from study.execution.winner import tuning_rows
 from tracking.ledger import Ledger
 from tracking.mirror.contents import run_name
-from tracking.records import Phase, Status
+from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
 from .simulated import identify, make_study
@@ -180,7 +180,8 @@ def test_a_scheduler_compares_trials_of_one_cell() -> None:
         scheduler = ByGroup(make_study(search=search, base=base), workers=1)
         answers = []
         for name, group, score in zip("ab", groups, (0.9, 0.1), strict=True):
-            config = {TRIAL_KEY: SimpleNamespace(cell=group, phase=phase)}
+            planned = PlannedTrial(name, phase, group, name, TrialConfig())
+            config = {TRIAL_KEY: planned}
             trial: Any = SimpleNamespace(trial_id=name, config=config, placement_group_factory=None)
             scheduler.on_trial_add(mock.MagicMock(), trial)
             answers.append(scheduler.on_trial_result(None, trial, {"epoch": 1, "score": score}))
