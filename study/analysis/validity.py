@@ -77,9 +77,11 @@ def extension_gains(reading: PhaseReading) -> dict[str, float]:
     the best of twice as many single epochs is higher by chance alone.
 
     Args:
-        reading: of an ablation, or a part of it; other phases have no extended trials.
+        reading: of an ablation, or a part of it; other phases, and studies that do not ask for an
+            extension check, have no extended trials.
     """
-    if reading.phase is not Phase.ABLATE:
+    ablate = reading.study_row.spec.get("ablate") or {}
+    if reading.phase is not Phase.ABLATE or not ablate.get("extension_check"):
         return {}
     gains: dict[str, float] = {}
     for row in reading.extensions:

@@ -18,6 +18,7 @@ from tracking.records import Phase
 from ..execution.simulated import DATA
 from ..reported import CELLS, SEEDS, outcome, planned, put_study
 
+ASKED = {"ablate": {"extension_check": True}}
 FLAT = [0.5] * 5
 """Validation scores of the five epochs that every trial has run."""
 LONGER = {
@@ -38,7 +39,7 @@ def train(ledger: Ledger, trial_id: str, scores: Sequence[float]) -> None:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Every cell with its seeds, and one seed of each for twice as many epochs."""
     ledger = Ledger(f"sqlite:///{tmp_path / 'results.db'}")
-    put_study(ledger)
+    put_study(ledger, spec=ASKED)
     trials = [planned(cell, seed) for seed in SEEDS for cell in CELLS]
     ledger.plan("demo", Phase.ABLATE, trials, replace=True)
     for trial in trials:
@@ -76,7 +77,13 @@ def test_a_gain_of_interest_marks_the_row(ledger: Ledger) -> None:
     marks = cell_marks(reading_of(ledger))
     assert list(marks) == ["similarity=dot"]
     assert marks["similarity=dot"].gain == pytest.approx(0.08)
-    put_study(ledger, spec={"report": {"smallest_difference": 0.1}})
+    put_study(ledger, spec={**ASKED, "report": {"smallest_difference": 0.1}})
+    assert cell_marks(reading_of(ledger)) == {}
+
+
+def test_a_study_that_asks_for_no_check_shows_none(ledger: Ledger) -> None:
+    put_study(ledger, spec={})
+    assert extension_gains(reading_of(ledger)) == {}
     assert cell_marks(reading_of(ledger)) == {}
 
 
