@@ -33,10 +33,6 @@ WIDTHS = {"text": 100, "audio": 73, "video": 100}
 LABELS = ("negative", "positive")
 VALIDATION_SHARE = 5
 """One in this many training videos validates."""
-_SATURATED = (
-    "the released features separate training videos far better than test videos, as features do "
-    "that were fitted with training labels"
-)
 
 _ID = re.compile(r"(?P<video>.+)_(?P<number>\d+)")
 
@@ -75,7 +71,6 @@ class Mosi(DatasetSource):
                 "audio openSMILE, video 3D-CNN. One conversation a video, speakers disjoint. No "
                 "licence is stated for the files."
             ),
-            notes=(_SATURATED,),
         )
 
 
