@@ -18,6 +18,7 @@ from sslcl.data.corpus import dataset_of, with_validation
 from sslcl.data.folds import VALIDATION_SHARE, fold_scheme, fold_warnings, of_fold, with_folds
 from sslcl.data.formats import recognise
 from sslcl.data.formats.own.writer import write_corpus
+from sslcl.data.inspection.fold_leaks import inspect_folds
 from sslcl.errors import InputError
 from sslcl.training import Trainer
 
@@ -274,3 +275,19 @@ def test_places_are_of_labelled_and_other_utterances_alike() -> None:
     divided = with_folds(corpus([3, 1, 2, 2]), "2")
     everywhere = np.concatenate([of_fold(divided, f.name).places["test"] for f in divided.folds])
     assert sorted(everywhere.tolist()) == list(range(8))
+
+
+def test_published_texts_of_iemocap_are_in_five_sessions(data_dir: Path) -> None:
+    folder = data_dir / "published" / "cosmic_labels_iemocap"
+    if not folder.is_dir():
+        pytest.skip(f"no published files at {folder}")
+    seen = inspect_folds(recognise(folder), "session")
+    assert {fold.name: len(fold.test) for fold in seen.folds} == {
+        "Ses01": 28, "Ses02": 30, "Ses03": 32, "Ses04": 30, "Ses05": 31,
+    }  # fmt: skip
+
+
+def test_a_relative_path_may_be_in_the_data_folder(tmp_path: Path) -> None:
+    write_open(tmp_path / "own")
+    dataset = load_dataset("path", {"path": "own"}, tmp_path)
+    assert dataset.name == "ten_talks"

@@ -152,7 +152,7 @@ class FakeRay:
         planned = trial.planned
         if self.reduction is None or (self.sealed and not planned.phase.searches):
             return False
-        group = planned.cell if planned.phase is Phase.TUNE else ""
+        group = f"{planned.config.fold} {planned.cell if planned.phase is Phase.TUNE else ''}"
         rung = self._rungs[group, trial.epoch]
         rung.append(score)
         kept = max(len(rung) // self.reduction, 1)
