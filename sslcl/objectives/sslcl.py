@@ -88,6 +88,10 @@ class SSLCL(WithCrossEntropy):
         self.register_buffer("batches_seen", torch.tensor(0))
         self.add_classifier(shape)
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.feature_mean.dtype
+
     def own_loss(self, features: Tensor, labels: Tensor) -> Loss:
         """L_SL and the weighted L_LL.
 
