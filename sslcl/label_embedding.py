@@ -42,6 +42,7 @@ class LabelEmbedding(nn.Module):
         if depth > 0:
             layers.append(nn.Linear(hidden, width))
         self.network = nn.Sequential(*layers)
+        self._linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
         self.dropout = nn.Dropout(dropout)
 
     def vectors(self) -> Float[Tensor, "C D"]:
@@ -56,13 +57,7 @@ class LabelEmbedding(nn.Module):
 
     def weights(self) -> list[Tensor]:
         """What :meth:`parameters` iterates over, read from the layers in a fraction of the time."""
-        return [
-            self.table.weight,
-            *(p for layer in self._layers() for p in (layer.weight, layer.bias)),
-        ]
-
-    def _layers(self) -> list[nn.Linear]:
-        return [layer for layer in self.network if isinstance(layer, nn.Linear)]
+        return [self.table.weight, *(p for x in self._linear for p in (x.weight, x.bias))]
 
     def traced(self) -> tuple[Float[Tensor, "C D"], list[Tensor]]:
         """What :meth:`forward` gives, and what :meth:`to_weights` needs to go back.
@@ -72,13 +67,15 @@ class LabelEmbedding(nn.Module):
         """
         x: Tensor = self.table.weight
         trace: list[Tensor] = []
-        for layer in self._layers():
-            x = x.relu() if len(self.network) > 1 else x
+        rectified, dropped = len(self.network) > 1, self.dropout.p
+        for layer in self._linear:
+            x = x.relu() if rectified else x
             trace.append(x)
             x = F.linear(x, layer.weight, layer.bias)
-        if self.training and self.dropout.p > 0:
-            kept = torch.empty_like(x).bernoulli_(1 - self.dropout.p).div_(1 - self.dropout.p)
-            x, trace = x * kept, [*trace, kept]
+        if self.training and dropped > 0:
+            kept = torch.empty_like(x).bernoulli_(1 - dropped).div_(1 - dropped)
+            x = x * kept
+            trace.append(kept)
         return x, trace
 
     def to_weights(self, trace: Sequence[Tensor], to_vectors: Float[Tensor, "C D"]) -> list[Tensor]:
@@ -88,13 +85,13 @@ class LabelEmbedding(nn.Module):
             trace: of :meth:`traced`.
             to_vectors: ``(C, D)`` gradient of the vectors.
         """
-        layers = self._layers()
+        layers, rectified = self._linear, len(self.network) > 1
         gradients: list[Tensor] = []
         for kept in trace[len(layers) :]:
             to_vectors = to_vectors * kept
         for layer, given in zip(layers[::-1], trace[: len(layers)][::-1], strict=True):
-            gradients = [to_vectors.t() @ given, to_vectors.sum(dim=0), *gradients]
-            to_vectors = to_vectors @ layer.weight
-            if len(self.network) > 1:  # behind a ReLU, which passes on what is above 0
+            gradients = [to_vectors.t().mm(given), to_vectors.sum(dim=0), *gradients]
+            to_vectors = to_vectors.mm(layer.weight)
+            if rectified:  # a ReLU passes on what is above 0
                 to_vectors.mul_(given.sign())
         return [to_vectors, *gradients]

@@ -88,13 +88,17 @@ class SSLCL(WithCrossEntropy):
         self.register_buffer("batches_seen", torch.tensor(0))
         self.add_classifier(shape)
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.feature_mean.dtype
+
     def own_loss(self, features: Tensor, labels: Tensor) -> Loss:
         """L_SL and the weighted L_LL.
 
         Terms: ``sample_label`` and ``label_label``, each without its weight; ``logit_std`` and
         ``logit_max`` of the scaled logits; ``penalty_share`` for similarities that have a penalty.
         """
-        if isinstance(self.similarity, SoftHGR) and self.logit_scale.constant:
+        if type(self.similarity) is SoftHGR and self.logit_scale.constant:
             return self._soft_hgr_loss(features, labels)
         raw = self.embedding()
         contrast = self.similarity.contrast(features, labels, raw)
@@ -109,7 +113,7 @@ class SSLCL(WithCrossEntropy):
         return Loss(total, terms if share is None else {**terms, "penalty_share": share})
 
     def _soft_hgr_loss(self, features: Tensor, labels: Tensor) -> Loss:
-        """What :meth:`own_loss` is for the default similarity and scale, in fewer operations."""
+        """:meth:`own_loss` of released Soft-HGR at a constant scale, in fewer operations."""
         config = self.config
         factors = Factors(
             self.candidate_weights,
