@@ -11,7 +11,7 @@ from sslcl.data.types import Dataset
 from sslcl.profiling import reset_peak_memory
 from sslcl.training import SCORE, Trainer
 from study.execution.machine.ray_nodes import other_code
-from study.execution.machine.time_limit import TimeLimit
+from study.execution.machine.time_limit import TimedOut, TimeLimit
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -90,8 +90,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         try:
             with self._limit:
                 return self._step()
-        except Exception as error:
-            kind, message = failure_of(error)
+        except (Exception, TimedOut) as error:
+            kind, message = failure_of(self._limit.passed or error)
             self._trainer = None
             return {"failure": kind.value, "message": message, "done": True}
 
