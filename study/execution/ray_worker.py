@@ -18,7 +18,7 @@ from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended, goes_on
 from study.execution.machine.ray_nodes import other_code
-from study.execution.machine.time_limit import TimeLimit
+from study.execution.machine.time_limit import TimedOut, TimeLimit
 from study.execution.trial import (
     conclude,
     failure_of,
@@ -117,11 +117,11 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         try:
             with self._limit:
                 return self._step()
-        except Exception as error:
+        except (Exception, TimedOut) as error:
             self._trainer = None
-            return {**self._failed(error), "done": True}
+            return {**self._failed(self._limit.passed or error), "done": True}
 
-    def _failed(self, error: Exception) -> dict[str, Any]:
+    def _failed(self, error: Exception | TimedOut) -> dict[str, Any]:
         """What is told of the trial, or of all members of its group that have not ended."""
         kind, message = failure_of(error)
         failure = {"failure": kind.value, "message": message}

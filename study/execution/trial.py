@@ -148,7 +148,7 @@ def worker_name(device: torch.device) -> str:
     return f"{socket.gethostname()}:{os.getpid()} {device}"
 
 
-def failure_of(error: Exception) -> tuple[FailureKind, str]:
+def failure_of(error: BaseException) -> tuple[FailureKind, str]:
     """The kind of a failure and a line about it."""
     text = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, Diverged):

@@ -10,8 +10,8 @@ GRACE_SECONDS = 30.0
 """What a call that no signal interrupts, such as one into a driver, gets besides."""
 
 
-class TimedOut(RuntimeError):
-    """A trial has taken longer than it may.
+class TimedOut(BaseException):
+    """A trial has taken longer than it may; no handler of ``Exception`` inside it goes on.
 
     Args:
         seconds: that it may take.
@@ -39,11 +39,13 @@ class TimeLimit:
         self._grace = grace
         self._ends: float | None = None
         self._watch: threading.Timer | None = None
+        self.passed: TimedOut | None = None
+        """Raised in a block; what caught it may have raised something else in its place."""
 
     def start(self, trials: int = 1) -> None:
         """Start to count, with the next block, for as many trials trained as one program."""
         self._trials = trials
-        self._ends = None
+        self._ends = self.passed = None
 
     def __enter__(self) -> None:
         """Begin a block.
@@ -79,4 +81,5 @@ class TimeLimit:
         self._watch = None
 
     def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        raise TimedOut(self._seconds or 0.0)
+        self.passed = TimedOut(self._seconds or 0.0)
+        raise self.passed

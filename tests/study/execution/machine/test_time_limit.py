@@ -22,6 +22,24 @@ def test_what_hangs_is_interrupted() -> None:
     time.sleep(0.3)  # no alarm is left
 
 
+def test_nothing_inside_a_trial_can_go_on_by_catching_it() -> None:
+
+    def stubborn() -> None:
+        try:
+            time.sleep(20)
+        except Exception:
+            time.sleep(20)
+        finally:
+            raise KeyError("some library's own")
+
+    limit = TimeLimit(0.1)
+    with pytest.raises(KeyError), limit:
+        stubborn()
+    assert failure_of(limit.passed or KeyError())[0] is FailureKind.TIMEOUT
+    limit.start()
+    assert limit.passed is None
+
+
 def test_epochs_of_a_trial_are_counted_together_and_the_next_trial_anew() -> None:
     limit = TimeLimit(0.3)
     for _ in range(2):
