@@ -121,7 +121,8 @@ def test_a_worker_gives_a_trial_the_conversations_of_its_fold(
     for fold, part in zip(divided.folds, parts_of(world.study, DataFacts.of(divided)), strict=True):
         worker = TrialWorker.__new__(TrialWorker)
         worker._all_data = divided
-        worker._begin(PlannedTrial("id", phase, "cell", "identity", part.config({}, 1)))
+        planned = PlannedTrial("id", phase, "cell", "identity", part.config({}, 1))
+        worker._begin(planned, (planned,))
         given = worker._dataset
         tested = {everything[at].id for at in fold.test}
         assert not tested & {one.id for one in (*given.train, *given.validation)}
