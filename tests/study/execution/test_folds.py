@@ -10,7 +10,7 @@ from sslcl.data.folds import with_folds
 from sslcl.data.types import Dataset
 from study.design.data_facts import DataFacts
 from study.design.folds import parts_of
-from study.execution.ray_worker import TrialWorker
+from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
 from study.execution.winner import best_of_search, winner_of_confirmation
 from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
@@ -120,9 +120,9 @@ def test_a_worker_gives_a_trial_the_conversations_of_its_fold(
     everything = [*loaded.train, *loaded.validation, *(loaded.test or ())]
     for fold, part in zip(divided.folds, parts_of(world.study, DataFacts.of(divided)), strict=True):
         worker = TrialWorker.__new__(TrialWorker)
-        worker._all_data = divided
         planned = PlannedTrial("id", phase, "cell", "identity", part.config({}, 1))
-        worker._begin(planned, (planned,))
+        given_trial = {TRIAL_KEY: planned, GROUP_KEY: (planned,)}
+        worker.setup(given_trial, divided, world.home, Terms())
         given = worker._dataset
         tested = {everything[at].id for at in fold.test}
         assert not tested & {one.id for one in (*given.train, *given.validation)}
