@@ -126,7 +126,7 @@ def test_a_worker_gives_a_trial_the_conversations_of_its_fold(
         given = worker._dataset
         tested = {everything[at].id for at in fold.test}
         assert not tested & {one.id for one in (*given.train, *given.validation)}
-        if phase.searches:
+        if phase.sealed:
             assert given.test is None
         else:
             assert given.test is not None
