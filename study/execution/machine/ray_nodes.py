@@ -52,7 +52,7 @@ def require_shared(home: Home) -> None:
     Raises:
         InputError: naming the nodes that see another folder, or none.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = _alive()
     if len(nodes) < 2:
         return
     word = uuid.uuid4().hex
@@ -60,10 +60,12 @@ def require_shared(home: Home) -> None:
     probe.write_text(word)
     try:
         _on_each(nodes, _echo, str(probe))
+        # A node that has just died counts as alive until Ray notices.
+        still_alive = {node["NodeID"] for node in _alive()}
         unshared = [
             str(node["NodeManagerAddress"])
             for node in nodes
-            if not _answered(probe, node["NodeID"], word)
+            if node["NodeID"] in still_alive and not _answered(probe, node["NodeID"], word)
         ]
     finally:
         for file in home.folder.glob(f"{probe.name}*"):
@@ -73,6 +75,11 @@ def require_shared(home: Home) -> None:
             f"'{home.folder}' is not the same folder on node {', '.join(unshared)}: expected a "
             "--home on storage that all nodes of the cluster share"
         )
+
+
+def _alive() -> list[dict[str, Any]]:
+    """The nodes of the cluster, as far as Ray knows."""
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def _answered(probe: Path, node: str, word: str) -> bool:
@@ -119,15 +126,17 @@ def require_same_code(code: str) -> None:
     Raises:
         InputError: naming the nodes that have another version, or none.
     """
-    nodes = [node for node in ray.nodes() if node["Alive"]]
+    nodes = _alive()
+    answers = _on_each(nodes, _code_here, "")
+    still_alive = {node["NodeID"] for node in _alive()}
     others = []
-    for node, answer in zip(nodes, _on_each(nodes, _code_here, ""), strict=True):
+    for node, answer in zip(nodes, answers, strict=True):
         try:
             same = ray.get(answer, timeout=0.1) == code
         except Exception:
             # Without the package, or with one that lacks what is asked for, nothing can be told.
             same = False
-        if not same:
+        if not same and node["NodeID"] in still_alive:
             others.append(str(node["NodeManagerAddress"]))
     if others:
         raise InputError(
