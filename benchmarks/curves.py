@@ -1,4 +1,4 @@
-"""Recorded curves of random candidates of the quickstart's search, for simulated searches.
+"""Recorded curves of random candidates of a search, for simulated searches.
 
 ``python -m benchmarks.curves`` trains them and writes ``curves.json`` beside this file: levels,
 validation scores and processor seconds of every epoch. Processor seconds, because what else the
@@ -25,7 +25,7 @@ from sslcl.training import Trainer
 from study.design.space import suggest
 from study.design.tuning import search_of
 
-STUDY = "quickstart"
+STUDY = str(Path(__file__).with_name("recorded_search.yaml"))
 FILE = Path(__file__).with_name("curves.json")
 COMMAND = "python -m benchmarks.curves"
 _FIRST_SEED = 20_000
@@ -100,7 +100,7 @@ def _write(curves: list[dict[str, Any]]) -> None:
     head = {
         "command": COMMAND,
         "code": code_fingerprint(load_study(STUDY).base_config(0)),
-        "study": STUDY,
+        "study": Path(STUDY).name,
     }
     lines = ",\n".join(json.dumps(curve, separators=(",", ":")) for curve in curves)
     text = json.dumps(head)[:-1] + f', "curves": [\n{lines}\n]}}\n'

@@ -86,7 +86,8 @@ def command_lines(draw: st.DrawFn) -> list[str]:
             words.append(f"{key}{draw(st.sampled_from(['=', '', '==']))}{draw(VALUES)}")
         elif draw(st.booleans()):
             words.append(draw(VALUES))
-    return words
+    # No system passes a zero byte to a program.
+    return [word.replace("\0", "") for word in words]
 
 
 @FUZZED

@@ -82,6 +82,8 @@ def test_a_factor_with_one_value_is_refused(load: Any) -> None:
 
 
 def test_shipped_studies_can_retune() -> None:
-    ablate = load_study("quickstart", ["ablate.retune=[learning_rate]"]).ablate
+    ablate = load_study(
+        "quickstart", ["ablate.design=one_factor", "ablate.retune=[learning_rate]"]
+    ).ablate
     assert ablate is not None
     assert ablate.retuned is not None

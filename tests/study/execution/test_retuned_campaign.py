@@ -23,7 +23,7 @@ from study.reporting.captions import tuning_note
 from study.reporting.formats import render
 from study.reporting.methods import methods_paragraph
 from study.reporting.report import report_table
-from tracking.records import Phase, Status
+from tracking.records import Phase, PlannedTrial, Status
 
 from ..test_dry_run import Shown
 from .mortal import open_ledger
@@ -332,7 +332,8 @@ def test_no_trial_of_a_row_is_pruned_but_those_of_the_search_are() -> None:
         scheduler = ByGroup(study, workers=1)
         answers = []
         for name, score in zip("ab", (0.9, 0.1), strict=True):
-            config = {TRIAL_KEY: SimpleNamespace(cell="reference", phase=phase)}
+            planned = PlannedTrial(name, phase, "reference", name, TrialConfig())
+            config = {TRIAL_KEY: planned}
             trial: Any = SimpleNamespace(trial_id=name, config=config, placement_group_factory=None)
             scheduler.on_trial_add(mock.MagicMock(), trial)
             answers.append(scheduler.on_trial_result(None, trial, {"epoch": 1, "score": score}))
