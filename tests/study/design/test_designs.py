@@ -93,7 +93,7 @@ def test_every_design_works_with_a_file_written_for_another(name: str, design: s
             "one_factor": 16,
             "grid": 3 * 3 * (4 * 5 * 4 + 1),
             "fractional": 16,
-            "leave_one_out": 12,
+            "leave_one_out": 10 if name == "quickstart" else 12,  # Its file names fewer components.
             "search": 2,
         }[design]
     )
