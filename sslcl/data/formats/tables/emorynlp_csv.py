@@ -8,6 +8,9 @@ The speaker is a list of names written out. Where several speak at once the firs
 as in the published features, and the notes count such rows. The sentiment follows from the emotion
 (:data:`SENTIMENT_OF`). Only utterances with times are in these files, so that many numbers are
 missing; they stay gaps. What is done about times is told in :mod:`sslcl.data.features.timing`.
+
+The corpus is called EmoryNLP, and has its licence, where a file has a published size or the texts
+are EmoryNLP's; the layout alone makes a corpus with the folder's name.
 """
 
 import ast
@@ -21,6 +24,7 @@ from sslcl.data.features.audio import with_audio
 from sslcl.data.features.timing import timing_features, timing_notes
 from sslcl.data.formats import Format
 from sslcl.data.published.corpora.emorynlp import RECORD, SIZES
+from sslcl.data.published.texts import are_texts_of, folder_name
 from sslcl.data.reading.clock_times import clock_columns, short_fractions
 from sslcl.data.reading.headed_csv import (
     cell_error,
@@ -84,6 +88,9 @@ class EmoryNlpCsv(Format):
             file: Published(len(rows), len(rows[list(NUMBERS[:3])].drop_duplicates()))
             for file, rows in raw.items()
         }
+        texts = [text for rows in raw.values() for text in rows["Utterance"]]
+        published = bool(set(sizes.values()) & set(PUBLISHED.values()))
+        ours = published or are_texts_of("emorynlp", texts)
         home, notes = splits_of_files(sizes, PUBLISHED)
         table = pd.concat(
             [_utterances(file, raw[file], split) for split, file in home.items()],
@@ -94,19 +101,21 @@ class EmoryNlpCsv(Format):
             notes.append(f"{several} utterances have several speakers; the first one listed counts")
         times = [raw[file][name] for file in raw for name in _times(file)]
         corpus = Corpus(
-            name="emorynlp",
+            name="emorynlp" if ours else folder_name(contents.path),
             table=table.drop(columns=["number", "speakers"]),
             features={"timing": timing_features(table)},
             tasks=TASKS,
             description=(
                 "EmoryNLP (Zahiri and Choi, 2018), scenes of the television series Friends, from "
                 "the CSV files with times."
+                if ours
+                else "Scenes in the layout of EmoryNLP's CSV."
             ),
-            licence=RECORD.licence,
+            licence=RECORD.licence if ours else "",
             notes=(
-                *notes,
+                *(note for note in notes if ours or "as published" not in note),
                 *row_notes(table, table["number"], first=1, tasks=("emotion",)),
-                *count_notes(table, TASKS["emotion"], COUNTS),
+                *(count_notes(table, TASKS["emotion"], COUNTS) if ours else ()),
                 *short_fractions(*times),
                 *timing_notes(table),
             ),
