@@ -157,9 +157,15 @@ class Cluster:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                tuner.fit()
-            finally:
-                stream.flush()
+                try:
+                    tuner.fit()
+                finally:
+                    stream.flush()
+            except Exception:
+                # Ray goes on for a while, and may end with an error of its own.
+                if stream.error is not None:
+                    raise stream.error from None
+                raise
         if stream.error is not None:
             raise stream.error
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
-        """Why there was no next source."""
+        """Why there was no next source, or what else ended the run."""
 
     @property
     def wanted(self) -> int:
@@ -61,7 +62,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Ray's hook: the next trial's configuration, ``None`` to be asked again later."""
-        if self._callbacks.halted():
+        if self.error is not None or self._callbacks.halted():
             return str(Searcher.FINISHED)
         if len(self._live) >= self._workers:
             return None
@@ -119,12 +120,28 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Ray's hook: some epochs have ended and more may follow."""
-        self._record(trial_id, result)
+        if trial_id in self._live:
+            with self._remembered():
+                self._record(trial_id, result)
+
+    @contextmanager
+    def _remembered(self) -> Iterator[None]:
+        """Keep the first error, after which Ray tells of the same trial again."""
+        try:
+            yield
+        except Exception as error:
+            self.error = self.error or error
+            raise
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """Ray's hook: a trial has ended, by itself, by the scheduler or by an error."""
+        if trial_id in self._live:
+            with self._remembered():
+                self._ended(trial_id, result, error)
+
+    def _ended(self, trial_id: str, result: dict[str, Any] | None, error: bool) -> None:
         result = result or self._last.get(trial_id) or {}
         self._last.pop(trial_id, None)
         if not error:

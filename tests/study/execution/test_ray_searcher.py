@@ -328,6 +328,27 @@ class TestRecovery:
         assert said == ["a worker is gone: its trial goes on in another"]
 
 
+class TestAFailure:
+    def test_of_a_write_is_remembered_although_ray_tells_of_the_trial_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, _ = planned(world, 2)
+        stream = world.stream(ListSource([first]), Callbacks())
+        stream.suggest("ray0")
+
+        def lost(*_: object, **__: object) -> None:
+            raise ConnectionError("server closed the connection")
+
+        monkeypatch.setattr(stream._ledger, "complete", lost)
+        last = result(first.config, first.config.epochs)
+        with pytest.raises(ConnectionError):
+            stream.on_trial_complete("ray0", last)
+        stream.on_trial_complete("ray0", error=True)
+        stream.on_trial_result("ray0", last)
+        assert isinstance(stream.error, ConnectionError)
+        assert stream.suggest("ray1") == "FINISHED"
+
+
 class TestInterruption:
     def test_nothing_more_is_handed_out(self, world: World) -> None:
         asked: list[bool] = []
