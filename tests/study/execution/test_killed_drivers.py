@@ -77,7 +77,7 @@ def test_killed_again_and_again_it_does_what_is_missing_and_nothing_twice(
             before = standing(tmp_path)
             while process.is_alive() and standing(tmp_path) == before:
                 time.sleep(0.005)
-            time.sleep(draw.uniform(0.0, 0.25))
+            time.sleep(draw.uniform(0.0, 0.03))
             process.kill()
         process.join()
         now = standing(tmp_path)
