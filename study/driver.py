@@ -33,6 +33,7 @@ from study.execution.mlflow_session import TrackingSession
 from study.execution.resources import ClusterResources, Halt
 from study.execution.winner import NothingToCompare, best_trial
 from study.execution.workspace import Workspace
+from study.reporting.phrases import folds_by
 from study.reporting.report import show_report
 from study.saved_reports import save_reports
 from tracking.home import Home
@@ -195,10 +196,9 @@ def describe_study(study: Study, dataset: Dataset, console: Console) -> None:
     console.print(Text.assemble((study.name, "bold"), f": {study.description}"))
     if dataset.folds:
         tested = sum(len(fold.test) for fold in dataset.folds)
-        by = "" if str(study.folds).isdigit() else f" by {study.folds}"
         parts = [
-            f"{tested} conversations in {len(dataset.folds)} folds{by}, each with its own test and "
-            "validation conversations"
+            f"{tested} conversations in {folds_by(len(dataset.folds), study.folds)}, each with "
+            "its own test and validation conversations"
         ]
     console.print(f"data: {dataset.name} ({kind}): {', '.join(parts)}")
     if study.criterion != DEFAULT_SCORE:

@@ -41,6 +41,7 @@ from study.execution.winner import (
     winners_of_tuning,
 )
 from study.foreseen_power import expected_deviations, power_sentence
+from study.reporting.phrases import folds_by
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status
@@ -114,9 +115,8 @@ def _in_folds(study: Study, dataset: Dataset) -> str:
         for fold in dataset.folds
     )
     searched = ", each with its own search" if study.search else ""
-    by = "" if str(study.folds).isdigit() else f" by {study.folds}"
     return (
-        f"{len(dataset.folds)} folds{by}{searched}, scored together; conversations "
+        f"{folds_by(len(dataset.folds), study.folds)}{searched}, scored together; conversations "
         f"that train / validate / test: {counts}"
     )
 

@@ -220,9 +220,9 @@ class StackedSSLCL(StackedObjective):
     @torch.no_grad()
     def _update_mean(self, state: State, features: Tensor, rows: Rows) -> None:
         seen, running = state["batches_seen"], state["feature_mean"]
-        seen += (rows.present.sum(dim=1) > 0).long()
-        weight = (1 / seen.clamp(min=1)).clamp(min=MEAN_MOMENTUM)[:, None]
-        weight = weight * (rows.present.sum(dim=1, keepdim=True) > 0)
+        there = rows.present.any(dim=1)
+        seen += there.long()
+        weight = ((1 / seen.clamp(min=1)).clamp(min=MEAN_MOMENTUM) * there)[:, None]
         units = F.normalize(features, dim=-1) * rows.present[..., None]
         running += weight * (units.sum(dim=1) / rows.counts[:, None] - running)
 

@@ -8,9 +8,9 @@ from statistics import fmean, stdev
 from sslcl.diagnostics import STILL_IMPROVING
 from sslcl.learning.convergence import best_mean
 from sslcl.learning.score_names import validation_metric
+from study.analysis.comparisons import Rules
 from study.analysis.reading import PhaseReading
 from study.design.extension import extended
-from study.stats.comparison import SMALLEST_DIFFERENCE
 from study.stats.names import DEFAULT_METRIC
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import stored_scores, warnings_of_trials
@@ -57,8 +57,7 @@ def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
     names = (STILL_IMPROVING, *BEARING)
     engine, study_name = reading.ledger.engine, reading.study_row.name
     warned = warnings_of_trials(engine, study_name, reading.phase, names)
-    said = reading.study_row.spec.get("report") or {}
-    margin = said.get("smallest_difference", SMALLEST_DIFFERENCE)
+    margin = Rules.of(reading.study_row).smallest_difference
     gains = {cell: gain for cell, gain in extension_gains(reading).items() if gain > margin}
     marks: dict[str, CellMarks] = {}
     for cell, trials in reading.cells.items():

@@ -224,15 +224,18 @@ def _trials(
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
     groups = {cell.name: seed_groups(study, phase, cell, seeds[cell.name]) for cell in cells}
-    trials: list[PlannedTrial] = []
+    configs: dict[tuple[str, int], TrialConfig] = {}
     for cell, seed in _seed_by_seed(phase, cells, seeds):
-        group = groups[cell.name].get(seed, ())
-        config = cell.config(study, seed)
-        config = config.replace(fused_seeds=group) if group else config
-        identity = data.identify(config)
-        trial_id = digest_of(study.name, phase, cell.name, identity)
-        key = digest_of(*(data.identify(config.replace(seed=s)) for s in group)) if group else None
-        trials.append(PlannedTrial(trial_id, phase, cell.name, identity, config, group=key))
+        config, group = cell.config(study, seed), groups[cell.name].get(seed, ())
+        configs[cell.name, seed] = config.replace(fused_seeds=group) if group else config
+    identities = {key: data.identify(config) for key, config in configs.items()}
+    trials: list[PlannedTrial] = []
+    for (name, seed), config in configs.items():
+        identity = identities[name, seed]
+        trial_id = digest_of(study.name, phase, name, identity)
+        members = [identities[name, member] for member in config.fused_seeds]
+        group_key = digest_of(*members) if members else None
+        trials.append(PlannedTrial(trial_id, phase, name, identity, config, group=group_key))
     return trials
 
 

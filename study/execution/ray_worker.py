@@ -110,7 +110,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         No epoch, but the worker's name, while a new trial waits for other workers to start.
         """
         if self._refusal:
-            return {"failure": FailureKind.NODE.value, "message": self._refusal, "done": True}
+            return {**_failure(FailureKind.NODE, self._refusal), "done": True}
         if self._trainer is None and not self._home.ray_gate.exists():
             time.sleep(READY_SECONDS)
             return {READY_KEY: worker_name(pick_device())}
@@ -123,8 +123,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _failed(self, error: Exception | TimedOut) -> dict[str, Any]:
         """What is told of the trial, or of all members of its group that have not ended."""
-        kind, message = failure_of(error)
-        failure = {"failure": kind.value, "message": message}
+        failure = _failure(*failure_of(error))
         if self._trial.group is None:
             return {**self._answer(self._trial.config.seed), **failure}
         return {"members": tuple((n, {**self._answer(n), **failure}) for n in self._members)}
@@ -178,8 +177,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             for number, outcome in outcomes.items():
                 member = trainer.members[number]
                 if isinstance(outcome, Diverged):
-                    kind, message = failure_of(outcome)
-                    ended[member.config.seed] = {"failure": kind.value, "message": message}
+                    ended[member.config.seed] = _failure(*failure_of(outcome))
                 else:
                     self._note(member, outcome)
             ended |= {m.config.seed: {} for m in trainer.members if m.finished}
@@ -237,6 +235,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._utterances = utterances_of(self._dataset.train)
         self._trainer = trainer
         return trainer
+
+
+def _failure(kind: FailureKind, message: str) -> dict[str, Any]:
+    return {"failure": kind.value, "message": message}
 
 
 def quiet_ray() -> None:

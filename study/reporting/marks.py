@@ -3,10 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from sslcl.learning.score_names import score_words
 from study.analysis.reading import PhaseReading
 from study.analysis.validity import CellMarks, cell_marks, extension_gains, probe_gaps
 from study.reporting.phrases import plural
 from study.reporting.units import percent
+from study.stats.names import metric_of
 from tracking.rows import ComparisonRow
 
 IMPROVING, FAULTY = "†", "‡"
@@ -75,9 +77,10 @@ def extension_note(reading: PhaseReading) -> Iterator[str]:
     gains = extension_gains(reading)
     if gains:
         most = max(gains, key=lambda cell: gains[cell])
+        score = score_words(metric_of(reading.study_row.spec))
         yield (
             f"Extension check: one seed of {plural(len(gains), 'row')} was trained for twice "
-            f"as many epochs; the most that the running mean of validation weighted F1 gained is "
+            f"as many epochs; the most that the running mean of validation {score} gained is "
             f"{percent(gains[most])} points ({most})."
         )
 

@@ -45,10 +45,14 @@ def measured_on(reading: PhaseReading, metric: str) -> str:
 
 
 def fold_words(reading: PhaseReading) -> str:
-    """Such as ``5 folds`` or ``5 folds by session``."""
-    scheme = str(reading.study_row.spec.get("folds") or "")
+    """Such as ``5 folds`` or ``5 folds by session``, of those that were read."""
+    return folds_by(len(reading.folds), reading.study_row.spec.get("folds"))
+
+
+def folds_by(count: int, scheme: str | None) -> str:
+    """So many folds in words, and what they are by where that is no number."""
     by = f" by {scheme}" if scheme and not scheme.isdigit() else ""
-    return plural(len(reading.folds), "fold") + by
+    return plural(count, "fold") + by
 
 
 def data_words(reading: PhaseReading) -> str:

@@ -14,6 +14,24 @@ _HASHES = Path(__file__).parent / "hashes"
 _WORD = re.compile(r"[a-z0-9]+")
 
 
+@cache
+def recorded_corpora() -> tuple[str, ...]:
+    """The corpora of which there are hashes."""
+    return tuple(sorted(path.stem for path in _HASHES.glob("*.txt")))
+
+
+def corpus_of_texts(texts: Iterable[str], among: Iterable[str] | None = None) -> str | None:
+    """The published corpus whose texts these are, or nothing; see :func:`are_texts_of`.
+
+    Args:
+        texts: of utterances.
+        among: names of corpora to look at; all that have hashes when left out.
+    """
+    here = sampled_hashes(texts)
+    names = recorded_corpora() if among is None else among
+    return next((name for name in names if _agree(here, name)), None)
+
+
 def are_texts_of(corpus: str, texts: Iterable[str]) -> bool:
     """Whether at least half of the texts that would be on record are on that of ``corpus``.
 
@@ -21,7 +39,10 @@ def are_texts_of(corpus: str, texts: Iterable[str]) -> bool:
         corpus: name of a record that has hashes beside this module.
         texts: of utterances; those of fewer than six words tell nothing.
     """
-    here = sampled_hashes(texts)
+    return _agree(sampled_hashes(texts), corpus)
+
+
+def _agree(here: frozenset[str], corpus: str) -> bool:
     known = here & _recorded(corpus)
     return len(known) >= _ENOUGH and len(known) >= len(here) / 2
 

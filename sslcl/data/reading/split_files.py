@@ -25,6 +25,11 @@ class Published(NamedTuple):
     dialogues: int
 
 
+def any_published(sizes: Mapping[Path, Published], published: Mapping[str, Published]) -> bool:
+    """Whether a file has the size of a published split; arguments as :func:`splits_of_files`."""
+    return bool(set(sizes.values()) & set(published.values()))
+
+
 def splits_of_files(
     sizes: Mapping[Path, Published], published: Mapping[str, Published]
 ) -> tuple[dict[str, Path], list[str]]:

@@ -52,20 +52,16 @@ def require_shared(home: Home) -> None:
     Raises:
         InputError: naming the nodes that see another folder, or none.
     """
-    nodes = _alive()
-    if len(nodes) < 2:
+    if len(_alive()) < 2:
         return
     word = uuid.uuid4().hex
     probe = home.folder / f".shared-{word}"
     probe.write_text(word)
     try:
-        _on_each(nodes, _echo, str(probe))
-        # A node that has just died counts as alive until Ray notices.
-        still_alive = {node["NodeID"] for node in _alive()}
         unshared = [
             str(node["NodeManagerAddress"])
-            for node in nodes
-            if node["NodeID"] in still_alive and not _answered(probe, node["NodeID"], word)
+            for node, _ in _on_each(_echo, str(probe))
+            if not _answered(probe, node["NodeID"], word)
         ]
     finally:
         for file in home.folder.glob(f"{probe.name}*"):
@@ -88,13 +84,15 @@ def _answered(probe: Path, node: str, word: str) -> bool:
 
 
 def _on_each(
-    nodes: list[dict[str, Any]], function: Callable[[str, str], Any], word: str
-) -> list[Any]:
-    """Call ``function`` with ``word`` and a node's id on each of ``nodes``, whatever comes of it.
+    function: Callable[[str, str], Any], word: str
+) -> list[tuple[dict[str, Any], ray.ObjectRef]]:
+    """Call ``function`` with ``word`` and the node's id on each node, whatever comes of it.
 
     Returns:
-        References to the answers.
+        The nodes that have not died meanwhile, and references to their answers. One that has just
+        died counts as alive until Ray notices.
     """
+    nodes = _alive()
     task = ray.remote(num_cpus=0, max_retries=0)(function)
     asked = [
         task.options(
@@ -103,7 +101,9 @@ def _on_each(
         for node in nodes
     ]
     ray.wait(asked, num_returns=len(asked), timeout=PROBE_SECONDS)
-    return asked
+    still_alive = {node["NodeID"] for node in _alive()}
+    pairs = zip(nodes, asked, strict=True)
+    return [(node, answer) for node, answer in pairs if node["NodeID"] in still_alive]
 
 
 def _echo(path: str, node: str) -> None:
@@ -126,17 +126,14 @@ def require_same_code(code: str) -> None:
     Raises:
         InputError: naming the nodes that have another version, or none.
     """
-    nodes = _alive()
-    answers = _on_each(nodes, _code_here, "")
-    still_alive = {node["NodeID"] for node in _alive()}
     others = []
-    for node, answer in zip(nodes, answers, strict=True):
+    for node, answer in _on_each(_code_here, ""):
         try:
             same = ray.get(answer, timeout=0.1) == code
         except Exception:
             # Without the package, or with one that lacks what is asked for, nothing can be told.
             same = False
-        if not same and node["NodeID"] in still_alive:
+        if not same:
             others.append(str(node["NodeManagerAddress"]))
     if others:
         raise InputError(

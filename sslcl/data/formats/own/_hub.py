@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from sslcl.data.corpus import SPLITS
 from sslcl.data.formats.own._split_names import split_of_name
 from sslcl.data.formats.own._table import RawTable
 from sslcl.errors import InputError
@@ -52,7 +53,7 @@ def hub_files(files: Sequence[Path]) -> dict[str, list[Path]]:
         home[split_of_name(path) or split_of_name(path.parent) or WHOLE].append(path)
     if WHOLE in home and (len(home) > 1 or not arrow):
         return {}
-    order = [split for split in ("train", "validation", "test", WHOLE) if split in home]
+    order = [split for split in (*SPLITS, WHOLE) if split in home]
     return {split: sorted(home[split]) for split in order}
 
 

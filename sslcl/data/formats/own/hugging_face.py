@@ -14,13 +14,12 @@ from sslcl.data.formats.own._tables import read_hub
 from sslcl.data.formats.own.guess import guessed_tasks, label_columns
 from sslcl.data.formats.own.open_format import PAGE, corpus_of_table
 from sslcl.data.published.corpora import RECORDS
-from sslcl.data.published.texts import are_texts_of, folder_name
+from sslcl.data.published.texts import corpus_of_texts, folder_name
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 from sslcl.validation import validated
 
 _BESIDE = (INFO, "dataset_dict.json", "state.json")
-_CORPORA = ("dailydialog", "meld", "emorynlp", "iemocap")
 
 
 class HuggingFace(Format):
@@ -68,7 +67,7 @@ def _card(path: Path, hub: HubTables) -> Card:
             "'tasks'"
         )
     texts = cells[said["text"]].tolist() if "text" in said else []
-    known = next((name for name in _CORPORA if are_texts_of(name, texts)), None)
+    known = corpus_of_texts(texts)
     record = RECORDS[known] if known else None
     return validated(
         Card,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from sslcl.data.corpus import SPLITS
 from sslcl.data.reading.feature_width import width_of
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.pickles import printable
@@ -174,9 +175,7 @@ def take_apart(file: Path, content: Sequence[Any], layout: Layout) -> Parts:
     """
     by_name = {name: content[place] for name, place in layout.fields.items()}
     splits: dict[str, tuple[str, ...]] = {
-        split: _ids(by_name[split], file, split)
-        for split in ("train", "validation", "test")
-        if split in by_name
+        split: _ids(by_name[split], file, split) for split in SPLITS if split in by_name
     }
     _check_splits(splits, file)
     fields = {name: keyed(x, file, name) for name, x in by_name.items() if name not in splits}

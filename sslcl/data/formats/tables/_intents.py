@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sslcl.data.corpus import SPLITS
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.texts import read_text
 from sslcl.errors import InputError
@@ -53,10 +54,10 @@ def read_splits(files: Sequence[Path], header: Sequence[str]) -> dict[str, list[
         if split in named:
             raise InputError(f"{file} and {named[split]} are both the {split} split")
         named[split] = file
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         if split not in named:
             raise InputError(f"{files[0].parent}: there is no TSV file of the {split} split")
-    return {split: _rows(named[split], header) for split in ("train", "validation", "test")}
+    return {split: _rows(named[split], header) for split in SPLITS}
 
 
 def _header(file: Path) -> list[str]:

@@ -35,7 +35,7 @@ from sslcl.data.reading.headed_csv import (
 )
 from sslcl.data.reading.notes import count_notes, row_notes
 from sslcl.data.reading.path_contents import PathContents
-from sslcl.data.reading.split_files import Published, splits_of_files
+from sslcl.data.reading.split_files import Published, any_published, splits_of_files
 
 SENTIMENT_OF = {
     "Joyful": "positive",
@@ -89,8 +89,7 @@ class EmoryNlpCsv(Format):
             for file, rows in raw.items()
         }
         texts = [text for rows in raw.values() for text in rows["Utterance"]]
-        published = bool(set(sizes.values()) & set(PUBLISHED.values()))
-        ours = published or are_texts_of("emorynlp", texts)
+        ours = any_published(sizes, PUBLISHED) or are_texts_of("emorynlp", texts)
         home, notes = splits_of_files(sizes, PUBLISHED)
         table = pd.concat(
             [_utterances(file, raw[file], split) for split, file in home.items()],

@@ -39,7 +39,12 @@ from sslcl.data.reading.headed_csv import (
 )
 from sslcl.data.reading.notes import count_notes, repeated_notes, row_notes
 from sslcl.data.reading.path_contents import PathContents
-from sslcl.data.reading.split_files import Published, split_named, splits_of_files
+from sslcl.data.reading.split_files import (
+    Published,
+    any_published,
+    split_named,
+    splits_of_files,
+)
 from sslcl.data.reading.texts import first_lines
 from sslcl.errors import InputError
 
@@ -94,7 +99,7 @@ class MeldCsv(Format):
         }
         published = SUBSET if dyadic else WHOLE
         texts = [text for rows in raw.values() for text in rows["Utterance"]]
-        ours = bool(set(sizes.values()) & set(published.values())) or are_texts_of("meld", texts)
+        ours = any_published(sizes, published) or are_texts_of("meld", texts)
         home, notes = splits_of_files(sizes, published)
         tasks = _tasks(raw)
         table = pd.concat(

@@ -12,7 +12,7 @@ from sslcl.data.published.corpora import RECORDS
 from sslcl.data.published.corpora.emorynlp import EMORYNLP
 from sslcl.data.published.corpora.iemocap import IEMOCAP
 from sslcl.data.published.corpora.meld import MELD, MELD_SENTIMENT
-from sslcl.data.published.texts import are_texts_of, folder_name
+from sslcl.data.published.texts import corpus_of_texts, folder_name
 from sslcl.data.reading.split_files import split_named
 from sslcl.data.reading.texts import mend
 from sslcl.errors import InputError
@@ -124,7 +124,7 @@ def corpus_of_dialogues(splits: Mapping[str, Dialogues], made: Made) -> Corpus:
     columns = ["conversation", "utterance", "speaker", "split", "text", "emotion", "sentiment"]
     table = pd.DataFrame(rows, columns=columns)
     texts = [mend(text) for text in table["text"]]
-    known = next((name for name in made.corpora if are_texts_of(name, texts)), None)
+    known = corpus_of_texts(texts, made.corpora)
     classes = made.classes or tuple(sorted(table["emotion"].dropna().unique()))
     record = RECORDS[known] if known else None
     context = int(table["emotion"].isna().sum())

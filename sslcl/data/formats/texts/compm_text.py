@@ -13,6 +13,7 @@ from sslcl.data.formats.texts._dialogues import (
     in_known_names,
     split_files,
 )
+from sslcl.data.published.texts import recorded_corpora
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.reading.texts import first_lines, read_text
 from sslcl.errors import InputError
@@ -38,8 +39,7 @@ class CompmText(Format):
         home = split_files(sorted(self.claims(contents)))
         splits = {split: _dialogues(file, split) for split, file in home.items()}
         named, classes = in_known_names(splits)
-        corpora = ("meld", "emorynlp", "iemocap", "dailydialog")
-        made = Made(contents.path, "the layout of CoMPM's text files", corpora, classes)
+        made = Made(contents.path, "the layout of CoMPM's text files", recorded_corpora(), classes)
         return corpus_of_dialogues(named, made)
 
 

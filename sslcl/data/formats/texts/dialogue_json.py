@@ -17,6 +17,7 @@ from sslcl.data.formats.texts._dialogues import (
     relabelled,
     split_files,
 )
+from sslcl.data.published.texts import recorded_corpora
 from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
@@ -50,9 +51,10 @@ class DialogueJson(Format):
             relabelled(splits, {_NONE: "neutral" if none_is_neutral else None})
         )
         notes = _none_notes(splits) if none_is_neutral else ()
-        corpora = ("iemocap", "meld", "emorynlp", "dailydialog")
         layout = "the JSON layout of DialogXL and DAG-ERC"
-        return corpus_of_dialogues(named, Made(contents.path, layout, corpora, classes, notes))
+        return corpus_of_dialogues(
+            named, Made(contents.path, layout, recorded_corpora(), classes, notes)
+        )
 
 
 def _none_notes(splits: Mapping[str, Dialogues]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sslcl.data.corpus import Corpus, held_out
+from sslcl.data.corpus import SPLITS, Corpus, held_out
 from sslcl.data.formats import Format
 from sslcl.data.formats.texts._dialogues import Dialogues, Made, Utterance, corpus_of_dialogues
 from sslcl.data.reading.path_contents import PathContents
@@ -41,7 +41,7 @@ class M3edJson(Format):
         splits: dict[str, dict[str, list[Utterance]]] = {}
         for (series, name), rows in dialogues.items():
             splits.setdefault(homes[series, name], {})[name] = rows
-        ordered: dict[str, Dialogues] = {s: splits[s] for s in ("train", "validation", "test")}
+        ordered: dict[str, Dialogues] = {s: splits[s] for s in SPLITS}
         made = Made(contents.path, "the layout of M3ED", (), EMOTIONS, (note,) if note else ())
         return corpus_of_dialogues(ordered, made)
 
