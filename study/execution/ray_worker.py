@@ -171,27 +171,24 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _step_of_group(self, trainer: FusedTrainer) -> dict[str, Any]:
         """Some epochs of the whole group, to the first end of a member that is to be recorded."""
         until = time.monotonic() + STEP_SECONDS
-        ended: dict[int, dict[str, Any]] = {}
-        while trainer.running and not ended and time.monotonic() < until:
-            outcomes = trainer.fit_epoch()
-            for number, outcome in outcomes.items():
+        failures: dict[int, dict[str, Any]] = {}
+        over: set[int] = set()
+        while trainer.running and not over and time.monotonic() < until:
+            for number, outcome in trainer.fit_epoch().items():
                 member = trainer.members[number]
                 if isinstance(outcome, Diverged):
-                    ended[member.config.seed] = _failure(*failure_of(outcome))
+                    failures[member.config.seed] = _failure(*failure_of(outcome))
                 else:
                     self._note(member, outcome)
-            ended |= {m.config.seed: {} for m in trainer.members if m.finished}
-            ended = {seed: end for seed, end in ended.items() if seed in self._members}
-        answers = {seed: self._answer(seed) for seed in self._members}
+            finished = {member.config.seed for member in trainer.members if member.finished}
+            over = (finished | failures.keys()) & self._members.keys()
+        answers = {seed: self._answer(seed) | failures.get(seed, {}) for seed in self._members}
         for member in trainer.members:
             seed = member.config.seed
-            trial = self._members.get(seed)
-            if trial is None:
-                continue
-            answers[seed] |= ended.get(seed, {})
-            if member.finished and "failure" not in answers[seed]:
-                answers[seed]["outcome"] = self._conclude(member, trial)
-            if answers[seed].keys() & {"outcome", "failure"}:
+            if member.finished and seed in self._members and seed not in failures:
+                answers[seed]["outcome"] = self._conclude(member, self._members[seed])
+        for seed, answer in answers.items():
+            if answer.keys() & {"outcome", "failure"}:
                 # Told once: what follows is of the others.
                 del self._members[seed]
         done = trainer.finished or not self._members
