@@ -97,6 +97,13 @@ class Home:
         output, _ = process.communicate(timeout=800)
         return subprocess.CompletedProcess(process.args, process.returncode, output, "")
 
+    def kill_when(self, query: str, least: int = 1) -> None:
+        """Start the study, and kill its driver when ``query`` counts ``least``."""
+        process = self.start()
+        assert self.wait_for(lambda: self.count(query) >= least, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
     def sql(self, query: str, database: str = "results.db") -> list[Any]:
         with closing(sqlite3.connect(self.runs / database, timeout=60)) as connection:
             return connection.execute(query).fetchall()

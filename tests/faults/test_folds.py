@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 from pathlib import Path
 
 import pytest
@@ -47,11 +46,8 @@ ablate: {factors: [objective], seeds: 2, reference: {objective: sslcl}}
 
 def test_each_fold_is_searched_by_itself_and_all_are_scored_together(tmp_path: Path) -> None:
     home = Home(tmp_path, STUDY)
-    process = home.start()
     ended = "select count(*) from trials where phase = 'confirm' and ended_at is not null"
-    assert home.wait_for(lambda: home.count(ended) >= 1, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    home.kill_when(ended)
     done = home.run()
     assert done.returncode == 0, done.stdout
     assert "21 conversations in 3 folds" in " ".join(done.stdout.split())

@@ -1,7 +1,5 @@
 """Seeds added in looks, by a real run that is killed between them and goes on."""
 
-import signal
-
 import pytest
 
 from .conftest import Home
@@ -31,11 +29,8 @@ LOOKS = (3, 6, 9)
 def test_a_killed_run_comes_to_the_same_looks_and_the_next_does_nothing(home: Home) -> None:
     home.study = STUDY
     home.__post_init__()
-    process = home.start()
     done = "select count(*) from trials where status = 'COMPLETE'"
-    home.wait_for(lambda: home.count(done) >= 4, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    home.kill_when(done, 4)
     ran = home.run()
     assert ran.returncode == 0, ran.stdout
     assert "Seeds were added in looks of 3, 6, 9" in " ".join(ran.stdout.split())

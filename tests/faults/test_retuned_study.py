@@ -1,6 +1,5 @@
 """A study whose rows are retuned and extended, run as a person runs it, killed and run again."""
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -31,11 +30,8 @@ resources: {workers: 2}
 
 def test_every_row_is_retuned_alike_tested_and_extended(tmp_path: Path) -> None:
     home = Home(tmp_path, STUDY)
-    process = home.start()
     ended = "select count(*) from trials where phase = 'tune' and ended_at is not null"
-    assert home.wait_for(lambda: home.count(ended) >= 1, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    home.kill_when(ended)
     done = home.run()
     assert done.returncode == 0, done.stdout
     said = " ".join(done.stdout.split())

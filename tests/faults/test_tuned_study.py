@@ -1,6 +1,5 @@
 """The design ``tuned``, run as a person runs it, killed and run again."""
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,8 @@ resources: {workers: 2}
 
 def test_every_cell_is_tuned_alike_and_its_winner_tested(tmp_path: Path) -> None:
     home = Home(tmp_path, STUDY)
-    process = home.start()
     ended = "select count(*) from trials where phase = 'tune' and ended_at is not null"
-    assert home.wait_for(lambda: home.count(ended) >= 1, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    home.kill_when(ended)
     done = home.run()
     assert done.returncode == 0, done.stdout
     assert "was tuned by 2 search trials of its own" in " ".join(done.stdout.split())

@@ -3,7 +3,7 @@
 import copy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -19,15 +19,9 @@ from sslcl.data.types import Batch, Conversation
 from sslcl.profiling import COUNTED, TIMED, flops, profile
 from sslcl.training import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WIDTH, HIDDEN, LENGTH = 6, 4, 5
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

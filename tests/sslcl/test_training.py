@@ -8,7 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -26,6 +26,8 @@ from sslcl.objectives import OBJECTIVES
 from sslcl.similarities import SIMILARITIES
 from sslcl.training import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = {"conversations": 14}
 CASES: list[dict[str, Any]] = [
     *({"objective": "sslcl", "backbone": name} for name in BACKBONES.names()),
@@ -34,14 +36,6 @@ CASES: list[dict[str, Any]] = [
     {"cross_entropy_weight": 0.5, "augmentation": "all_subsets", "input_dropout": 0.2},
 ]
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

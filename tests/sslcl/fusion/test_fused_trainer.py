@@ -1,6 +1,5 @@
 """Trials trained as one program are their single runs, stop one by one and repeat bit for bit."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,18 +15,12 @@ from sslcl.fusion.compatibility import BACKBONES_THAT_FUSE, fusible, why_not_fus
 from sslcl.fusion.trainer import FusedTrainer, Outcome
 from sslcl.training import Trainer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = {"conversations": 14}
 DRY = {"dropout": 0.0, "label_embedding_dropout": 0.0}
 WEIGHTS_AGREE = 2e-3
 """AdamW divides a gradient by its own size, so that rounding of a gradient near 0 shows."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

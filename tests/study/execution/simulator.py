@@ -321,3 +321,24 @@ class FakeCluster:
 
 MakeWorld = Callable[..., World]
 """Makes a world from the parts of a study file and from fields of :class:`World`."""
+
+
+def dies_at_any_write(
+    fresh: Callable[[], tuple[World, Dataset]], check: Callable[[World], None], stride: int
+) -> None:
+    """Run a campaign whole, then dying after every ``stride``-th write and run again.
+
+    Args:
+        fresh: a world in which nothing has run, and its data.
+        check: what must hold of a world in which the campaign has ended.
+        stride: from one death to the next.
+    """
+    world, dataset = fresh()
+    lived, writes = world.campaign(dataset)
+    assert lived
+    check(world)
+    for left in range(1, writes, stride):
+        world, dataset = fresh()
+        assert world.campaign(dataset, left) == (False, left)
+        assert world.campaign(dataset)[0]
+        check(world)

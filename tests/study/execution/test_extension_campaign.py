@@ -21,7 +21,7 @@ from tracking.records import Outcome, Phase, PlannedTrial, Status
 from ..test_dry_run import Shown
 from .mortal import open_ledger
 from .simulated import make_study
-from .simulator import MakeWorld, World
+from .simulator import MakeWorld, World, dies_at_any_write
 from .tuned import TUNED, data_of
 
 CHECKED: dict[str, Any] = {
@@ -80,14 +80,11 @@ def test_a_finished_study_is_extended_when_it_is_asked_to(
 def test_a_driver_that_dies_at_any_write_does_what_is_missing(
     make_world: MakeWorld, loaded: Dataset
 ) -> None:
-    world = make_world(CHECKED)
-    _, writes = world.campaign(data_of(world, loaded))
-    for left in range(1, writes, 5):
+    def fresh() -> tuple[World, Dataset]:
         world = make_world(CHECKED)
-        dataset = data_of(world, loaded)
-        assert world.campaign(dataset, left) == (False, left)
-        assert world.campaign(dataset)[0]
-        check(world)
+        return world, data_of(world, loaded)
+
+    dies_at_any_write(fresh, check, 5)
 
 
 def test_a_cell_without_a_finished_trial_is_not_extended(

@@ -28,7 +28,7 @@ from tracking.records import Phase, PlannedTrial, Status
 from ..test_dry_run import Shown
 from .mortal import open_ledger
 from .simulated import DATA, make_study
-from .simulator import MakeWorld, World
+from .simulator import MakeWorld, World, dies_at_any_write
 from .tuned import FACTORS, data_of
 
 RETUNED: dict[str, Any] = {
@@ -127,15 +127,7 @@ class TestACampaign:
             world = make_world(RETUNED, fate=node_deaths)
             return world, data_of(world, loaded)
 
-        world, dataset = fresh()
-        lived, writes = world.campaign(dataset)
-        assert lived
-        check(world)
-        for left in range(1, writes, stride):
-            world, dataset = fresh()
-            assert world.campaign(dataset, left) == (False, left)
-            assert world.campaign(dataset)[0]
-            check(world)
+        dies_at_any_write(fresh, check, stride)
 
     def test_with_one_more_level_searches_that_row_alone(
         self, make_world: MakeWorld, loaded: Dataset

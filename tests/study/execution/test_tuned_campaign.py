@@ -16,7 +16,7 @@ from tracking.records import Phase, Status
 from ..test_dry_run import Shown
 from .mortal import open_ledger
 from .simulated import fates, make_study
-from .simulator import MakeWorld, World
+from .simulator import MakeWorld, World, dies_at_any_write
 from .tuned import FACTORS, SEARCHED, TUNED, ablated, cells_of, check, data_of
 
 
@@ -53,15 +53,7 @@ class TestACampaign:
             world = make_world(TUNED, fate=fates(5, 0.2))
             return world, data_of(world, loaded)
 
-        world, dataset = fresh()
-        lived, writes = world.campaign(dataset)
-        assert lived
-        check(world)
-        for left in range(1, writes, stride):
-            world, dataset = fresh()
-            assert world.campaign(dataset, left) == (False, left)
-            assert world.campaign(dataset)[0]
-            check(world)
+        dies_at_any_write(fresh, check, stride)
 
     def test_that_dies_again_and_again_after_a_search(
         self, make_world: MakeWorld, loaded: Dataset
