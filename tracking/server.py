@@ -185,11 +185,7 @@ class Server:
         self._remember_family()
         if self._process.poll() is None:
             self._process.terminate()  # it passes the signal on and waits for its child
-        _, alive = psutil.wait_procs(self._family, timeout=timeout)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(alive, timeout=2.0)
+        _wait_or_kill(self._family, timeout)
         with suppress(psutil.TimeoutExpired):
             self._process.wait(timeout=2.0)
         self._process = None
@@ -260,7 +256,25 @@ def _kept_by_another(home: Home) -> Server | None:
         if time.monotonic() >= deadline:
             return server
         time.sleep(0.2)
+    if _alive(*process):  # it may be making the database, which the next one would find half made
+        _end(process[0])
     return None
+
+
+def _end(pid: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        orphan = psutil.Process(pid)
+        family = [orphan, *orphan.children(recursive=True)]
+        orphan.terminate()
+        _wait_or_kill(family, ORPHAN_TIMEOUT)
+
+
+def _wait_or_kill(processes: list[psutil.Process], timeout: float) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=timeout)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=2.0)
 
 
 def _alive(pid: int, created: float) -> bool:
@@ -276,6 +290,9 @@ def _alive(pid: int, created: float) -> bool:
 def _start(home: Home, host: str, port: int) -> Server:
     database = home.mlflow
     try:
+        if _half_made(database):
+            for suffix in ("", "-wal", "-shm"):
+                database.with_name(database.name + suffix).unlink(missing_ok=True)
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")  # kept in the file: readers do not wait
     except sqlite3.DatabaseError as error:
@@ -319,6 +336,20 @@ def _start(home: Home, host: str, port: int) -> Server:
     write_whole(home.server_record, json.dumps(record))
     keep_proxies_away(uri)
     return Server(uri, token, process, home.server_log)
+
+
+def _half_made(database: Path) -> bool:
+    """Whether the server that was making the database was killed before it had made it.
+
+    MLflow cannot go on from there ("duplicate column"). Its first experiment comes last, so
+    where there is none no run can be lost.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        names = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if "alembic_version" not in names:
+            return False
+        first = "SELECT 1 FROM experiments LIMIT 1"
+        return "experiments" not in names or connection.execute(first).fetchone() is None
 
 
 def _die_with_parent() -> Callable[[], None] | None:

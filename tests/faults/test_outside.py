@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import CELLS, REPEATABLE, SEEDS, Home
+from .conftest import CELLS, REPEATABLE, ROOT, SEEDS, Home
 
 pytestmark = pytest.mark.slow
 PLANNED = CELLS * SEEDS
@@ -148,7 +148,7 @@ def test_a_bad_day_changes_nothing_in_the_tables(
     (home.path / "clock").mkdir()
     (home.path / "clock" / "sitecustomize.py").write_text(SET_BACK)
     with bad_mlflow() as address:
-        paths = [str(home.path / "clock"), os.environ["PYTHONPATH"]]
+        paths = [str(home.path / "clock"), str(ROOT)]
         home.environment = {
             "MLFLOW_TRACKING_URI": address,
             "PYTHONPATH": os.pathsep.join(paths),

@@ -207,6 +207,30 @@ def test_a_real_server_is_lean_in_wal_mode_and_goes_when_stopped(tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_a_database_that_was_being_made_when_its_server_was_killed_is_made_anew(
+    tmp_path: Path,
+) -> None:
+    """All is there but the last step and the note of the one before it."""
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config, _initialize_tables
+    from sqlalchemy import create_engine, text
+
+    home = Home(tmp_path)
+    engine = create_engine(f"sqlite:///{home.mlflow}")
+    _initialize_tables(engine)
+    script = ScriptDirectory.from_config(_get_alembic_config(str(engine.url)))
+    last = script.get_revision("head")
+    assert last is not None
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = :before"), {"before": last.down_revision}
+        )
+    engine.dispose()
+    with serve(home) as server:
+        assert server.wait_ready()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
 def test_a_real_server_goes_when_its_owner_is_killed(tmp_path: Path) -> None:
     code = (
