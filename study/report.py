@@ -9,7 +9,7 @@ import click
 from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
 from sslcl.files import write_whole
-from study.cli.report_options import ReportRequest, report_options
+from study.cli.report_options import WHOLE_PAGES, ReportRequest, report_options
 from study.cli.results import opened
 from tracking.home import home_option
 
@@ -29,7 +29,7 @@ def main(**given: Any) -> int:
     """Show what a study found: comparisons with a reference, effects, importance or ranks."""
     request = ReportRequest.checked(given)
     with opened(request.home) as ledger:
-        if request.form == "html":
+        if request.form in WHOLE_PAGES:
             print(_page(ledger, request))
             return 0
         tables = _tables(ledger, request)
@@ -127,14 +127,30 @@ def _show(tables: "list[Table]", request: ReportRequest) -> None:
 
 
 def _page(ledger: "Ledger", request: ReportRequest) -> Path:
-    """The HTML report, which shows all of a study, in ``--out`` or at its place in the home."""
+    """The page that shows all of a study, in ``--out`` or at its place in the home."""
+    study_name = request.study_names[0]
+    if request.form == "docs":
+        return _docs_page(ledger, request, study_name)
     from study.reporting.html import html_report, save_html
 
-    study_name = request.study_names[0]
     if request.out is None:
         return save_html(ledger, study_name, request.home)
     _write(request.out, html_report(ledger, study_name, request.home))
     return request.out
+
+
+def _docs_page(ledger: "Ledger", request: ReportRequest, study_name: str) -> Path:
+    """The page of one study, or that of the answers of several."""
+    from study.reporting.docs import index_page, save_page
+
+    several = len(request.study_names) > 1
+    path = request.out or request.home.docs / f"{'index' if several else study_name}.md"
+    if request.out is not None:
+        _require_folder(path)
+    if not several:
+        return save_page(ledger, study_name, request.home, path)
+    write_whole(path, index_page(ledger, request.study_names))
+    return path
 
 
 def _write(path: Path, text: str) -> None:

@@ -114,6 +114,11 @@ class Home:
         return self.reports(study_name) / "report.html"
 
     @property
+    def docs(self) -> Path:
+        """Pages about studies for a documentation site."""
+        return self.folder / "docs"
+
+    @property
     def option(self) -> str:
         """What a command needs to find all this, with a space before it; empty by default."""
         words = []

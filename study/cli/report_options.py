@@ -17,6 +17,8 @@ from tracking.home import Home
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 METRIC_HELP = f"{SCORE_HELP}, {PROBE}<score>, {', '.join(COSTS)}"
+WHOLE_PAGES = ("html", "docs")
+"""Formats that show everything of a study, in a file."""
 _ALONE = ("pivot", "effects", "importance", "ranks")
 """Options that ask for another table than that of comparisons."""
 _OPTIONS = (
@@ -59,10 +61,11 @@ _OPTIONS = (
     click.option(
         "--format",
         "form",
-        type=click.Choice([*TABLE_FORMATS, "html"]),
+        type=click.Choice([*TABLE_FORMATS, *WHOLE_PAGES]),
         default="terminal",
         show_default=True,
-        help="How it is written.",
+        help="How it is written; docs: a Markdown page with its picture, of several studies "
+        "the page of their answers.",
     ),
     click.option(
         "--out",
@@ -77,13 +80,13 @@ class ReportRequest:
     """What a command line asks a report for; :meth:`checked` says what does not go together.
 
     Args:
-        study_names: of one study, or of several with ``ranks``.
+        study_names: of one study, or of several with ``ranks`` or as ``docs``.
         home: where they ran.
         metric, by, where, phase, smallest_difference, correction: see
             :class:`study.reporting.report.ReportOptions`.
         pivot: row and column factor of a table of means.
         effects, importance, ranks: the other tables.
-        form: one of :data:`~study.reporting.table.TABLE_FORMATS`, or ``html``.
+        form: one of :data:`~study.reporting.table.TABLE_FORMATS` or of :data:`WHOLE_PAGES`.
         out: file to write instead of printing.
     """
 
@@ -117,12 +120,14 @@ class ReportRequest:
     def _check_tables(self) -> None:
         asked = [name for name in _ALONE if getattr(self, name)]
         own = ("by", "where", "phase", "correction", "smallest_difference", *_ALONE)
-        if self.form == "html" and (self.metric or any(getattr(self, name) for name in own)):
+        if self.form in WHOLE_PAGES and (self.metric or any(getattr(self, name) for name in own)):
             raise InputError(
-                "--format html shows everything: expected no --by, --metric or --phase"
+                f"--format {self.form} shows everything: expected no --by, --metric or --phase"
             )
-        if not self.ranks and len(self.study_names) > 1:
-            raise InputError("several studies go with --ranks FACTOR only")
+        if self.form == "docs" and self.out is not None and self.out.suffix != ".md":
+            raise InputError(f"--out {self.out}: expected a name that ends in .md")
+        if not self.ranks and self.form != "docs" and len(self.study_names) > 1:
+            raise InputError("several studies go with --ranks FACTOR or --format docs only")
         if len(asked) > 1:
             raise InputError(f"--{asked[1]} is not allowed with --{asked[0]}: expected one of them")
         if asked:

@@ -76,10 +76,10 @@ def _markdown(table: Table) -> str:
     heading = table.headings
     left = len(heading) - len(table.heading[2:])
     sides = [":--" if i < left or n in table.words else "--:" for i, n in enumerate(heading)]
-    rows = [_pipes([_escape_markdown(text) for text in row]) for _, _, row in table.rows()]
-    below = "\n\n".join(_escape_markdown(line) for line in table.remarks)
-    head = [_pipes([_escape_markdown(name) for name in heading]), _pipes(sides)]
-    return "\n".join([f"**{_escape_markdown(table.title)}**", "", *head, *rows, "", below, ""])
+    rows = [_pipes([escape_markdown(text) for text in row]) for _, _, row in table.rows()]
+    below = "\n\n".join(escape_markdown(line) for line in table.remarks)
+    head = [_pipes([escape_markdown(name) for name in heading]), _pipes(sides)]
+    return "\n".join([f"**{escape_markdown(table.title)}**", "", *head, *rows, "", below, ""])
 
 
 def _latex(table: Table) -> str:
@@ -151,7 +151,8 @@ def _pipes(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escape_markdown(value: str) -> str:
+def escape_markdown(value: str) -> str:
+    """``value`` as Markdown shows it literally."""
     for character in "\\|*<`":
         value = value.replace(character, f"\\{character}")
     return value
