@@ -5,24 +5,19 @@ foreground, for looking at what studies left.
 """
 
 import ctypes
-import errno
-import fcntl
 import json
 import os
 import re
 import secrets
 import signal
-import socket
 import sqlite3
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import click
 import psutil
@@ -31,10 +26,9 @@ from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
 from sslcl.files import write_whole
 from tracking.home import Home, home_option
+from tracking.ports import FIRST_PORT, free_port
 from tracking.server_address import HOME_HEADER, ask, keep_proxies_away, shown
 
-FIRST_PORT = 5000
-PORTS_TRIED = 200
 START_TIMEOUT = 90.0
 ORPHAN_TIMEOUT = 5.0
 _OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
@@ -42,65 +36,6 @@ _OTHER_SCHEMA = re.compile("out-of-date database schema|Can't locate revision")
 
 class ServerError(RuntimeError):
     """The server that we started died, or does not answer in time; carries its log's tail."""
-
-
-_claims: dict[int, IO[str]] = {}
-
-
-def free_port(host: str, first: int = FIRST_PORT) -> int:
-    """The first port from ``first`` on that nothing on ``host`` uses, claimed for this process.
-
-    A server takes seconds to bind its port. Until the process ends, no other study on this
-    machine is given the same one; else its results could reach the wrong server.
-
-    Raises:
-        InputError: ``host`` is not an address of this machine, or no port is free.
-    """
-    for port in range(first, min(first + PORTS_TRIED, 65536)):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except socket.gaierror:
-                raise InputError(f"host '{host}' is not known: expected an address") from None
-            except OSError as error:
-                if error.errno == errno.EADDRNOTAVAIL:
-                    raise InputError(f"host '{host}' is not an address of this machine") from None
-                continue
-        if _claim(port):
-            return port
-    raise InputError(f"no free port on {host} from {first} on: give another --port")
-
-
-def _claim(port: int) -> bool:
-    folder = _claims_folder()
-    # Not through a link, which somebody else may have put here.
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    file = os.fdopen(os.open(folder / f"{port}.lock", flags, 0o600), "w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        # Ours already: its server has ended, or it could not have been bound.
-        return port in _claims
-    _claims[port] = file
-    return True
-
-
-def _claims_folder() -> Path:
-    """A folder of this user's alone, under the machine's folder for temporary files.
-
-    Raises:
-        InputError: when somebody else has put something there under its name.
-    """
-    folder = Path(tempfile.gettempdir()) / f"sslcl-mlflow-{os.getuid()}"
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    state = folder.lstat()
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
-        raise InputError(f"'{folder}' is not a folder of yours: remove it, or set TMPDIR")
-    return folder
 
 
 class Server:

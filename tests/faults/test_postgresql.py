@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from tracking.server import free_port
+from tracking.ports import free_port
 from tracking.server_address import answers
 from tracking.testing.postgresql import PostgresServer, missing
 

@@ -16,7 +16,8 @@ import pytest
 from sslcl.command import run
 from sslcl.errors import InputError
 from tracking.home import Home
-from tracking.server import Server, ServerError, free_port, main, serve
+from tracking.ports import free_port
+from tracking.server import Server, ServerError, main, serve
 from tracking.server_address import HOME_HEADER, answers
 
 TOKEN = "0123456789abcdef"
