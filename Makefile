@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: study test quick lint fix clean
+.PHONY: study test quick lint docs fix clean
 
 # Install, and run a whole study on generated data.
 study: $(VENV)/.installed
@@ -23,6 +23,10 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documentation as a site in build/site; fails on any link that leads nowhere.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # Mend of style what can be mended by itself.
 fix: $(VENV)/.installed

@@ -30,6 +30,7 @@ class Categorical(_Conditional):
     """One of some named levels."""
 
     levels: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    """Its levels, in the order of tables."""
 
     def probes(self) -> tuple[Scalar, ...]:
         """Values that stand for the whole factor when it is validated."""
@@ -56,8 +57,11 @@ class Integer(_Range):
     """A whole number in ``[low, high]``."""
 
     low: int
+    """The smallest value."""
     high: int
+    """The largest value."""
     step: Annotated[int, Field(ge=1)] | None = None
+    """Distance between values; 1 when left out."""
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> Self:
@@ -77,8 +81,11 @@ class Float(_Range):
     """A real number in ``[low, high]``."""
 
     low: _Finite
+    """The smallest value."""
     high: _Finite
+    """The largest value."""
     step: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Distance between values; any value when left out."""
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> Self:

@@ -77,8 +77,11 @@ class Search(StudyPart):
     """The phase that looks for a good configuration, on validation scores alone."""
 
     trials: Annotated[int, Field(ge=1)]
+    """Configurations to try."""
     sampler: Literal["tpe", "random"] = "tpe"
+    """What proposes them: ``tpe``, the tree-structured Parzen estimator, or ``random``."""
     scheduler: Literal["asha", "none"] = "asha"
+    """What prunes trials: ``asha``, asynchronous successive halving, or ``none``."""
     grace_epochs: Annotated[int, Field(ge=1)] = 2
     """Epochs before a trial may be pruned."""
     reduction: Annotated[int, Field(ge=2)] = 2
@@ -96,7 +99,9 @@ class Confirm(StudyPart):
     """The phase that trains the best few configurations of the search with fresh seeds."""
 
     top: Annotated[int, Field(ge=1)] = 1
+    """Configurations of the search, the best by validation."""
     seeds: _Seeds = 5
+    """Of each of them; the best mean is the winner."""
 
 
 class Ablate(StudyPart):
@@ -105,6 +110,8 @@ class Ablate(StudyPart):
     factors: tuple[str, ...] = ()
     """What varies; ``search`` and ``leave_one_out`` do without."""
     design: Design = "one_factor"
+    """Which cells are trained: ``one_factor``, ``leave_one_out``, ``grid``, ``fractional``,
+    ``tuned``, or none at all (``search``)."""
     seeds: Annotated[int | SeedLooks, BeforeValidator(read_seeds)] = 5
     """Of every cell; or looks at which the rows without a verdict get more."""
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
@@ -192,7 +199,9 @@ class Resources(StudyPart):
     workers: Annotated[int, Field(ge=1)] | None = None
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
+    """Cores of a worker."""
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    """GPUs of a worker; a fraction lets several share one."""
     fuse: Annotated[int, Field(ge=1)] = 1
     """Seeds of a cell trained as one program at most, outside of search, on the CPU."""
     exclusive: bool = False
@@ -226,11 +235,15 @@ class Study(StudyPart):
     """A validated study; :func:`search_spaces.load_study` makes one."""
 
     name: Annotated[str, Field(alias="study", pattern=r"^[a-z0-9_-]+$", max_length=100)]
-    """Also the name of its folder of reports and of its experiment in MLflow."""
+    """Its name, also that of its folder of reports and of its experiment in MLflow."""
     description: str = ""
+    """The question, in a sentence; reports repeat it."""
     dataset: str = "synthetic"
+    """A name of the catalog, or ``path`` for files of one's own."""
     dataset_options: dict[str, Scalar] = Field(default_factory=dict)
+    """The dataset's own options, such as its ``task``."""
     modalities: tuple[str, ...] | None = None
+    """Those given to the model; all that the dataset has when left out."""
     folds: Annotated[str | None, BeforeValidator(fold_scheme)] = None
     """How many folds, or what conversations are grouped by; as the data's card says when left out,
     and the corpus's own splits where it says nothing."""
@@ -244,13 +257,19 @@ class Study(StudyPart):
     factors: dict[str, Factor] = Field(default_factory=dict)
     """By name, each one after those it is conditional on; none where nothing varies."""
     search: Search | None = None
+    """The first phase; none when left out."""
     confirm: Confirm | None = None
+    """The second phase; none when left out."""
     ablate: Ablate | None = None
+    """The last phase; none when left out."""
     report: Report = Report()
+    """How results are judged."""
     questions: dict[str, Question] = Field(default_factory=dict)
     """By name, in the order in which they are answered; corrected among themselves."""
     resources: Resources = Resources()
+    """What trials may use."""
     budget: Budget = Budget()
+    """When to stop."""
 
     @property
     def factor_names(self) -> tuple[str, ...]:
