@@ -33,6 +33,10 @@ class Task:
     classes: tuple[str, ...]
 
 
+WARNING = "warning: "
+"""What a note begins with that somebody should act on."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Everything a format holds, before a task and its features are chosen.

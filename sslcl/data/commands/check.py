@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sslcl.command import OneLineCommand, plugin_option
-from sslcl.data.corpus import SPLITS, with_validation
+from sslcl.data.corpus import SPLITS, WARNING, with_validation
 from sslcl.data.features.text import unknown_words
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER
 from sslcl.data.folds import fold_scheme
@@ -56,10 +56,13 @@ def main(path: Path, out: Path | None, folds: str | None) -> None:
     if divided:
         console.print(_fold_table(divided, str(scheme)))
         seen = replace(seen, warnings=(*seen.warnings, *divided.warnings))
-    for note in corpus.notes:
+    doubts = [note for note in corpus.notes if note.startswith(WARNING)]
+    for note in (note for note in corpus.notes if note not in doubts):
         console.print(f"note: {escape(note)}")
     unknown = unknown_words(corpus, DEFAULT_ENCODER)
-    for warning in (*seen.warnings, *((unknown,) if unknown else ())):
+    warnings = (*(doubt.removeprefix(WARNING) for doubt in doubts), *seen.warnings)
+    seen = replace(seen, warnings=(*warnings, *((unknown,) if unknown else ())))
+    for warning in seen.warnings:
         console.print(f"[yellow]warning:[/yellow] {escape(warning)}")
     picture = out or Path(f"{corpus.name}-check.png")
     _save(seen, picture)

@@ -6,16 +6,19 @@ from shlex import quote
 import click
 
 from sslcl.command import OneLineCommand
+from sslcl.data.formats.own._tables import table_of_folder
 from sslcl.data.formats.own.guess import write_card
-from sslcl.errors import InputError
 
 
 @click.command("init", cls=OneLineCommand)
 @click.argument("table", metavar="TABLE", type=click.Path(path_type=Path))
 def main(table: Path) -> None:
-    """Write the card of TABLE (CSV, TSV, XLSX, JSON, JSONL or Parquet), to be corrected by you."""
+    """Write the card of TABLE (CSV, TSV, XLSX, JSON, JSONL or Parquet), to be corrected by you.
+
+    TABLE may be a folder with one table, or with one for each split.
+    """
     if table.is_dir():
-        raise InputError(f"{table} is a folder: expected the file of a table in it")
+        table = table_of_folder(table)
     guessed = write_card(table)
     click.echo(guessed.card.rstrip("\n"))
     for reason in guessed.reasons:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -18,6 +19,7 @@ from sslcl.registry import Registry
 
 TABLE_FILES = (".csv", ".tsv", ".jsonl", ".json", ".xlsx", ".parquet")
 TEXT_FILES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
+_ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst")
 _LISTED = 8
 _FIELDS = 16
 
@@ -119,11 +121,11 @@ def _advice(contents: PathContents) -> str:
     """What to do with a table that is nobody's layout."""
     tables = contents.of(*TABLE_FILES)
     if not tables:
-        return ""
-    return (
-        f"; if it is a table of your own, 'python -m sslcl.data init {tables[0]}' writes a card "
-        "for it (see docs/your-data.md)"
-    )
+        archives = contents.of(*_ARCHIVES)
+        return f"; unpack {archives[0].name} first" if archives else ""
+    several = len(tables) > 1 and contents.path.is_dir()
+    command = f"python -m sslcl.data init {quote(str(contents.path if several else tables[0]))}"
+    return f"; if it is a table of your own, {command} writes a card for it (see docs/your-data.md)"
 
 
 def _claims(contents: PathContents) -> dict[str, frozenset[Path]]:

@@ -13,7 +13,9 @@ from sslcl.errors import InputError, did_you_mean, unknown
 FIRST_ROW = 2
 """Number of the first row under the header, as a spreadsheet counts."""
 _LONGEST_HEADER = 1 << 16
-_SEPARATORS = ",;\t"
+_SEPARATORS = ",;\t|"
+# A cell may hold a whole text; the default limit is 128 KiB.
+csv.field_size_limit(2**31 - 1)
 
 
 def header_of(path: Path) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ def read_headed(path: Path, required: Sequence[str]) -> pd.DataFrame:
     """Every cell as text without surrounding blanks, the rows numbered as a spreadsheet does.
 
     Args:
-        path: separated by commas, semicolons or tabs, in any encoding that
+        path: separated by commas, semicolons, tabs or bars, in any encoding that
             :func:`sslcl.data.reading.texts.read_text` knows.
         required: columns that must be there; others are kept as well.
 
@@ -80,7 +82,7 @@ def csv_rows(path: Path) -> list[list[str]]:
 
 
 def separator(header: str) -> str:
-    """What separates the cells of a header: the most frequent of comma, semicolon and tab."""
+    """What separates the cells of a header: the most frequent of comma, semicolon, tab and bar."""
     return max(_SEPARATORS, key=header.count)
 
 

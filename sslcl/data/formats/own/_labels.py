@@ -30,6 +30,7 @@ def classes_of(
     absent |= {c for c, n in numbers.items() if n in [_number(one) for one in no_label]} - {*homes}
     said = [cell for cell in distinct if cell.strip() not in absent and cell not in homes]
     by_number = {n: name for name in classes if (n := _number(name)) is not None}
+    by_text = {name.strip(): name for name in classes}
     by_letters = {name.strip().lower(): name for name in classes}
     if len(by_letters) < len(classes):
         by_letters = {}
@@ -38,7 +39,7 @@ def classes_of(
         note = f"numbers are the places of {', '.join(classes)}, from 0"
         by_number = {float(place): name for place, name in enumerate(classes)}
     for cell in said:
-        home = by_letters.get(cell.strip().lower())
+        home = by_text.get(cell.strip()) or by_letters.get(cell.strip().lower())
         if home is None and cell in numbers:
             home = by_number.get(numbers[cell])
         if home is not None:

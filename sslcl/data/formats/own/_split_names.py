@@ -22,6 +22,11 @@ SPLIT_NAMES = {
 
 def split_of_name(path: Path) -> str | None:
     """The split that a word of a file's name is, such as ``my_Dev.csv``."""
-    words = re.split(r"[^a-z]+", path.stem.lower())
+    return split_of_word(path.stem)
+
+
+def split_of_word(name: str) -> str | None:
+    """The split that exactly one word of a name is, such as ``Dev`` or ``test set``."""
+    words = re.split(r"[^a-z]+", name.lower())
     splits = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
     return splits.pop() if len(splits) == 1 else None

@@ -29,6 +29,8 @@ class RawTable:
         features: modality name to ``(N, width)`` numbers from columns.
         places: file and row of each utterance as a person finds it.
         names: what a column means to the name it has in the file, where that is another.
+        notes: what of the file is not in it, and why.
+        apart: whether the file keeps its splits apart, so that each may count from 1.
     """
 
     path: Path
@@ -36,6 +38,8 @@ class RawTable:
     features: Mapping[str, Floats]
     places: Sequence[str]
     names: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    apart: bool = False
 
     def fault(self, row: int, column: str, expected: str) -> InputError:
         """The error for one cell, ``row`` counted from 0."""
@@ -107,21 +111,7 @@ def joined(folder: Path, tables: Mapping[str, RawTable]) -> tuple[RawTable, list
     Raises:
         InputError: when one has another width of features than the first.
     """
-    notes = []
-    ids = [
-        set(table.cells["conversation"])
-        for table in tables.values()
-        if "conversation" in table.cells
-    ]
-    again = sum(map(len, ids)) > len(set().union(*ids))
-    if again:
-        notes.append("files of splits number their conversations alike: ids begin with the split")
-    parts = []
-    for split, table in tables.items():
-        part = table.cells.assign(split=split)
-        if again:
-            part["conversation"] = f"{split} " + part["conversation"]
-        parts.append(part)
+    parts = [table.cells.assign(split=split) for split, table in tables.items()]
     first = next(iter(tables.values()))
     for table in tables.values():
         for name, x in table.features.items():
@@ -135,8 +125,19 @@ def joined(folder: Path, tables: Mapping[str, RawTable]) -> tuple[RawTable, list
         for name in first.features
     }
     places = [place for table in tables.values() for place in table.places]
-    cells = pd.concat(parts, ignore_index=True).fillna("")
+    cells, notes = told_apart(pd.concat(parts, ignore_index=True).fillna(""))
     return RawTable(folder, cells, features, places, first.names), notes
+
+
+def told_apart(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The cells with ids that no two splits share, and a note where they did share some."""
+    if "conversation" not in cells:
+        return cells, []
+    splits = cells.groupby("conversation", sort=False)["split"].nunique()
+    if not (splits > 1).any():
+        return cells, []
+    note = "splits number their conversations alike: ids begin with the split"
+    return cells.assign(conversation=cells["split"] + " " + cells["conversation"]), [note]
 
 
 def _read_text(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
@@ -153,11 +154,12 @@ def _read_text(path: Path, modalities: Mapping[str, Columns]) -> RawTable:
         features[modality] = np.array(x, dtype=np.float64).reshape(len(x), len(at))
     texts = [[row[at] for at in kept] for row in table.rows]
     cells = pd.DataFrame(texts, columns=[header[at] for at in kept], dtype=str)
-    return RawTable(path, cells, features, [f"{path}, row {n}" for n in table.numbers])
+    places = [f"{path}, row {number}" for number in table.numbers]
+    return RawTable(path, cells, features, places, notes=table.notes, apart=table.apart)
 
 
 def _numbers(
-    path: Path, number: int, row: list[str], header: Sequence[str], at: list[int]
+    path: Path, number: int | str, row: list[str], header: Sequence[str], at: list[int]
 ) -> NDArray[np.float32]:
     values = np.array([_number(row[i]) for i in at], dtype=np.float32)
     if not np.isfinite(values).all():

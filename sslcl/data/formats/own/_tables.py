@@ -11,7 +11,7 @@ from sslcl.data.formats.own._card import CARD, TABLES, UNNAMED, Card
 from sslcl.data.formats.own._hub import WHOLE, HubTables, hub_files, read_hub_tables
 from sslcl.data.formats.own._names import label_column, meanings
 from sslcl.data.formats.own._split_names import split_of_name
-from sslcl.data.formats.own._table import RawTable, joined, read_table
+from sslcl.data.formats.own._table import RawTable, joined, read_table, told_apart
 from sslcl.data.formats.own._turns import with_a_row_a_turn
 from sslcl.errors import InputError, did_you_mean
 
@@ -55,6 +55,28 @@ def read_hub(folder: Path, hub: HubTables, card: Card) -> tuple[RawTable, list[s
         return named[WHOLE]
     table, more = joined(folder, {split: raw for split, (raw, _) in named.items()})
     return table, [*dict.fromkeys(notes), *more]
+
+
+def table_of_folder(folder: Path) -> Path:
+    """The one table in a folder, or that of the training split where each split has its own.
+
+    Raises:
+        InputError: when there is none, or several that are no splits.
+    """
+    files = _table_files(folder)
+    if len(files) == 1:
+        return files[0]
+    names = ", ".join(path.name for path in files) or "no table"
+    by_split = _split_tables(folder)
+    if not by_split:
+        raise InputError(f"{folder} holds {names}: expected one table, or the path of one")
+    return by_split["train"]
+
+
+def sibling_tables(path: Path) -> list[Path]:
+    """The tables that are read with ``path``, itself among them: those of all splits."""
+    by_split = _split_tables(path.parent)
+    return list(by_split.values()) if path in by_split.values() else [path]
 
 
 def _table_files(folder: Path) -> list[Path]:
@@ -114,9 +136,12 @@ def _named(raw: RawTable, card: Card) -> tuple[RawTable, list[str]]:
     renamed = cells.rename(columns={**aside, **{name: m for m, name in other.items()}})
     guessed = {m: name for m, name in other.items() if given.get(m) != name}
     told = ", ".join(f"'{name}' is the {meaning}" for meaning, name in guessed.items())
-    notes = [f"columns by their usual names: {told}"] if told else []
+    notes = [*raw.notes, *([f"columns by their usual names: {told}"] if told else [])]
     if unnamed:
         renamed["speaker"] = "unknown"
         notes.append("speakers are not known: each conversation counts as one speaker's")
     named, more = with_a_row_a_turn(replace(raw, cells=pd.DataFrame(renamed), names=other), card)
+    if raw.apart:
+        cells, alike = told_apart(named.cells)
+        named, more = replace(named, cells=cells), [*more, *alike]
     return named, [*notes, *more]

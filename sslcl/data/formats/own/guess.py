@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sslcl.data.formats.own._card import CARD, read_card
 from sslcl.data.formats.own._names import LABELS, SYNONYMS, meanings, plain
 from sslcl.data.formats.own._split_names import split_of_name
 from sslcl.data.formats.own._table import read_table
-from sslcl.data.formats.own._tables import read_tables
+from sslcl.data.formats.own._tables import read_tables, sibling_tables
 from sslcl.data.published.texts import folder_name
 from sslcl.errors import InputError
 from sslcl.plain_yaml import as_yaml
@@ -24,6 +24,7 @@ NO_LABEL = ("na", "n/a", "nan", "none", "null", "-1", "-1.0", "?")
 _MOST_CLASSES = 50
 _LEAST_FEATURES = 2
 _SHOWN = 4
+_SEVERAL = re.compile(r"\S\s*[,;|/]\s*\S")
 _NUMBERED = re.compile(r"(.*?\D)[_-]?\d+")
 
 
@@ -50,7 +51,7 @@ def guess(path: Path) -> Guess:
     """
     if path.suffix.lower() not in TABLE_FILES:
         raise InputError(f"{path}: expected a file that ends in {', '.join(TABLE_FILES)}")
-    cells = read_table(path, {}).cells
+    cells = pd.concat([read_table(one, {}).cells for one in sibling_tables(path)]).fillna("")
     reasons: list[str] = []
     said = meanings(cells, {})
     for meaning, name in said.items():
@@ -81,7 +82,7 @@ def guess(path: Path) -> Guess:
     card["modalities"] = {name: {"columns": list(names)} for name, names in features.items()}
     kept = {key: value for key, value in card.items() if value}
     text = as_yaml(kept)
-    return Guess(text, tuple(reasons), tuple(_missing(said, tasks)))
+    return Guess(text, tuple(reasons), tuple(_missing(cells, said, tasks)))
 
 
 def write_card(path: Path) -> Guess:
@@ -155,14 +156,33 @@ def guessed_tasks(
     for name in columns:
         distinct = [str(cell) for cell in cells[name].unique()]
         none = [cell for cell in distinct if cell.strip().lower() in NO_LABEL]
-        classes = sorted({_class(c) for c in distinct if c.strip() and c not in none}, key=_rank)
+        counts = cells[name].map(_class).value_counts()
+        labels = {_class(c) for c in distinct if c.strip() and c not in none}
+        spellings = _spellings(labels, counts)
+        classes = sorted(spellings, key=_rank)
         shown = ", ".join(classes[:_SHOWN]) + (" and more" if len(classes) > _SHOWN else "")
         reasons.append(f"'{name}' is a task, by its name; {len(classes)} classes: {shown}")
+        for written in (names for names in spellings.values() if len(names) > 1):
+            reasons.append(f"{', '.join(written)} are one class: they differ in case only")
+        several = [label for label in classes if _SEVERAL.search(label)]
+        if len(several) > len(classes) / 2:
+            reasons.append(
+                f"cells of '{name}' such as '{several[0]}' seem to hold several classes: each "
+                "combination counts as a class of its own"
+            )
         if none:
             reasons.append(f"{', '.join(none)} in '{name}' is taken for no label")
         absent += [cell for cell in none if cell not in absent]
         tasks[plain(name) or name] = {"column": name, "classes": classes}
     return tasks, absent
+
+
+def _spellings(labels: Iterable[str], counts: pd.Series) -> dict[str, list[str]]:
+    """The most frequent spelling of each class to all that differ from it in case only."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        alike[label.lower()].append(label)
+    return {max(names, key=counts.__getitem__): names for names in alike.values()}
 
 
 def _class(cell: str) -> str:
@@ -178,7 +198,10 @@ def _rank(name: str) -> tuple[float, str]:
         return float("inf"), name
 
 
-def _missing(said: dict[str, str], tasks: dict[str, Any]) -> Iterator[str]:
+def _missing(cells: pd.DataFrame, said: dict[str, str], tasks: dict[str, Any]) -> Iterator[str]:
+    if not said and not tasks:
+        first = ", ".join(f"'{name}'" for name in list(cells.columns)[:_SHOWN])
+        yield f"no column is known by its name, from {first} on: is the first row a header?"
     for meaning in ("conversation", "speaker"):
         if meaning not in said:
             known = ", ".join((meaning, *SYNONYMS[meaning][:3]))
@@ -187,7 +210,11 @@ def _missing(said: dict[str, str], tasks: dict[str, Any]) -> Iterator[str]:
                 f"'columns: {{{meaning}: NAME}}' to the card"
                 + (", or 'speaker: none' if nobody is named" if meaning == "speaker" else "")
             )
-    if not tasks:
+    known_labels = [plain(name) for name in LABELS]
+    same = [n for n in cells.columns if plain(n) in known_labels and cells[n].nunique() == 1]
+    if not tasks and same:
+        yield f"all cells of '{same[0]}' are {cells[same[0]].iloc[0]!r:.40}: expected two classes"
+    elif not tasks:
         yield (
             "no column is called as labels usually are (label, emotion, sentiment): add "
             "'tasks: {emotion: {column: NAME, classes: [...]}}' to the card"

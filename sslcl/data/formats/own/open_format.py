@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sslcl.data.corpus import SPLITS, Corpus, Task, held_out
+from sslcl.data.corpus import SPLITS, WARNING, Corpus, Task, held_out
 from sslcl.data.formats import Format
 from sslcl.data.formats.own._card import CARD, RESERVED, TABLES, Card, load_yaml, read_card
 from sslcl.data.formats.own._features import read_features
@@ -177,7 +177,7 @@ def _interleaved(raw: RawTable) -> list[str]:
     if pieces == names.nunique():
         return []
     return [
-        f"warning: the {names.nunique()} conversations of {raw.path.name} are interleaved (in "
+        f"{WARNING}the {names.nunique()} conversations of {raw.path.name} are interleaved (in "
         f"{pieces} pieces) and no column 'order' puts them in order: the order of the rows is taken"
     ]
 

@@ -49,7 +49,8 @@ def load_pickle(path: Path) -> Any:
     try:
         return _load(path)
     except NotPlainError as error:
-        raise InputError(f"{path} {error}: {ALLOWED}") from None
+        advice = "; save a pandas table as CSV or Parquet" if "pandas." in str(error) else ""
+        raise InputError(f"{path} {error}: {ALLOWED}{advice}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     except _DAMAGE as error:

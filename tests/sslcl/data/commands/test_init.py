@@ -77,7 +77,7 @@ def test_what_is_missing_is_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         ("data.yaml", "expected a file that ends in"),
         ("none.csv", "is missing"),
-        ("", "is a folder"),
+        ("", "holds no table"),
     ],
 )
 def test_no_table(
@@ -85,6 +85,56 @@ def test_no_table(
 ) -> None:
     assert run(main, [str(tmp_path / name)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_folder_with_a_file_for_each_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame(writer.rows(), columns=writer.HEADER)
+    for split, name in (("train", "Train"), ("validation", "dev"), ("test", "test")):
+        part = frame[frame["split"] == split].drop(columns="split")
+        part.assign(label="only here" if split == "test" else part["label"]).to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
+    assert run(main, [str(tmp_path)]) == 0
+    assert "to do" not in capsys.readouterr().out
+    corpus = recognise(tmp_path)
+    assert corpus.tasks["label"].classes == ("anger", "joy", "neutral", "only here")
+    assert corpus.table["split"].tolist() == frame["split"].tolist()
+
+
+def test_tables_that_are_no_splits_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / name)
+    assert run(main, [str(tmp_path)]) == 2
+    assert "holds a.csv, b.csv: expected one table" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (["joy", "Joy", "joy", "anger"], "because: Joy, joy are one class: they differ in case"),
+        (["joy,anger", "joy|fear"], "seem to hold several classes"),
+        (["joy"], "to do: all cells of 'emotion' are 'joy': expected two classes"),
+    ],
+)
+def test_doubtful_labels_are_told(
+    tmp_path: Path, labels: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"conversation": range(12), "speaker": "a", "text": "well, well"})
+    frame["emotion"] = [labels[row % len(labels)] for row in range(12)]
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    assert run(main, [str(tmp_path / "mine.csv")]) == 0
+    assert words in capsys.readouterr().out
+
+
+def test_a_table_without_a_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame(writer.rows())
+    frame.to_csv(tmp_path / "mine.csv", index=False, header=False)
+    assert run(main, [str(tmp_path / "mine.csv")]) == 0
+    assert "is the first row a header?" in capsys.readouterr().out
 
 
 def test_a_card_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,6 +108,48 @@ def nested() -> str:
     )
 
 
+def by_split(numbered: bool = False) -> dict[str, pd.DataFrame]:
+    """The table of each split, whose conversations may be numbered from 0 in each."""
+    parts = {str(name): part for name, part in frame().groupby("split", sort=False)}
+    parts = {name: part.drop(columns="split") for name, part in parts.items()}
+    if numbered:
+        return {
+            name: part.assign(conversation=pd.factorize(part["conversation"])[0])
+            for name, part in parts.items()
+        }
+    return parts
+
+
+def sheets(numbered: bool = False, **more: pd.DataFrame) -> Make:
+    def make(folder: Path) -> None:
+        pytest.importorskip("openpyxl", reason="XLSX needs openpyxl")
+        (folder / "data.yaml").write_text(CARD)
+        with pd.ExcelWriter(folder / "mine.xlsx") as book:
+            for name, part in {**by_split(numbered), **more}.items():
+                part.to_excel(book, sheet_name=name.title(), index=False)
+
+    return make
+
+
+def legend(folder: Path) -> None:
+    excel(folder)
+    with pd.ExcelWriter(folder / "mine.xlsx", mode="a") as book:
+        pd.DataFrame({"class": ["joy", "anger"], "colour": ["red", "blue"]}).to_excel(
+            book, sheet_name="Legend", index=False
+        )
+
+
+def of_splits() -> str:
+    parts = by_split(numbered=True)
+    return json.dumps({name: part.to_dict("records") for name, part in parts.items()})
+
+
+def of_conversations(inner: str = "") -> str:
+    parts = frame().groupby("conversation", sort=False)
+    records = {str(name): p.drop(columns="conversation").to_dict("records") for name, p in parts}
+    return json.dumps({n: {inner: r} if inner else r for n, r in records.items()})
+
+
 def split_files(train: str, dev: str, test: str, alike: bool = False) -> Make:
     def make(folder: Path) -> None:
         (folder / "data.yaml").write_text(CARD)
@@ -131,6 +173,7 @@ READ: dict[str, Make] = {
     "plain": save(),
     "semicolons": save(separator=";"),
     "tabs": save(separator="\t"),
+    "bars": save(separator="|"),
     "tsv": save("mine.tsv", separator="\t"),
     "other name": save("my table.csv"),
     "byte order mark": save(encoding="utf-8-sig"),
@@ -141,6 +184,9 @@ READ: dict[str, Make] = {
     "trailing cells": save(change=lambda row: [*row, "", ""]),
     "blanks in the header": save(header=[f" {name} " for name in HEADER]),
     "blanks around labels": save(change=cell("label", {"joy": " joy "})),
+    "blanks where classes differ in case": save(
+        change=cell("label", {"joy": " joy "}), card=CARD.replace("neutral]", "neutral, Joy]")
+    ),
     "labels in capitals": save(change=cell("label", {"joy": "Joy", "anger": "ANGER"})),
     "dev": save(change=cell("split", {"validation": "dev"})),
     "val": save(change=cell("split", {"validation": "val"})),
@@ -169,10 +215,17 @@ READ: dict[str, Make] = {
         "pitch", "0,25", separator=";", card=CARD + "modalities: {audio: {columns: [pitch]}}\n"
     ),
     "xlsx": excel,
+    "xlsx with a sheet for each split": sheets(),
+    "xlsx with numbers that begin anew": sheets(numbered=True),
+    "xlsx with splits and a legend": sheets(legend=pd.DataFrame({"class": ["joy"]})),
+    "xlsx with another sheet": legend,
     "parquet": parquet,
     "jsonl": json_file("mine.jsonl", lines()),
     "json": json_file("mine.json", f"[{lines().replace(chr(10), ',')}]"),
     "json of conversations": json_file("mine.json", nested()),
+    "json under the names of splits": json_file("mine.json", of_splits()),
+    "json under the names of conversations": json_file("mine.json", of_conversations()),
+    "json of objects under names": json_file("mine.json", of_conversations("turns")),
     "files of splits": split_files("train.csv", "validation.csv", "test.csv"),
     "train, dev, test": split_files("Train.csv", "my_dev.csv", "test.csv"),
     "no validation file": split_files("train.csv", "", "test.csv"),
@@ -203,6 +256,10 @@ REFUSED: dict[str, tuple[Make, str]] = {
             ),
         ),
         "separated by semicolons: put a text that holds ';' in double quotes",
+    ),
+    "sheets of splits with other columns": (
+        sheets(test=pd.DataFrame({"conversation": ["a"], "mood": ["joy"]})),
+        "sheet 'Test' has the columns conversation, mood, expected",
     ),
     "two tables": (
         lambda folder: (save("a.csv")(folder), save("b.csv")(folder)),
@@ -258,6 +315,17 @@ def test_it_is_refused_in_a_line_that_says_what_to_do(tmp_path: Path, case: str)
     assert words in message
     assert "docs/your-data.md" in message
     assert "\n" not in message
+
+
+def test_sheets_that_are_not_read_are_told(tmp_path: Path) -> None:
+    legend(tmp_path)
+    assert recognise(tmp_path).notes == ("sheet 'Sheet1' is read, 'Legend' not",)
+
+
+def test_a_cell_may_hold_a_whole_book(tmp_path: Path) -> None:
+    book = "word " * 60_000
+    save(change=cell("text", {rows()[0][-1]: book}))(tmp_path)
+    assert recognise(tmp_path).table["text"].iloc[0] == book
 
 
 def test_interleaved_conversations_without_an_order_are_told(tmp_path: Path) -> None:
