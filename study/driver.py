@@ -36,6 +36,7 @@ from study.execution.workspace import Workspace
 from study.reporting.phrases import folds_by
 from study.reporting.report import show_report
 from study.saved_reports import save_reports
+from tracking.comparisons import comparison_of, usual_address
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase, Status, StudyRecord
@@ -53,11 +54,13 @@ class Ending:
         files: the reports.
         trained: trials that were trained.
         why: it was stopped before its end; empty where it came to it.
+        comparison: where MLflow shows the trials side by side; ``None`` where it has none.
     """
 
     files: Sequence[Path]
     trained: int
     why: str = ""
+    comparison: str | None = None
 
     @property
     def words(self) -> str:
@@ -116,7 +119,8 @@ def run_study(
         show_results(ledger, study, DataFacts.of(dataset), console)
         failed = name_failures(ledger, study.name, console)
         why = _why_stopped(study, halt) if stopped else ""
-        where_next(study.name, home, Ending(files, campaign.trained, why), console)
+        compared = comparison_of(ledger, study.name, usual_address(home))
+        where_next(study.name, home, Ending(files, campaign.trained, why, compared), console)
     finally:
         ledger.close()
     if halt.signalled:
@@ -276,7 +280,7 @@ def name_failures(ledger: Ledger, study_name: str, console: Console) -> int:
 
 
 def where_next(study_name: str, home: Home, ending: Ending, console: Console) -> None:
-    """The last lines of every run: where to look."""
+    """The last lines of every run: where to look; the very last opens MLflow on a comparison."""
     console.print(ending.words)
     query = f"select * from ablation where study = '{study_name}'"
     rows = [
@@ -287,5 +291,7 @@ def where_next(study_name: str, home: Home, ending: Ending, console: Console) ->
     ]
     for label, suffix in (("picture", ".png"), ("report", ".html")):
         rows[1:1] = [(label, str(path)) for path in ending.files if path.suffix == suffix][:1]
+    if ending.comparison is not None:
+        rows.append(("compare", f"{ending.comparison}  (while the server of 'trials' runs)"))
     for label, command in rows:
         console.print(f"  {label:<8} {command}", soft_wrap=True)

@@ -304,10 +304,10 @@ def main(home: Home, host: str, port: int) -> int:
     """The MLflow UI on what studies left, until Ctrl-C."""
     if not home.folder.is_dir():
         raise InputError(f"no folder '{home.folder}': give the --home of a study that ran")
-    return _foreground(serve(home, host, port))
+    return _foreground(serve(home, host, port), home)
 
 
-def _foreground(server: Server) -> int:
+def _foreground(server: Server, home: Home) -> int:
     # Ctrl-C as well: a shell starts what runs in its background with it ignored.
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.default_int_handler)
@@ -319,8 +319,10 @@ def _foreground(server: Server) -> int:
                 raise ServerError(f"{server.silence}\n{server.log_tail()}")
             if not server.started:
                 print(f"MLflow already answers at {server.shown}")
+                _name_comparisons(server, home)
                 return 0
             print(f"MLflow is at {server.uri} (Ctrl-C stops it)", flush=True)
+            _name_comparisons(server, home)
             while server.answers(timeout=30.0):
                 time.sleep(1.0)
             raise ServerError(f"the MLflow server stopped answering\n{server.log_tail()}")
@@ -330,6 +332,21 @@ def _foreground(server: Server) -> int:
         except ServerError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
+
+
+def _name_comparisons(server: Server, home: Home) -> None:
+    """Print where the runs of each study stand side by side."""
+    if not home.has_results:
+        return
+    from tracking.comparisons import comparisons
+    from tracking.ledger import Ledger
+
+    ledger = Ledger.at(home)
+    try:
+        for name, address in comparisons(ledger, server.uri):
+            print(f"  {name}: {address}", flush=True)
+    finally:
+        ledger.close()
 
 
 if __name__ == "__main__":

@@ -45,6 +45,16 @@ def test_the_ablation_view_prints_the_table(finished: Home) -> None:
         assert f"{100 * mean:.2f}" in output
 
 
+def test_the_last_line_opens_mlflow_on_the_comparison(finished: Home) -> None:
+    last = (finished.path / "output.txt").read_text().splitlines()[-1]
+    ((experiment,),) = finished.sql(
+        "select experiment_id from experiments where name = 'tiny'", "mlflow.db"
+    )
+    assert f"/#/experiments/{experiment}/runs?viewStateShareKey=comparison" in last
+    view = f"select count(*) from experiment_tags where experiment_id = {experiment}"
+    assert finished.count(f"{view} and key = 'mlflow.sharedViewState.comparison'", "mlflow.db") == 1
+
+
 def test_pruned_trials_are_pruned_everywhere(finished: Home) -> None:
     numbers = finished.sql("select number, id from trials where status = 'PRUNED'")
     assert numbers, "ASHA stopped nothing: the study is too small for this test"

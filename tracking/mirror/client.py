@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from typing_extensions import override
 
 from tracking.mirror.contents import DIGEST_LENGTH, Point
+from tracking.mirror.view import VIEW_TAG
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +59,9 @@ class Runs(Protocol):
 
     def experiment(self, name: str) -> str:
         """Id of the experiment of that name, made or restored if need be."""
+
+    def view(self, experiment: str, text: str) -> None:
+        """Keep the view that :func:`~tracking.mirror.view.comparison_address` links to."""
 
     def runs(self, experiment: str) -> list[FoundRun]:
         """All runs of the experiment that are not deleted."""
@@ -139,6 +143,10 @@ class MlflowRuns(Runs):
         if found.lifecycle_stage != "active":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+    @override
+    def view(self, experiment: str, text: str) -> None:
+        self._client.set_experiment_tag(experiment, VIEW_TAG, text)
 
     @override
     def runs(self, experiment: str) -> list[FoundRun]:

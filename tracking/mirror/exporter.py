@@ -23,6 +23,7 @@ from tracking.mirror.contents import (
     trial_contents,
 )
 from tracking.mirror.figures import classification_report, confusion_figure
+from tracking.mirror.view import comparison_view
 from tracking.records import Evaluation
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class Exporter:
         if current and not again and (experiment, run) == (index.experiment, parent):
             return False
         contents = study_contents(study)
+        self._runs.view(index.experiment, comparison_view(study.spec))
         self._runs.log(parent, {}, contents.tags, ())
         self._runs.text(parent, study_text(study), STUDY_FILE)
         self._runs.dataset(parent, study.dataset, study.data_fingerprint)

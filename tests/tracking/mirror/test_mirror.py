@@ -45,6 +45,7 @@ class MemoryRuns:
     def __init__(self) -> None:
         self.stored: dict[str, dict[str, Any]] = {}
         self.experiments: list[str] = []
+        self.views: dict[str, str] = {}
         self.strike: Callable[[str], None] = lambda moment: None
         self.writes = 0
 
@@ -69,6 +70,10 @@ class MemoryRuns:
             if name not in self.experiments:
                 self.experiments.append(name)
         return name
+
+    def view(self, experiment: str, text: str) -> None:
+        with self._call():
+            self.views[experiment] = text
 
     def runs(self, experiment: str) -> list[FoundRun]:
         with self._call(write=False):

@@ -18,6 +18,7 @@ from tracking.ledger import Ledger
 from tracking.mirror import Destination, Mirror
 from tracking.mirror.client import FoundRun, MlflowRuns
 from tracking.mirror.model import log_model
+from tracking.mirror.view import VIEW_TAG, comparison_view
 from tracking.reconcile import main
 from tracking.reconciliation import compare_mirror
 from tracking.records import Evaluation, FailureKind, Outcome, Phase, PlannedTrial, StudyRecord
@@ -115,6 +116,11 @@ def test_a_study_arrives_whole(home: Path, ledger: Ledger, server: Server) -> No
         ledger.release(trial)
         assert mirror.drain(60.0)
         assert runs_of(server.uri, "whole")[trial].status == "SCHEDULED"
+    experiment = MlflowRuns(server.uri).find_experiment("whole")
+    with closing(sqlite3.connect(home / "mlflow.db")) as connection:
+        kept = "select value from experiment_tags where experiment_id = ? and key = ?"
+        view = connection.execute(kept, (experiment, VIEW_TAG)).fetchone()
+    assert view == (comparison_view(ledger.study("whole").spec),)
     runs = runs_of(server.uri, "whole")
     statuses = {"whole-1": "FINISHED", "whole-2": "KILLED", "whole-3": "FAILED"}
     statuses |= {"whole-4": "RUNNING", "parent": "RUNNING"}
