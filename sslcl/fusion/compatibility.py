@@ -7,31 +7,36 @@ from sslcl.config import TrialConfig
 from sslcl.fusion.objectives import FUSED_OBJECTIVES
 
 BACKBONES_THAT_FUSE = ("recurrent", "transformer", "utterance")
-OWN_NUMBERS = frozenset(
+STACKED_NUMBERS = frozenset(
     {
-        "seed",
         "learning_rate",
         "weight_decay",
-        "schedule",
         "gradient_clip",
-        "epochs",
-        "patience",
         "adam_eps",
+        "weight_average",
         "scale",
+        "dropout",
+        "input_dropout",
+        "label_embedding_dropout",
         "focus_positive",
         "focus_negative",
         "class_weight_exponent",
         "label_label_weight",
+        "cross_entropy_weight",
     }
 )
-"""Fields in which the members of a group may differ."""
+"""Numbers in which the members of a group may differ."""
+_ALL_OR_NONE = frozenset({"weight_average", "cross_entropy_weight"})
+"""Those that are 0 in all members or in none, since 0 has fewer tensors."""
+_OWN = STACKED_NUMBERS - _ALL_OR_NONE | {"seed", "schedule", "epochs", "patience"}
 
 
 def why_not_fusible(configs: Sequence[TrialConfig]) -> str | None:
     """Why these trials cannot be trained as one program; ``None`` where they can.
 
     Args:
-        configs: at least one trial; they must agree in all fields but :data:`OWN_NUMBERS`.
+        configs: at least one trial; they must agree in all fields but :data:`STACKED_NUMBERS`,
+            the seed, and how long and by which schedule they train.
 
     Example:
         >>> one = TrialConfig(backbone="utterance")
@@ -43,7 +48,8 @@ def why_not_fusible(configs: Sequence[TrialConfig]) -> str | None:
     for other in others:
         for name in sorted({*first, *other}):
             mine, theirs = first.get(name), other.get(name)
-            if mine != theirs:
+            differ = mine != theirs and not (name in _ALL_OR_NONE and mine and theirs)
+            if differ:
                 return f"{name} differs: {mine}, {theirs}"
     return _why_not_alone(configs[0])
 
@@ -61,7 +67,7 @@ def group_of(config: TrialConfig) -> tuple[TrialConfig, ...]:
 
 
 def _shared_fields(config: TrialConfig) -> Mapping[str, Any]:
-    return {name: value for name, value in config.canonical().items() if name not in OWN_NUMBERS}
+    return {name: value for name, value in config.canonical().items() if name not in _OWN}
 
 
 def _why_not_alone(config: TrialConfig) -> str | None:
