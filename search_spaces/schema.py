@@ -194,7 +194,8 @@ class Resources(StudyPart):
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     fuse: Annotated[int, Field(ge=1)] = 1
-    """Seeds of a cell trained as one program at most, outside of search, on the CPU."""
+    """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
+    with them whole cells that differ in numbers only."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 

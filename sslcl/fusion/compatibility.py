@@ -1,5 +1,6 @@
 """Which trials can be trained as one program."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,7 +64,54 @@ def group_of(config: TrialConfig) -> tuple[TrialConfig, ...]:
     """The configurations of a trial's group in their order; itself where it is trained alone."""
     if not config.fused_seeds:
         return (config,)
-    return tuple(config.replace(seed=seed) for seed in config.fused_seeds)
+    rows = [
+        {name: column[number] for name, column in config.fused_numbers.items()}
+        for number in range(len(config.fused_seeds))
+    ]
+    return tuple(
+        config.replace(seed=seed, **row) for seed, row in zip(config.fused_seeds, rows, strict=True)
+    )
+
+
+def as_group(configs: Sequence[TrialConfig]) -> tuple[TrialConfig, ...]:
+    """The configurations, trained alone so far, as members of one group.
+
+    Args:
+        configs: of one :func:`common_part`, none twice.
+
+    Example:
+        >>> one = TrialConfig(backbone="utterance", seed=1)
+        >>> members = as_group([one, one.replace(learning_rate=0.01)])
+        >>> members[0].fused_seeds, members[0].fused_numbers
+        ((1, 1), {'learning_rate': (0.001, 0.01)})
+        >>> group_of(members[1]) == members
+        True
+    """
+    read = [config.canonical() for config in configs]
+    differing = [
+        name
+        for name in sorted(STACKED_NUMBERS)
+        if any(fields.get(name) != read[0].get(name) for fields in read)
+    ]
+    seeds = tuple(config.seed for config in configs)
+    numbers = {name: tuple(getattr(c, name) for c in configs) for name in differing}
+    return tuple(c.replace(fused_seeds=seeds, fused_numbers=numbers) for c in configs)
+
+
+def common_part(config: TrialConfig) -> str:
+    """What members of a group have in common, as text: all but seed and stacked numbers."""
+    fields = {
+        name: bool(value) if name in _ALL_OR_NONE else value
+        for name, value in config.canonical().items()
+        if name in _ALL_OR_NONE or name not in STACKED_NUMBERS | {"seed"}
+    }
+    return json.dumps(fields, sort_keys=True)
+
+
+def place_in_group(config: TrialConfig) -> int:
+    """The number of a trial among the members of its group."""
+    digests = [member.digest() for member in group_of(config)]
+    return digests.index(config.digest())
 
 
 def _shared_fields(config: TrialConfig) -> Mapping[str, Any]:
