@@ -186,6 +186,12 @@ class Question(StudyPart):
     """The smallest of interest; that of ``report`` when left out."""
 
 
+def _read_fuse(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise InputError(f"{value!r} is neither a whole number greater than 0 nor auto")
+
+
 class Resources(StudyPart):
     """What trials may use."""
 
@@ -193,9 +199,10 @@ class Resources(StudyPart):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
-    fuse: Annotated[int, Field(ge=1)] = 1
+    fuse: Annotated[int | Literal["auto"], BeforeValidator(_read_fuse)] = 1
     """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
-    with them whole cells that differ in numbers only."""
+    with them whole cells that differ in numbers only. ``auto``: as many as
+    :data:`~study.design.fresh_seeds.AUTO_MEMBERS` where steps are small enough to gain by it."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
@@ -206,7 +213,7 @@ class Resources(StudyPart):
                 f"workers is {self.workers} and exclusive is true: expected one of them, since "
                 "exclusive trials run one at a time"
             )
-        if self.exclusive and self.fuse > 1:
+        if self.exclusive and self.fuse != 1:
             raise InputError(
                 f"fuse is {self.fuse} and exclusive is true: expected one of them, since exclusive "
                 "trials run one at a time"

@@ -222,9 +222,13 @@ def _trials(
     data: DataFacts,
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
+    configs = {
+        (cell.name, seed): cell.config(study, seed)
+        for cell, seed in seed_by_seed(phase, cells, seeds)
+    }
     trials: list[PlannedTrial] = []
     group_keys: dict[str, str] = {}
-    for (name, _), config in grouped(study, phase, cells, seeds).items():
+    for (name, _), config in grouped(study, phase, configs, data).items():
         identity = data.identify(config)
         if config.fused_seeds and identity not in group_keys:
             members = [data.identify(member) for member in group_of(config)]

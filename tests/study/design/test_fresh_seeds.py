@@ -13,12 +13,12 @@ from sslcl.fusion.compatibility import group_of, place_in_group, why_not_fusible
 from study.design.ablation import ablation_cells
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
-from study.design.fresh_seeds import Key, grouped
+from study.design.fresh_seeds import AUTO_PRODUCTS, Key, grouped, seed_by_seed, step_products
 from study.design.plan import ablation_trials
 from tracking.records import Phase
 
 FUSIBLE: dict[str, Any] = {"objective": "cross_entropy", "backbone": "utterance"}
-DATA = DataFacts("f" * 64, ("text", "audio"))
+DATA = DataFacts("f" * 64, ("text", "audio"), widths=(32, 16), utterances=10.0)
 RATES: dict[str, Any] = {"learning_rate": [1e-3, 3e-3], "weight_decay": [1e-4, 1e-2]}
 WIDTHS: dict[str, Any] = {"hidden_size": [8, 16]}
 LOOKS = {"at_least": 3, "at_most": 9, "until": "verdict"}
@@ -47,8 +47,15 @@ def of_factors(
 
 
 def groups(study: Study) -> set[tuple[int, ...]]:
-    configs = grouped(study, Phase.ABLATE, [Cell("reference", {})], {"reference": 5})
+    configs = of_cells(study, [Cell("reference", {})], 5)
     return {config.fused_seeds for config in configs.values()}
+
+
+def of_cells(study: Study, cells: Sequence[Cell], seeds: int) -> dict[Key, TrialConfig]:
+    """The configurations of so many seeds of each cell, with their groups."""
+    given = seed_by_seed(Phase.ABLATE, cells, {cell.name: seeds for cell in cells})
+    alone = {(cell.name, seed): cell.config(study, seed) for cell, seed in given}
+    return grouped(study, Phase.ABLATE, alone, DATA)
 
 
 def cells_of(study: Study) -> Sequence[Cell]:
@@ -58,8 +65,7 @@ def cells_of(study: Study) -> Sequence[Cell]:
 
 def programs(study: Study, seeds: int = 5) -> list[set[Key]]:
     """The cells and seeds of each program."""
-    cells = cells_of(study)
-    configs = grouped(study, Phase.ABLATE, cells, {cell.name: seeds for cell in cells})
+    configs = of_cells(study, cells_of(study), seeds)
     together: dict[tuple[str, ...], set[Key]] = {}
     for key, config in configs.items():
         digests = tuple(member.digest() for member in group_of(config))
@@ -123,12 +129,7 @@ def test_only_the_first_look_is_shared_by_cells() -> None:
 
 def test_trials_that_differ_in_name_only_are_one_member() -> None:
     twins = [Cell("one", {}), Cell("two", {}), Cell("other", {"learning_rate": 3e-3})]
-    configs = grouped(
-        of_factors({"fuse": 8}, RATES),
-        Phase.ABLATE,
-        twins,
-        dict.fromkeys(("one", "two", "other"), 2),
-    )
+    configs = of_cells(of_factors({"fuse": 8}, RATES), twins, 2)
     assert {len(config.fused_seeds) for config in configs.values()} == {4}
     assert configs["one", 2001] == configs["two", 2001] != configs["other", 2001]
 
@@ -137,8 +138,7 @@ def test_no_group_goes_across_the_end_of_a_look() -> None:
     grown = of_factors({"fuse": 8}, WIDTHS, seeds=LOOKS)
     assert grown.ablate is not None
     looks = grown.ablate.seed_looks
-    cells = [Cell("reference", {})]
-    first, every = (grouped(grown, Phase.ABLATE, cells, {"reference": n}) for n in looks[:2])
+    first, every = (of_cells(grown, [Cell("reference", {})], n) for n in looks[:2])
     assert first.items() <= every.items()
     assert {len(config.fused_seeds) for config in first.values()} == {looks[0]}
 
@@ -186,7 +186,36 @@ def test_a_group_that_makes_no_sense_is_refused(
         TrialConfig(**FUSIBLE, seed=1).replace(fused_seeds=seeds, fused_numbers=numbers)
 
 
-@pytest.mark.parametrize("fuse", [0, -1, 1.5, "many"])
+@pytest.mark.parametrize("fuse", [0, -1, 1.5, True, "many"])
 def test_a_size_that_makes_no_sense_is_refused(fuse: object) -> None:
-    with pytest.raises(InputError, match=r"s.yaml: resources\.fuse"):
+    reason = f"s.yaml: resources.fuse: {fuse!r} is neither a whole number greater than 0 nor auto"
+    with pytest.raises(InputError, match=reason):
         study({"fuse": fuse})
+
+
+@pytest.mark.parametrize(
+    ("base", "products"),
+    [
+        # Utterances a step, width, views times width and widths of the features.
+        ({"batch_size": 8, "hidden_size": 32}, 80 * 32 * (32 + 48)),
+        ({"batch_size": 8, "hidden_size": 32, "modalities": ["audio"]}, 80 * 32 * (32 + 16)),
+        ({"batch_size": 16, "objective": "sslcl"}, 160 * 64 * (2 * 64 + 48)),
+        ({"batch_size": 64, "objective": "sslcl", "augmentation": "none"}, 640 * 64 * (64 + 48)),
+        ({"batch_size": 16, "hidden_size": 512}, 160 * 512 * (512 + 48)),
+        ({"batch_size": 64, "objective": "sslcl", "hidden_size": 256}, 640 * 256 * (512 + 48)),
+    ],
+)
+def test_auto_makes_groups_where_steps_are_small(base: dict[str, Any], products: float) -> None:
+    config = TrialConfig.parse({**FUSIBLE, **base})
+    assert step_products(config, DATA) == products
+    configs = {("reference", s): config.replace(seed=s) for s in range(2001, 2006)}
+    decided = grouped(study({"fuse": "auto"}), Phase.CONFIRM, configs, DATA)
+    sizes = {len(own.fused_seeds) for own in decided.values()}
+    assert sizes == ({5} if products <= AUTO_PRODUCTS else {0})
+
+
+def test_auto_leaves_what_has_no_fused_form_alone() -> None:
+    assert groups(study({"fuse": "auto"}, backbone="m3net")) == {()}
+    assert groups(study({"fuse": "auto", "gpus_per_trial": 0.5})) == {()}
+    with pytest.raises(InputError, match="fuse is auto and exclusive is true"):
+        study({"fuse": "auto", "exclusive": True})
