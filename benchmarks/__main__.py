@@ -22,6 +22,7 @@ NAMED = {
     "statistics": "statistics",
     "looks": "sequential",
     "fusion": "fusion",
+    "compile": "compilation",
     "scale": "scale",
 }
 """Parts that run when they are named, and the modules that do it."""
@@ -39,7 +40,7 @@ def main(parts: Sequence[str], write: bool) -> int:
     ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search
     finds; ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same
     of tables that are judged several times; ``scale`` runs a study of ten thousand simulated
-    trials.
+    trials; ``compile`` needs a C++ compiler.
     """
     for part in parts:
         if part not in (*PARTS, *NAMED):

@@ -1,12 +1,13 @@
 """``python -m benchmarks.fusion``: trials an hour when several are trained as one program.
 
-Trains groups of small models of the synthetic conversations (hidden size 48, one thread) and as
+Trains groups of models of the synthetic conversations (hidden size 48 and wider, one thread) and as
 many alone, epoch by epoch in turns. A ratio is CPU time of an epoch alone over the share of one
 model in an epoch of its group.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 
 import torch
 
@@ -15,13 +16,19 @@ from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
 from sslcl.fusion.compatibility import BACKBONES_THAT_FUSE
 from sslcl.fusion.trainer import FusedTrainer
+from sslcl.profiling import peak_memory_mb, reset_peak_memory
 from sslcl.training import Trainer
+from study.design.data_facts import DataFacts
+from study.design.fresh_seeds import AUTO_MEMBERS, AUTO_PRODUCTS, step_products
 
 OBJECTIVES = ("cross_entropy", "sslcl")
 GROUPS = (5, 8, 16)
 BATCHES = (8, 16)
 ROUNDS = 5
 TARGET = 2.5
+WIDER = (64, 128, 256)
+"""Hidden sizes at which the smallest group is measured once more, in the larger batches."""
+MOST_MEGABYTES = 100
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -45,24 +52,30 @@ def speed_up(configs: Sequence[TrialConfig], dataset: Dataset) -> Ratio:
 
 
 def figures() -> Iterator[Figure]:
-    """One line for each backbone, objective, batch size and number of models."""
+    """Gain by backbone, objective, batch size, width and number of models; and memory."""
     dataset = load_dataset("synthetic", {})
-    for backbone in BACKBONES_THAT_FUSE:
-        for objective in OBJECTIVES:
-            for batch_size in BATCHES:
-                one = TrialConfig(
-                    backbone=backbone,
-                    objective=objective,
-                    hidden_size=48,
-                    dropout=0.2,
-                    batch_size=batch_size,
-                    epochs=ROUNDS + 1,
-                    patience=ROUNDS + 1,
-                )
-                for models in GROUPS:
-                    seeds = [one.replace(seed=seed) for seed in range(models)]
-                    what = f"{backbone}, {objective}, batch {batch_size}: {models} models as one"
-                    yield at_least(what, speed_up(seeds, dataset), TARGET)
+    facts = DataFacts.of(dataset)
+    one = TrialConfig(dropout=0.2, epochs=ROUNDS + 1, patience=ROUNDS + 1)
+    narrow = [(48, size, models) for size in BATCHES for models in GROUPS]
+    wide = [(width, BATCHES[-1], GROUPS[0]) for width in WIDER]
+    grown = 0.0
+    for backbone, objective in product(BACKBONES_THAT_FUSE, OBJECTIVES):
+        for width, batch_size, models in (*narrow, *wide):
+            config = one.replace(
+                backbone=backbone, objective=objective, hidden_size=width, batch_size=batch_size
+            )
+            products = step_products(config, facts)
+            seeds = [config.replace(seed=seed) for seed in range(models)]
+            reset_peak_memory()
+            before = peak_memory_mb()
+            gain = speed_up(seeds, dataset)
+            if products <= AUTO_PRODUCTS and models <= AUTO_MEMBERS:
+                grown = max(grown, peak_memory_mb() - before)
+            what = f"{backbone}, {objective}, width {width}, batch {batch_size}"
+            million = f"{products / 1e6:.1f} million products"
+            yield at_least(f"{what}, {million}: {models} models as one", gain, TARGET)
+    value, target = f"{grown:.0f} MB", f"at most {MOST_MEGABYTES} MB"
+    yield Figure("memory of a group under auto", value, target, grown <= MOST_MEGABYTES)
 
 
 def main() -> None:

@@ -116,7 +116,8 @@ def _check_base(base: object, where: str) -> None:
     place = f"{where}: base"
     elsewhere = {
         "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
-        "fused_seeds": "the platform groups the seeds of a cell itself: see resources.fuse",
+        "fused_seeds": "the platform groups trials itself: see resources.fuse",
+        "fused_numbers": "the platform groups trials itself: see resources.fuse",
         **{
             key: f"write {key} at the top of the file"
             for key in ("dataset", "dataset_options", "modalities", "folds", "criterion")

@@ -143,7 +143,8 @@ def check_factor_name(name: str, where: str) -> None:
         return
     reasons = {
         "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
-        "fused_seeds": "the platform groups the seeds of a cell itself: see resources.fuse",
+        "fused_seeds": "the platform groups trials itself: see resources.fuse",
+        "fused_numbers": "the platform groups trials itself: see resources.fuse",
         "dataset": "a study has one dataset: run it again with --data NAME to compare",
         "dataset_options": "a study has one dataset: fix its options with "
         "--set dataset_options.NAME=VALUE, and compare two studies",

@@ -11,7 +11,7 @@ from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
 
 Content = dict[str, Any]
-_PLATFORM_OWN = {"seed", "fused_seeds", "fold"}
+_PLATFORM_OWN = {"seed", "fused_seeds", "fused_numbers", "fold"}
 """Fields of a trial that no study file sets."""
 _TOP = {field.alias or name for name, field in Study.model_fields.items()}
 _BY_FACTOR = ("factors", "fixed", "reference", "levels", "when")

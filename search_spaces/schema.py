@@ -110,8 +110,7 @@ class Ablate(StudyPart):
     factors: tuple[str, ...] = ()
     """What varies; ``search`` and ``leave_one_out`` do without."""
     design: Design = "one_factor"
-    """Which cells are trained: ``one_factor``, ``leave_one_out``, ``grid``, ``fractional``,
-    ``tuned``, or none at all (``search``)."""
+    """``one_factor``, ``leave_one_out``, ``grid``, ``fractional``, ``tuned`` or ``search``."""
     seeds: Annotated[int | SeedLooks, BeforeValidator(read_seeds)] = 5
     """Of every cell; or looks at which the rows without a verdict get more."""
     reference: Literal["winner"] | dict[str, Scalar] = "winner"
@@ -193,6 +192,12 @@ class Question(StudyPart):
     """The smallest of interest; that of ``report`` when left out."""
 
 
+def _read_fuse(value: object) -> object:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return value
+    raise InputError(f"{value!r} is neither a whole number greater than 0 nor auto")
+
+
 class Resources(StudyPart):
     """What trials may use."""
 
@@ -202,8 +207,10 @@ class Resources(StudyPart):
     """Cores of a worker."""
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     """GPUs of a worker; a fraction lets several share one."""
-    fuse: Annotated[int, Field(ge=1)] = 1
-    """Seeds of a cell trained as one program at most, outside of search, on the CPU."""
+    fuse: Annotated[int | Literal["auto"], BeforeValidator(_read_fuse)] = 1
+    """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
+    with them whole cells that differ in numbers only. ``auto``: as many as
+    :data:`~study.design.fresh_seeds.AUTO_MEMBERS` where steps are small enough to gain by it."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
@@ -214,7 +221,7 @@ class Resources(StudyPart):
                 f"workers is {self.workers} and exclusive is true: expected one of them, since "
                 "exclusive trials run one at a time"
             )
-        if self.exclusive and self.fuse > 1:
+        if self.exclusive and self.fuse != 1:
             raise InputError(
                 f"fuse is {self.fuse} and exclusive is true: expected one of them, since exclusive "
                 "trials run one at a time"

@@ -144,6 +144,9 @@ class TrialConfig(BaseModel):
     """Seeds of the group that the trial is trained in as one program, in their order; none where
     it is trained alone. Dropout is drawn for the group. The platform chooses it; see
     ``resources.fuse``."""
+    fused_numbers: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """The fields in which members of the group differ beside the seed: one number each, in the
+    order of ``fused_seeds``."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of the forward pass."""
 
@@ -168,7 +171,7 @@ class TrialConfig(BaseModel):
         SIMILARITIES.get(self.similarity)
         check_augmentation(self.augmentation)
         OBJECTIVES.get(self.objective).check(self)
-        _check_group(self.seed, self.fused_seeds)
+        _check_group(self)
         for field in ("modalities", "test_modalities"):
             _check_modalities(field, getattr(self, field))
         if (self.folds is None) != (self.fold is None):
@@ -212,8 +215,9 @@ class TrialConfig(BaseModel):
             values[key] = values[key] and sorted(values[key])
         if values["test_modalities"] in (None, values["modalities"]):
             del values["test_modalities"]
-        if not values["fused_seeds"]:
-            del values["fused_seeds"]
+        for key in ("fused_seeds", "fused_numbers"):
+            if not values[key]:
+                del values[key]
         if self.folds is None:
             # Trials on a corpus's own splits are what they were before there were folds.
             del values["folds"], values["fold"]
@@ -229,10 +233,26 @@ class TrialConfig(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_group(seed: int, fused_seeds: tuple[int, ...]) -> None:
-    if fused_seeds and (seed not in fused_seeds or len(set(fused_seeds)) < len(fused_seeds)):
-        shown = ", ".join(map(str, fused_seeds))
-        raise InputError(f"fused_seeds is {shown}: expected seed {seed} among them and each once")
+def _check_group(config: TrialConfig) -> None:
+    seeds, numbers = config.fused_seeds, config.fused_numbers
+    for name, column in numbers.items():
+        if not isinstance(getattr(config, name, None), float):
+            raise InputError(f"fused_numbers: {name} is no field that holds a number")
+        if len(column) != len(seeds):
+            raise InputError(
+                f"fused_numbers.{name} has {len(column)} numbers: expected {len(seeds)}, one for "
+                "each of fused_seeds"
+            )
+    members = list(zip(seeds, *numbers.values(), strict=True))
+    own = (config.seed, *(getattr(config, name) for name in numbers))
+    if members and (own not in members or len(set(members)) < len(members)):
+        shown = ", ".join(map(str, seeds))
+        also = "".join(
+            f" with {name} {value}" for name, value in zip(numbers, own[1:], strict=True)
+        )
+        raise InputError(
+            f"fused_seeds is {shown}: expected seed {config.seed}{also} among them and each once"
+        )
 
 
 def component_defaults(objective: str, similarity: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tracking.home import Home, home_option
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sslcl.config import TrialConfig
     from sslcl.data.types import Dataset
     from tracking.ledger import Ledger
     from tracking.records import Evaluation, Outcome
@@ -85,8 +86,7 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
             if name != "seconds" and before != value:
                 differences.append(f"epoch {epoch}, {name}: {before!r} then, {value!r} now")
 
-    seeds = ", ".join(map(str, row.config.fused_seeds))
-    group = f" in its group of seeds {seeds}" if seeds else ""
+    group = _group_in_words(row.config)
     fold = "" if row.config.fold is None else f", fold {row.config.fold}"
     console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}{fold}{group}, again")
     own = of_fold(dataset, row.config.fold)
@@ -96,6 +96,17 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
     for split in splits:
         differences += split_differences(ledger.evaluation(row.id, split), outcome, split)
     return differences[0] if differences else None
+
+
+def _group_in_words(config: "TrialConfig") -> str:
+    """What a trial is trained with, where it is not trained alone."""
+    if not config.fused_seeds:
+        return ""
+    columns = {"seeds": config.fused_seeds, **config.fused_numbers}
+    each = (
+        f"{name} {', '.join(map(str, dict.fromkeys(column)))}" for name, column in columns.items()
+    )
+    return f" in its group of {len(config.fused_seeds)}, {'; '.join(each)},"
 
 
 def split_differences(before: "Evaluation | None", outcome: "Outcome", split: str) -> list[str]:

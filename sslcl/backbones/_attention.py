@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sslcl.dropout import dropout
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, probability: float) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, probability: float | Tensor) -> Tensor:
     """o_t = sum over i of drop(softmax_i(q_t . k_i / sqrt(E))) v_i.
 
     Without dropout, and on accelerators, PyTorch has one kernel for it. On the CPU it has none with
@@ -21,12 +21,13 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor, probability: float) ->
         k: ``(..., T, E)``.
         v: ``(..., T, E)``.
         mask: bool, broadcasts to ``(..., S, T)``, true where t hears i; each t hears some i.
-        probability: of dropping a weight; 0 in evaluation.
+        probability: of dropping a weight, as :func:`sslcl.dropout.dropout` takes it; 0 in
+            evaluation.
 
     Returns:
         ``(..., S, E)``.
     """
-    if probability == 0 or q.device.type != "cpu":
+    if not isinstance(probability, Tensor) and (probability == 0 or q.device.type != "cpu"):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=probability)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # (..., S, T)
     lowest = torch.finfo(scores.dtype).min

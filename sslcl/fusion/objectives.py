@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import PAD_LABEL
+from sslcl.dropout import dropout
+from sslcl.fusion.functional import Method
 from sslcl.fusion.soft_hgr import stacked_soft_hgr
 from sslcl.logit_scale import SMALLEST_SPREAD, LogitScale
 from sslcl.objectives import Objective
@@ -162,15 +164,17 @@ class StackedSSLCL(StackedObjective):
     def __init__(self, objective: Objective, configs: Sequence[TrialConfig]) -> None:
         super().__init__(objective, configs)
         self.objective: SSLCL
-        columns = torch.tensor(
-            [
-                [c.focus_positive, c.focus_negative, c.class_weight_exponent, c.label_label_weight]
-                for c in configs
-            ]
-        ).T  # (4, M)
-        self.focus_positive, self.focus_negative = columns[:2, :, None, None]  # (M, 1, 1) each
-        self.class_exponent = columns[2, :, None]  # (M, 1)
-        self.label_label_weight = columns[3]  # (M,)
+
+        def numbers(name: str) -> Tensor:
+            return torch.tensor([getattr(config, name) for config in configs])  # (M,)
+
+        self.focus_positive = numbers("focus_positive")[:, None, None]
+        self.focus_negative = numbers("focus_negative")[:, None, None]
+        self.class_exponent = numbers("class_weight_exponent")[:, None]
+        self.label_label_weight = numbers("label_label_weight")
+        self.cross_entropy_weight = numbers("cross_entropy_weight")
+        self.label_dropout = numbers("label_embedding_dropout")[:, None, None]
+        self._vectors = Method(self.objective.embedding, "vectors")
 
     @classmethod
     def why_not(cls, config: TrialConfig) -> str | None:
@@ -200,22 +204,20 @@ class StackedSSLCL(StackedObjective):
             **logit_terms(logits, rows),
             "penalty_share": _share(rows.mean(penalty.abs()), rows.mean(alignment.abs())),
         }
-        weight = self.objective.cross_entropy_weight
-        if weight:
+        if self.objective.cross_entropy_weight > 0:  # Of all models or of none.
             added = cross_entropies(classified(state, features), rows)
-            totals = totals + weight * added
+            totals = totals + self.cross_entropy_weight * added
             terms["cross_entropy"] = added.detach()
         return StackedLoss(totals, terms)
 
     def _embeddings(self, state: State) -> Tensor:
         """``(M, C, D)`` with dropout."""
         prefix = "embedding."
-        own = {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
-        embedding = self.objective.embedding
-        vectors: Tensor = vmap(
-            lambda own: functional_call(embedding, own, ()), randomness="different"
-        )(own)
-        return vectors
+        own = {
+            f"module.{n.removeprefix(prefix)}": x for n, x in state.items() if n.startswith(prefix)
+        }
+        vectors = vmap(lambda own: functional_call(self._vectors, own, ()))(own)
+        return dropout(vectors, self.label_dropout, training=True)
 
     @torch.no_grad()
     def _update_mean(self, state: State, features: Tensor, rows: Rows) -> None:

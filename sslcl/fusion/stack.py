@@ -6,30 +6,18 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.adamw import adamw
 
 from sslcl.data.types import Batch, View
+from sslcl.dropout import dropout
 from sslcl.fusion.averages import JointAverages
 from sslcl.fusion.batches import StackedBatch
+from sslcl.fusion.functional import Method, dropout_of, own_numbers
 from sslcl.fusion.objectives import FUSED_OBJECTIVES
 from sslcl.training import Trainer
-
-
-class _Method(nn.Module):
-    """A method of a module as a forward pass, which is what can be called on other weights."""
-
-    def __init__(self, module: nn.Module, method: str) -> None:
-        super().__init__()
-        self.module = module
-        self.method = method
-
-    def forward(self, *args: Any) -> Tensor:
-        """The method's result."""
-        result: Tensor = getattr(self.module, self.method)(*args)
-        return result
 
 
 class Stack:
@@ -66,8 +54,10 @@ class Stack:
         configs = [member.config for member in members]
         self._objective = FUSED_OBJECTIVES[configs[0].objective](self.model.objective, configs)
         self._clips = torch.tensor([config.gradient_clip for config in configs])
-        self._features = _Method(self.model.backbone, "features")
-        self._scores = _Method(self.model, "scores")
+        self._dropout = own_numbers([config.dropout for config in configs])
+        self._input_dropout = own_numbers([config.input_dropout for config in configs])
+        self._features = Method(self.model.backbone, "features")
+        self._scores = Method(self.model, "scores")
 
     def _bind(self, number: int, member: Trainer) -> None:
         moments = [x[number].split_with_sizes(self._sizes) for x in self._moments.values()]
@@ -123,10 +113,15 @@ class Stack:
         return terms
 
     def _batch_features(self, parameters: dict[str, Tensor], batch: StackedBatch) -> Tensor:
-        given = {name: self.model.input_dropout(x) for name, x in batch.features.items()}
+        given = {name: self._dropped(x) for name, x in batch.features.items()}
         views: Sequence[View] = self.model.objective.views
 
-        def own(parameters: dict[str, Tensor], given: dict[str, Tensor], *rest: Tensor) -> Tensor:
+        def own(
+            parameters: dict[str, Tensor],
+            given: dict[str, Tensor],
+            probability: Tensor | None,
+            *rest: Tensor,
+        ) -> Tensor:
             speakers, mask, lengths, places = rest
             ready = Batch(
                 features=given,
@@ -138,15 +133,30 @@ class Stack:
                 places=places,
                 envelope=batch.envelope,
             )
-            features: Tensor = functional_call(self._features, parameters, (ready, views))
+            with dropout_of(self.model.backbone, probability):
+                features: Tensor = functional_call(self._features, parameters, (ready, views))
             return features
 
         mine = {f"module.{n}": x for n, x in _under("backbone.", parameters).items()}
         with sdpa_kernel(SDPBackend.MATH):  # The others have no form for several models.
-            features: Tensor = vmap(own, randomness="different")(
-                mine, given, batch.speakers, batch.mask, batch.lengths, batch.places
+            in_dims = (0, 0, None if self._dropout is None else 0, 0, 0, 0, 0)
+            features: Tensor = vmap(own, in_dims, randomness="different")(
+                mine,
+                given,
+                self._dropout,
+                batch.speakers,
+                batch.mask,
+                batch.lengths,
+                batch.places,
             )
         return features
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        """``(M, B, T, width)`` input features with each model's dropout."""
+        if self._input_dropout is None:
+            dropped: Tensor = self.model.input_dropout(x)
+            return dropped
+        return dropout(x, self._input_dropout.view(-1, 1, 1, 1), training=True)
 
     def _update(self, gradients: Tensor, rates: Sequence[float], skipped: Tensor) -> None:
         """AdamW, each model with its own numbers; a skipped model's weights stay."""

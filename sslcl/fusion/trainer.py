@@ -54,7 +54,8 @@ class FusedTrainer:
         for member in self.members:  # One copy of the data does for all.
             member.train_split, member.validation_split = first.train_split, first.validation_split
         self._over: set[int] = set()
-        self._group = [config.digest() for config in configs]
+        self.digests = tuple(config.digest() for config in configs)
+        """Of the members' configurations."""
         self._stack: Stack | None = None
         self._stacked: tuple[int, ...] = ()
 
@@ -123,7 +124,7 @@ class FusedTrainer:
             torch.randperm(len(split), generator=torch.Generator().manual_seed(m.epoch_seed()))
             for m in members
         ]
-        torch.manual_seed(derived_seed(*self._group, "epoch", members[0].epoch))
+        torch.manual_seed(derived_seed(*self.digests, "epoch", members[0].epoch))
         rates = [member.learning_rate() for member in members]
         steps: list[Tensor] = []
         taken: list[Tensor] = []

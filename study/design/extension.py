@@ -5,6 +5,7 @@ foretells. What twice the epochs gain on validation does.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from sslcl.config import TrialConfig
 from study.design.data_facts import DataFacts
@@ -24,7 +25,8 @@ def extended(config: TrialConfig, epochs_run: int) -> TrialConfig:
         epochs_run: that it trained.
     """
     epochs = 2 * (epochs_run if goes_on(config) else config.epochs)
-    return config.replace(epochs=epochs, patience=epochs, stop="patience", fused_seeds=())
+    alone: dict[str, Any] = {"fused_seeds": (), "fused_numbers": {}}
+    return config.replace(epochs=epochs, patience=epochs, stop="patience", **alone)
 
 
 def goes_on(config: TrialConfig) -> bool:

@@ -1,9 +1,8 @@
 """Which trials a study needs: a pure function of the study, the data's facts and the winners."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from search_spaces.schema import (
     FIRST_ABLATION_SEED,
@@ -13,15 +12,15 @@ from search_spaces.schema import (
     Study,
 )
 from sslcl.config import TrialConfig
+from sslcl.fusion.compatibility import group_of
 from study.design.ablation import Cell, Cells, ablation_cells, placeholder
 from study.design.data_facts import DataFacts
-from study.design.fresh_seeds import fresh_seeds, seed_groups
+from study.design.fresh_seeds import fresh_seeds, grouped, seed_by_seed
 from study.design.looks import FIRST_LOOK, GivenLooks
 from study.design.retune import searched_cells
 from study.design.tuning import TunedCell, Tuning, digest_of, search_of, searches_of
 from tracking.records import Phase, PlannedTrial
 
-CellT = TypeVar("CellT", Cell, TunedCell)
 Seconds = Callable[[Phase, TrialConfig], float]
 """How long a trial of a phase takes, from its configuration or one like it."""
 
@@ -223,30 +222,21 @@ def _trials(
     data: DataFacts,
 ) -> list[PlannedTrial]:
     """One trial for each cell and seed, seed by seed: an early stop leaves complete pairs."""
-    groups = {cell.name: seed_groups(study, phase, cell, seeds[cell.name]) for cell in cells}
-    configs: dict[tuple[str, int], TrialConfig] = {}
-    for cell, seed in _seed_by_seed(phase, cells, seeds):
-        config, group = cell.config(study, seed), groups[cell.name].get(seed, ())
-        configs[cell.name, seed] = config.replace(fused_seeds=group) if group else config
-    identities = {key: data.identify(config) for key, config in configs.items()}
+    configs = {
+        (cell.name, seed): cell.config(study, seed)
+        for cell, seed in seed_by_seed(phase, cells, seeds)
+    }
     trials: list[PlannedTrial] = []
-    for (name, seed), config in configs.items():
-        identity = identities[name, seed]
+    group_keys: dict[str, str] = {}
+    for (name, _), config in grouped(study, phase, configs, data).items():
+        identity = data.identify(config)
+        if config.fused_seeds and identity not in group_keys:
+            members = [data.identify(member) for member in group_of(config)]
+            group_keys |= dict.fromkeys(members, digest_of(*members))
         trial_id = digest_of(study.name, phase, name, identity)
-        members = [identities[name, member] for member in config.fused_seeds]
-        group_key = digest_of(*members) if members else None
-        trials.append(PlannedTrial(trial_id, phase, name, identity, config, group=group_key))
+        group = group_keys.get(identity)
+        trials.append(PlannedTrial(trial_id, phase, name, identity, config, group=group))
     return trials
-
-
-def _seed_by_seed(
-    phase: Phase, cells: Collection[CellT], seeds: Mapping[str, int]
-) -> Iterator[tuple[CellT, int]]:
-    """Cells and their seeds, given how many each has."""
-    for index, seed in enumerate(fresh_seeds(phase, max(seeds.values(), default=0))):
-        for cell in cells:
-            if index < seeds[cell.name]:
-                yield cell, seed
 
 
 def _stand_in(phase: Phase, cell: str, key: str, like: TrialConfig) -> PlannedTrial:
@@ -342,7 +332,7 @@ def _tuned_plans(
             f"winner of {cell.name} {seed}",
             study.config(cell.tuning.held, seed),
         )
-        for cell, seed in _seed_by_seed(Phase.ABLATE, cells, _at_most(ablate, cells, winners.looks))
+        for cell, seed in seed_by_seed(Phase.ABLATE, cells, _at_most(ablate, cells, winners.looks))
     ]
     return [tune, replace(_in_looks(ablate, stand_ins, winners.looks), provisional=True)]
 

@@ -48,7 +48,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._home = home
         self._workers = workers
         self._callbacks = callbacks
-        self._live: dict[str, dict[int, PlannedTrial]] = {}
+        self._live: dict[str, dict[str, PlannedTrial]] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
         self.error: Exception | None = None
@@ -71,7 +71,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
             # What runs now decides what the next source has.
             return None if self._source is not None else str(Searcher.FINISHED)
         group = self._group(planned)
-        self._live[trial_id] = {member.config.seed: member for member in group}
+        self._live[trial_id] = {member.id: member for member in group}
         self._epochs.flush()
         for member in group:
             self._ledger.start(member.id)
@@ -151,20 +151,20 @@ class TrialStream(Searcher):  # type: ignore[misc]
         live = self._live.pop(trial_id)
         halted = self._callbacks.halted()
         unfinished = {
-            seed
-            for seed in live
-            if halted and not {"outcome", "failure"} & own.get(seed, {}).keys()
+            member
+            for member in live
+            if halted and not {"outcome", "failure"} & own.get(member, {}).keys()
         }
-        for seed, planned in live.items():
-            if seed in unfinished:
-                self._ledger.release(planned.id)
+        for member, planned in live.items():
+            if member in unfinished:
+                self._ledger.release(member)
             else:
-                self._finish(planned, own.get(seed, {}), error)
+                self._finish(planned, own.get(member, {}), error)
         if live and not unfinished:
             (key,) = {planned.checkpoint_key for planned in live.values()}
             self._home.checkpoint(key).unlink(missing_ok=True)
-        for seed in live.keys() - unfinished:
-            self._tell(live[seed])
+        for member in live.keys() - unfinished:
+            self._tell(live[member])
 
     def retried(self, trial_id: str) -> bool:
         """Count another attempt of a trial whose worker is gone; whether it is one of ours."""
@@ -207,25 +207,25 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if "members" not in result:
             return
         members = self._live[trial_id]
-        for seed, part in self._parts(trial_id, result):
+        for member, part in self._parts(trial_id, result):
             if "outcome" in part or "failure" in part:
                 # The others of the group go on.
                 self._epochs.flush()
-                member = members.pop(seed)
-                self._finish(member, part, error=False)
-                self._tell(member)
+                planned = members.pop(member)
+                self._finish(planned, part, error=False)
+                self._tell(planned)
 
-    def _parts(self, trial_id: str, result: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
-        """By seed, what a result says of each trial that is being trained."""
+    def _parts(self, trial_id: str, result: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """By id, what a result says of each trial that is being trained."""
         members = self._live[trial_id]
         if "members" in result:
-            return [(seed, part) for seed, part in result["members"] if seed in members]
-        return [(seed, result) for seed in members]
+            return [(member, part) for member, part in result["members"] if member in members]
+        return [(member, result) for member in members]
 
     def _record_epochs(self, trial_id: str, result: dict[str, Any]) -> None:
-        for seed, part in self._parts(trial_id, result):
+        for member, part in self._parts(trial_id, result):
             for epoch, metrics in part.get("epochs", ()):
-                self._epochs.add(self._live[trial_id][seed].id, int(epoch), dict(metrics))
+                self._epochs.add(member, int(epoch), dict(metrics))
                 self._callbacks.on_epoch()
         if result.get("saved"):
             # The next driver goes on after these epochs and will not measure them again.

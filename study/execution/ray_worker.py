@@ -92,13 +92,14 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, trial: PlannedTrial, group: Sequence[PlannedTrial]) -> None:
         self._trial = trial
-        self._members = {member.config.seed: member for member in group}
+        self._members = {member.id: member for member in group}
+        self._ids = {member.config.digest(): member.id for member in group}
         self._inference: Mapping[str, float] | None = None
         own = of_fold(self._all_data, trial.config.fold)
         # A search must not see the test split.
         self._dataset = own.sealed() if trial.phase.sealed else own
         self._trainer: Trainer | FusedTrainer | None = None
-        self._epochs: dict[int, list[Epoch]] = {}
+        self._epochs: dict[str, list[Epoch]] = {}
         self._saved_at = time.monotonic()
         self._save_next = False
         self._limit.start(len(group))
@@ -125,7 +126,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """What is told of the trial, or of all members of its group that have not ended."""
         failure = _failure(*failure_of(error))
         if self._trial.group is None:
-            return {**self._answer(self._trial.config.seed), **failure}
+            return {**self._answer(self._trial.id), **failure}
         return {"members": tuple((n, {**self._answer(n), **failure}) for n in self._members)}
 
     def _step(self) -> dict[str, Any]:
@@ -151,7 +152,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _step_alone(self, trainer: Trainer) -> dict[str, Any]:
         until = time.monotonic() + STEP_SECONDS
         while True:
-            self._note(trainer, trainer.fit_epoch())
+            self._note(self._trial.id, trainer, trainer.fit_epoch())
             may_be_pruned = self._trial.phase.searches and trainer.epoch in self._terms.rungs
             if trainer.finished or may_be_pruned or time.monotonic() >= until:
                 break
@@ -159,7 +160,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             "score": trainer.scores[-1],
             "epoch": trainer.epoch,
             "done": trainer.finished,
-            **self._answer(trainer.config.seed),
+            **self._answer(self._trial.id),
         }
         if trainer.finished:
             result["outcome"] = self._conclude(trainer, self._trial)
@@ -171,36 +172,37 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _step_of_group(self, trainer: FusedTrainer) -> dict[str, Any]:
         """Some epochs of the whole group, to the first end of a member that is to be recorded."""
         until = time.monotonic() + STEP_SECONDS
-        failures: dict[int, dict[str, Any]] = {}
-        over: set[int] = set()
+        # Members that the ledger had already are trained along, and go by no id.
+        ids = [self._ids.get(digest, "") for digest in trainer.digests]
+        failures: dict[str, dict[str, Any]] = {}
+        over: set[str] = set()
         while trainer.running and not over and time.monotonic() < until:
             for number, outcome in trainer.fit_epoch().items():
-                member = trainer.members[number]
                 if isinstance(outcome, Diverged):
-                    failures[member.config.seed] = _failure(*failure_of(outcome))
+                    failures[ids[number]] = _failure(*failure_of(outcome))
                 else:
-                    self._note(member, outcome)
-            finished = {member.config.seed for member in trainer.members if member.finished}
+                    self._note(ids[number], trainer.members[number], outcome)
+            named = zip(ids, trainer.members, strict=True)
+            finished = {one for one, member in named if member.finished}
             over = (finished | failures.keys()) & self._members.keys()
-        answers = {seed: self._answer(seed) | failures.get(seed, {}) for seed in self._members}
-        for member in trainer.members:
-            seed = member.config.seed
-            if member.finished and seed in self._members and seed not in failures:
-                answers[seed]["outcome"] = self._conclude(member, self._members[seed])
-        for seed, answer in answers.items():
+        answers = {one: self._answer(one) | failures.get(one, {}) for one in self._members}
+        for one, member in zip(ids, trainer.members, strict=True):
+            if member.finished and one in self._members and one not in failures:
+                answers[one]["outcome"] = self._conclude(member, self._members[one])
+        for one, answer in answers.items():
             if answer.keys() & {"outcome", "failure"}:
                 # Told once: what follows is of the others.
-                del self._members[seed]
+                del self._members[one]
         done = trainer.finished or not self._members
         return {"score": 0.0, "members": tuple(answers.items()), "done": done}
 
-    def _note(self, trainer: Trainer, metrics: Mapping[str, float]) -> None:
+    def _note(self, trial_id: str, trainer: Trainer, metrics: Mapping[str, float]) -> None:
         # Tuples, since Ray flattens nested dictionaries before the driver sees them.
-        epochs = self._epochs.setdefault(trainer.config.seed, [])
+        epochs = self._epochs.setdefault(trial_id, [])
         epochs.append((trainer.epoch, tuple(metrics.items())))
 
-    def _answer(self, seed: int) -> dict[str, Any]:
-        return {"epochs": tuple(self._epochs.get(seed, ()))}
+    def _answer(self, trial_id: str) -> dict[str, Any]:
+        return {"epochs": tuple(self._epochs.get(trial_id, ()))}
 
     def _conclude(self, trainer: Trainer, trial: PlannedTrial) -> Outcome:
         self._keep_end(trainer, trial)

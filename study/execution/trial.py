@@ -14,7 +14,7 @@ from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
 from sslcl.errors import Diverged, InputError
 from sslcl.files import whole_file
-from sslcl.fusion.compatibility import group_of
+from sslcl.fusion.compatibility import group_of, place_in_group
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
@@ -64,7 +64,7 @@ def _train_in_group(
     config: TrialConfig, dataset: Dataset, on_epoch: Callable[[int, dict[str, float]], None]
 ) -> tuple[Trainer, Outcome]:
     group = fused_trainer(config, dataset)
-    number = config.fused_seeds.index(config.seed)
+    number = place_in_group(config)
     member = group.members[number]
     while number in group.running:
         result = group.fit_epoch()[number]

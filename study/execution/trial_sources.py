@@ -67,11 +67,19 @@ class ListSource:
         return self._waiting.popleft() if self._waiting else None
 
     def rest_of_group(self, trial: PlannedTrial, /) -> Sequence[PlannedTrial]:
-        """Those not yet given out, in order; they come with ``trial``."""
+        """Those not yet given out, in order; they come with ``trial``.
+
+        Of trials that differ in name only the first: it has the result of the others too.
+        """
         if trial.group is None:
             return ()
-        rest = [other for other in self._waiting if other.group == trial.group]
-        self._waiting = deque(other for other in self._waiting if other.group != trial.group)
+        members = {trial.identity: trial}
+        for other in self._waiting:
+            if other.group == trial.group:
+                members.setdefault(other.identity, other)
+        rest = [member for member in members.values() if member is not trial]
+        given = {member.id for member in rest}
+        self._waiting = deque(other for other in self._waiting if other.id not in given)
         return rest
 
     def ended(self, row: TrialRow) -> None:

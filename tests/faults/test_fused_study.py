@@ -1,5 +1,6 @@
-"""A small study whose seeds are trained as one program, run as a person runs it."""
+"""A small study whose trials are trained as one program, run as a person runs it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ dataset_options: {conversations: 14}
 base: {epochs: 4, hidden_size: 8, label_embedding_width: 8, batch_size: 4, backbone: utterance}
 factors:
   objective: [cross_entropy, sslcl]
-ablate: {factors: [objective], seeds: 3, reference: {}}
-resources: {workers: 1, fuse: 3}
+  dropout: [0.0, 0.3, 0.6]
+ablate: {factors: [objective, dropout], seeds: 3, reference: {dropout: 0.3}}
+resources: {workers: 1, fuse: 9}
 """
 
 
@@ -24,10 +26,17 @@ def test_every_member_has_its_row_and_curve_and_is_replayed_in_its_group(tmp_pat
     home = Home(tmp_path, STUDY)
     done = home.run()
     assert done.returncode == 0, done.stdout
-    rows = home.sql("select id, status, fused_seeds, epochs from trials")
-    assert [row[1:3] for row in rows] == [("COMPLETE", "[2001, 2002, 2003]")] * 6
+    rows = home.sql("select id, status, fused_seeds, fused_numbers, epochs from trials")
+    assert [row[1] for row in rows] == ["COMPLETE"] * 12
+    groups = [(json.loads(row[2]), json.loads(row[3])) for row in rows]
+    seeds = [2001, 2002, 2003]
+    three_cells = [seed for seed in seeds for _ in range(3)]
+    assert groups.count((seeds, {})) == 3
+    assert groups.count((three_cells, {"dropout": [0.3, 0.0, 0.6] * 3})) == 9
     curve = "select count(distinct epoch) from epoch_metrics where trial = '{}'"
-    assert [home.count(curve.format(row[0])) for row in rows] == [row[3] for row in rows]
-    again = home.run(rows[-1][0], module="study.replay")
+    assert [home.count(curve.format(row[0])) for row in rows] == [row[4] for row in rows]
+    shared = next(row[0] for row in rows if row[3] != "{}")
+    again = home.run(shared, module="study.replay")
     assert again.returncode == 0, again.stdout
+    assert "in its group of 9" in again.stdout
     assert "bit for bit" in again.stdout

@@ -21,6 +21,8 @@ from sslcl.similarities import SIMILARITIES
 
 FOLD: dict[str, Any] = {"folds": "5", "fold": "1"}
 """Neither goes without the other."""
+GROUP: dict[str, Any] = {"fused_seeds": (0, 0), "fused_numbers": {"learning_rate": (1e-3, 0.1)}}
+"""The numbers go with the seeds only."""
 OTHER: dict[str, Any] = {
     "balance": "balanced",
     "dataset": "mosi",
@@ -60,6 +62,7 @@ OTHER: dict[str, Any] = {
     "gradient_clip": 5.0,
     "seed": 1,
     "fused_seeds": (0, 1),
+    "fused_numbers": {},
     "precision": "bfloat16",
 }
 """For each field a value that is not its default."""
@@ -169,7 +172,11 @@ def test_a_field_changes_the_digest_exactly_when_it_is_read(base: str, field: st
     default = TrialConfig.model_fields[field].get_default(call_default_factory=True)
     now = getattr(config, field)
     changes = {field: OTHER[field] if now == default else default}
-    changed = config.replace(**(FOLD if field in FOLD else changes))
+    if field in FOLD:
+        changes = FOLD
+    elif field == "fused_numbers":
+        changes = GROUP
+    changed = config.replace(**changes)
     if field in UNREAD[base]:
         assert changed.digest() == config.digest()
     else:

@@ -108,9 +108,14 @@ def stored_config(text: str) -> TrialConfig:
     have their defaults, or what was usual before.
     """
     values = {**FORMER_VALUES, **json.loads(text)}
-    # JSON has no tuples, and a configuration no lists.
-    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return TrialConfig.model_construct(**{**values, **tuples})
+    return TrialConfig.model_construct(**{name: _tuples(value) for name, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """The value with tuples for lists: JSON has no tuples, and a configuration no lists."""
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 def study_row(row: Mapping[Any, Any]) -> StudyRow:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -224,12 +225,19 @@ class LedgerContract(PlanContract, ABC):
         assert len(commits) == 9
 
     def test_a_stored_configuration_is_read_as_it_was_written(self, ledger: Ledger) -> None:
-        trial = planned(modalities=("text",), dataset_options={"imbalance": 0.5}, learning_rate=1)
+        group: dict[str, Any] = {
+            "fused_seeds": (7, 7),
+            "fused_numbers": {"learning_rate": (1, 0.5)},
+            "seed": 7,
+        }
+        trial = planned(
+            modalities=("text",), dataset_options={"imbalance": 0.5}, learning_rate=1, **group
+        )
         ledger.plan("s", Phase.ABLATE, [trial], replace=True)
         config = ledger.trial(trial.id).config
         assert config == trial.config
         assert config.canonical() == trial.config.canonical()
-        assert config.replace(seed=3) == trial.config.replace(seed=3)
+        assert config.replace(epochs=3) == trial.config.replace(epochs=3)
         with pytest.raises(ValidationError):
             config.seed = 4  # type: ignore[misc]
 

@@ -77,6 +77,8 @@ def test_a_member_is_its_single_run(case: dict[str, Any], data: Dataset) -> None
     if first.objective == "sslcl":
         changes |= {"focus_positive": 1.0, "focus_negative": 1.5, "label_label_weight": 0.7}
         changes |= {"class_weight_exponent": 0.0}
+        changes |= {"cross_entropy_weight": 3 * first.cross_entropy_weight}
+    changes["weight_average"] = first.weight_average / 2
     configs = [first, first.replace(seed=1), first.replace(seed=2, learning_rate=3e-3, **changes)]
     fused = FusedTrainer(configs, data)
     history = fit(fused)
@@ -92,6 +94,31 @@ def test_a_member_is_its_single_run(case: dict[str, Any], data: Dataset) -> None
         single.restore_best()
         member.restore_best()
         assert member.validation().predictions.tolist() == single.validation().predictions.tolist()
+
+
+DROPPED = [
+    {"dropout": 0.6},
+    {"input_dropout": 0.4},
+    {"dropout": 0.3, "label_embedding_dropout": 0.5, "learning_rate": 3e-3},
+]
+
+
+@pytest.mark.parametrize("backbone", BACKBONES_THAT_FUSE)
+def test_a_member_without_dropout_is_its_single_run_beside_others_with(
+    backbone: str, data: Dataset
+) -> None:
+    options = {"layers": 2} if backbone == "recurrent" else {}
+    dry = config_of(**DRY, backbone=backbone, backbone_options=options)
+    configs = [dry.replace(**DROPPED[0]), dry, *(dry.replace(**own) for own in DROPPED[1:])]
+    one, other = FusedTrainer(configs, data), FusedTrainer(configs, data)
+    curves = [[{n: timeless(o) for n, o in e.items()} for e in fit(t)] for t in (one, other)]
+    assert curves[0] == curves[1]
+    assert same_bits(one, other)
+    single = Trainer(dry, data)
+    for epoch in curves[0]:
+        expected = timeless(single.fit_epoch())
+        assert epoch[1] == pytest.approx(expected, rel=1e-3, abs=1e-4)
+        assert all(epoch[number]["train_loss"] != epoch[1]["train_loss"] for number in (0, 2, 3))
 
 
 @pytest.mark.parametrize("backbone", BACKBONES_THAT_FUSE)
@@ -175,7 +202,8 @@ def test_a_member_goes_on_alone(data: Dataset) -> None:
         ({"hidden_size": 32}, "hidden_size differs: 16, 32"),
         ({"objective": "focal"}, "augmentation differs"),
         ({"batch_size": 4}, "batch_size differs: 3, 4"),
-        ({"dropout": 0.1}, "dropout differs: 0.3, 0.1"),
+        ({"weight_average": 0.0}, "weight_average differs: 0.98, 0.0"),
+        ({"cross_entropy_weight": 1.0}, "cross_entropy_weight differs: 0.0, 1.0"),
     ],
 )
 def test_what_differs_is_named(changes: dict[str, Any], reason: str) -> None:

@@ -1,8 +1,10 @@
 """The parts of fused training against what each model computes alone."""
 
+import pytest
 import torch
 
 from sslcl.dropout import Dropout
+from sslcl.fusion.functional import dropout_of
 from sslcl.fusion.soft_hgr import stacked_soft_hgr
 from sslcl.similarities import one_hot
 from sslcl.similarities._soft_hgr_contrast import soft_hgr_contrast
@@ -44,3 +46,23 @@ def test_models_draw_their_own_dropout() -> None:
     (gradient,) = torch.autograd.grad(dropped.sum(), x)
     assert torch.equal(dropped.detach(), gradient)
     assert len(dropped.unique(dim=0)) == 4
+
+
+def test_models_draw_dropout_with_their_own_probabilities() -> None:
+    probabilities = torch.tensor([0.0, 0.25, 0.75])
+    x = torch.ones(20_000, 3, requires_grad=True)
+    layer = Dropout(0.5)
+
+    def own(x: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
+        with dropout_of(layer, probability):
+            dropped: torch.Tensor = layer(x)
+        return dropped
+
+    torch.manual_seed(0)
+    dropped = torch.func.vmap(own, in_dims=(1, 0), randomness="different")(x, probabilities)
+    assert layer.p == 0.5
+    torch.testing.assert_close((dropped == 0).float().mean(dim=1), probabilities, atol=0.02, rtol=0)
+    for model, probability in zip(dropped, probabilities, strict=True):
+        assert model.amax().item() == pytest.approx(1 / (1 - probability.item()), rel=1e-4)
+    (gradient,) = torch.autograd.grad(dropped.sum(), x)
+    assert torch.equal(dropped.detach(), gradient.T)

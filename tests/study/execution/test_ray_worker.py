@@ -107,10 +107,10 @@ def test_epochs_before_a_failure_are_not_lost(
 def test_members_of_a_group_are_told_of_one_by_one(tmp_path: Path) -> None:
     changes = {"seed": 3, "fused_seeds": (3, 5, 8), "epochs": 30, "patience": 2, "dropout": 0.0}
     given = answers(short_trial(tmp_path, Phase.CONFIRM, set(), **changes))
-    ended = [seed for answer in given for seed, part in answer["members"] if "outcome" in part]
-    assert sorted(ended) == [3, 5, 8]
-    for seed in ended:
-        parts = [dict(answer["members"]).get(seed, {}) for answer in given]
+    ended = [one for answer in given for one, part in answer["members"] if "outcome" in part]
+    assert sorted(ended) == ["seed 3", "seed 5", "seed 8"]
+    for one in ended:
+        parts = [dict(answer["members"]).get(one, {}) for answer in given]
         numbers = [number for part in parts for number, _ in part.get("epochs", ())]
         (outcome,) = (part["outcome"] for part in parts if "outcome" in part)
         assert numbers == list(range(1, outcome.epochs + 1))
@@ -128,7 +128,10 @@ def test_all_members_are_told_of_a_failure_of_their_group(
 
     monkeypatch.setattr(FusedTrainer, "fit_epoch", fail)
     (only,) = answers(worker)
-    assert {seed: part["failure"] for seed, part in only["members"]} == {3: "oom", 5: "oom"}
+    assert {one: part["failure"] for one, part in only["members"]} == {
+        "seed 3": "oom",
+        "seed 5": "oom",
+    }
 
 
 @pytest.mark.parametrize("epochs", [1, 4, 9, 20, 27])

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from optuna.trial import FixedTrial, TrialState
 
 from search_spaces.schema import Study
+from sslcl.config import TrialConfig
 from study.design.space import suggest
 from study.design.tuning import search_of
 from study.execution.trial_sources import ListSource, OptunaSource
 from study.execution.winner import best_of_search
 from tracking.ledger import Ledger
-from tracking.records import FailureKind, PlannedTrial, Status
+from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
 from .mortal import MortalMemory, open_ledger
@@ -307,3 +308,23 @@ def test_optunas_file_is_one_that_its_dashboard_opens(tmp_path: Path, ledger: Le
     assert names == [f"sim/{study.space_digest()}"]
     with closing(sqlite3.connect(world.home.optuna)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_group_is_given_out_at_once_and_its_doubles_later() -> None:
+    def planned(number: int, group: str | None, identity: str = "") -> PlannedTrial:
+        return PlannedTrial(
+            f"id {number}",
+            Phase.ABLATE,
+            "cell",
+            identity or f"identity {number}",
+            TrialConfig(),
+            group=group,
+        )
+
+    first, alone, second = planned(1, "g"), planned(2, None), planned(3, "g")
+    double, other = planned(4, "g", "identity 3"), planned(5, "h")
+    source = ListSource([first, alone, second, double, other])
+    assert source.next() is first
+    assert source.rest_of_group(first) == [second]
+    assert [source.next() for _ in range(3)] == [alone, double, other]
+    assert source.rest_of_group(alone) == ()

@@ -12,8 +12,12 @@ from tracking.ledger import Ledger
 from tracking.mirror.view import comparison_view
 from tracking.records import StudyRecord
 
-FACTORS = {"objective": {}, "backbone_options.layers": {}}
-ABLATION = {"factors": FACTORS, "ablate": {"design": "one_factor"}, "confirm": {"top": 1}}
+FACTORS: dict[str, Any] = {"objective": {}, "backbone_options.layers": {}}
+ABLATION: dict[str, Any] = {
+    "factors": FACTORS,
+    "ablate": {"design": "one_factor"},
+    "confirm": {"top": 1},
+}
 ADDRESS = "http://127.0.0.1:5000/#/experiments/7/runs?viewStateShareKey=comparison"
 
 
