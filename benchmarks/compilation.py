@@ -17,7 +17,7 @@ from sslcl.data import load_dataset
 from sslcl.errors import InputError
 from sslcl.training import Trainer
 
-BACKBONES = ("utterance", "recurrent")
+BACKBONES = ("utterance", "transformer")
 EPOCHS = 20
 """Of the trial that pays for compiling."""
 ROUNDS = 6

@@ -16,7 +16,7 @@ Key = tuple[str, int]
 AUTO_MEMBERS = 8
 """Members of a group at most where ``resources.fuse`` is ``auto``: room for the usual five seeds of
 one cell, so that there are groups for several workers."""
-AUTO_PRODUCTS = 4e6
+AUTO_PRODUCTS = 3.5e6
 """The largest :func:`step_products` that ``auto`` makes groups of; see docs/performance.md."""
 
 

@@ -11,7 +11,16 @@ from sslcl.config import TrialConfig
 from sslcl.data import Dataset, load_dataset
 from sslcl.data.types import PAD_LABEL
 from sslcl.errors import Diverged, InputError
-from sslcl.fusion.compatibility import BACKBONES_THAT_FUSE, fusible, why_not_fusible
+from sslcl.fusion.compatibility import (
+    BACKBONES_THAT_FUSE,
+    STACKED_NUMBERS,
+    as_group,
+    common_part,
+    fusible,
+    group_of,
+    place_in_group,
+    why_not_fusible,
+)
 from sslcl.fusion.trainer import FusedTrainer, Outcome
 from sslcl.training import Trainer
 
@@ -67,6 +76,7 @@ CASES: list[dict[str, Any]] = [
     {"logit_scale": "released", "augmentation": "none", "balance": "balanced"},
     {"weight_average": 0.0, "logit_scale": "matched"},
     {"weight_average": 0.9, "stop": "converged", "adam_eps": 1e-12},
+    {"focus_positive": 0.0, "focus_negative": 0.0, "label_label_weight": 0.0},
 ]
 
 
@@ -194,6 +204,29 @@ def test_a_member_goes_on_alone(data: Dataset) -> None:
     single.fit_epoch()
     expected, metrics = single.fit_epoch(), alone.fit_epoch()
     assert timeless(metrics) == pytest.approx(timeless(expected), rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(STACKED_NUMBERS))
+def test_a_group_is_read_back_from_any_of_its_members(name: str) -> None:
+    one = config_of(logit_scale="fixed", cross_entropy_weight=0.5)
+    other = one.replace(**{name: getattr(one, name) * 0.5 + 0.1}, seed=7)
+    assert common_part(one) == common_part(other)
+    assert why_not_fusible([one, other]) is None
+    members = as_group([one, other, one.replace(seed=7)])
+    assert members[0].fused_seeds == (0, 7, 7)
+    assert list(members[0].fused_numbers) == [name]
+    assert len({member.digest() for member in members}) == 3
+    for place, member in enumerate(members):
+        assert group_of(member) == members
+        assert place_in_group(member) == place
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"hidden_size": 32}, {"weight_average": 0.0}, {"cross_entropy_weight": 1.0}, {"epochs": 5}],
+)
+def test_what_no_number_stacks_keeps_trials_apart(changes: dict[str, Any]) -> None:
+    assert common_part(config_of()) != common_part(config_of(**changes))
 
 
 @pytest.mark.parametrize(
