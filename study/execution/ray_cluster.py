@@ -22,6 +22,7 @@ from sslcl.source_code import files_digest  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
+from study.execution.machine.ray_lost import EndWithRay  # noqa: E402
 from study.execution.machine.ray_nodes import (  # noqa: E402
     PACKAGES,
     code_modules,
@@ -75,12 +76,14 @@ class Cluster:
             logging_level=logging.ERROR,
             **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
         )
+        # Who joins a cluster has not started its processes.
+        self._watch = EndWithRay.of_this_process() if address == "local" else None
         try:
             if self._code:
                 require_same_code(self._code)
             require_shared(self._home)
         except BaseException:
-            ray.shutdown()
+            self._stop()
             raise
 
     def __enter__(self) -> "Cluster":
@@ -95,6 +98,11 @@ class Cluster:
         # References that a garbage collection in another thread drops while Ray shuts down would
         # make Ray end the whole process.
         gc.collect()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
         ray.shutdown()
 
     @property

@@ -37,6 +37,8 @@ BUSY_TIMEOUT_MS = 30_000
 """Pause between remarks that another program holds the database."""
 RECONNECT_SECONDS = 0.5
 """Pause between attempts to reach a server that has gone."""
+LONGEST_WAIT_SECONDS = 1800.0
+"""How long it is tried."""
 _DIALECTS = ("sqlite", "postgresql")
 
 
@@ -95,7 +97,7 @@ def writing(engine: Engine) -> Engine:
 
 
 class _Patience:
-    """Connects anew to a server that was there before, however long it does not answer.
+    """Connects anew to a server that was there before, and does not answer for a while.
 
     Args:
         where: the database as it may be shown.
@@ -103,16 +105,28 @@ class _Patience:
 
     def __init__(self, where: str) -> None:
         self._where = where
+        self._given_up = False
 
     def __call__(
         self, dialect: Dialect, _record: object, words: list[Any], options: dict[str, Any]
     ) -> Any:
-        """SQLAlchemy's hook: a connection of the driver."""
-        waited = False
+        """SQLAlchemy's hook: a connection of the driver.
+
+        Raises:
+            InputError: it did not answer for :data:`LONGEST_WAIT_SECONDS`, now or before.
+        """
+        began, waited = time.monotonic(), False
         while True:
             try:
                 connection = dialect.connect(*words, **options)
             except dialect.loaded_dbapi.OperationalError:
+                if self._given_up or time.monotonic() - began > LONGEST_WAIT_SECONDS:
+                    # What still is to be written at the end need not be waited for again.
+                    self._given_up = True
+                    raise InputError(
+                        f"{self._where} did not answer for {LONGEST_WAIT_SECONDS / 60:g} min: see "
+                        "to it, and run the same command again to go on; what was finished is kept"
+                    ) from None
                 if not waited:
                     warn(f"{self._where} does not answer: waiting until it does")
                 waited = True
@@ -120,6 +134,7 @@ class _Patience:
             else:
                 if waited:
                     warn(f"{self._where} answers again")
+                self._given_up = False
                 return connection
 
 

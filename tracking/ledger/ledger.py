@@ -25,6 +25,7 @@ from tracking.ledger.schema import (
     STUDIES,
     TRIALS,
 )
+from tracking.ledger.steps import Transactions, step
 from tracking.ledger.transitions import (
     Epoch,
     as_json,
@@ -72,7 +73,7 @@ class Ledger(LedgerQueries):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._writer = writing(self._engine)
+        self._writer = Transactions(writing(self._engine))
 
     @classmethod
     def at(cls, home: Home) -> "Ledger":
@@ -85,6 +86,7 @@ class Ledger(LedgerQueries):
             raise InputError(f"cannot keep results in '{home.folder}': {error.strerror}") from None
         return cls(home.results_url)
 
+    @step
     def put_study(self, study: StudyRecord) -> None:
         """Insert a study as RUNNING, or update what changed of it."""
         values = {
@@ -103,6 +105,7 @@ class Ledger(LedgerQueries):
                 own = {"name": study.name, "status": "RUNNING"} | times
                 connection.execute(insert(STUDIES).values(values | own))
 
+    @step
     def set_study_status(self, name: str, status: str) -> None:
         """Note how a study stands: ``RUNNING``, ``COMPLETE`` or ``STOPPED``."""
         if status not in STUDY_STATUSES:
@@ -110,12 +113,14 @@ class Ledger(LedgerQueries):
         with self._writer.begin() as connection:
             change_study(connection, name, {"status": status})
 
+    @step
     def set_reference(self, name: str, config_json: Mapping[str, Any] | None) -> None:
         """Note what the ablation is compared with."""
         text = None if config_json is None else as_json(config_json)
         with self._writer.begin() as connection:
             change_study(connection, name, {"reference": text})
 
+    @step
     def plan(
         self, study_name: str, phase: Phase, trials: Sequence[PlannedTrial], *, replace: bool
     ) -> None:
@@ -158,6 +163,7 @@ class Ledger(LedgerQueries):
             if replace:
                 make_current(connection, study_name, phase, order)
 
+    @step
     def start(self, trial_id: str) -> None:
         """PLANNED to RUNNING: a worker has it."""
         with self._writer.begin() as connection:
@@ -169,11 +175,13 @@ class Ledger(LedgerQueries):
                 started_at=now(),
             )
 
+    @step
     def release(self, trial_id: str) -> None:
         """RUNNING to PLANNED: its worker or driver is gone; recorded epochs are kept."""
         with self._writer.begin() as connection:
             move(connection, trial_id, Status.PLANNED)
 
+    @step
     def retry(self, trial_id: str) -> None:
         """FAILED to PLANNED: it failed for want of a machine, not because of what it is."""
         with self._writer.begin() as connection:
@@ -188,6 +196,7 @@ class Ledger(LedgerQueries):
                 ended_at=None,
             )
 
+    @step
     def release_running(self, study_name: str) -> list[str]:
         """Release all RUNNING trials of a study.
 
@@ -208,6 +217,7 @@ class Ledger(LedgerQueries):
         """Store what was measured in an epoch of a RUNNING trial; see :meth:`record_epochs`."""
         self.record_epochs([Epoch(trial_id, epoch, metrics, now())])
 
+    @step
     def record_epochs(self, epochs: Sequence[Epoch]) -> None:
         """Store what was measured in epochs of RUNNING trials, in one transaction.
 
@@ -225,11 +235,13 @@ class Ledger(LedgerQueries):
         """RUNNING to PRUNED: a scheduler stopped it; ``outcome`` may hold no evaluations."""
         self._end(trial_id, Status.PRUNED, outcome)
 
+    @step
     def _end(self, trial_id: str, status: Status, outcome: Outcome) -> None:
         with self._writer.begin() as connection:
             move(connection, trial_id, status, ended_at=now())
             write_outcome(connection, trial_id, fingerprint_of(connection, trial_id), outcome)
 
+    @step
     def fail(self, trial_id: str, kind: FailureKind, message: str) -> None:
         """RUNNING to FAILED."""
         with self._writer.begin() as connection:
@@ -242,6 +254,7 @@ class Ledger(LedgerQueries):
                 ended_at=now(),
             )
 
+    @step
     def cache(self, trial_id: str, original_id: str) -> None:
         """PLANNED to CACHED: it need not run, since ``original_id`` is the same trial.
 
@@ -277,6 +290,7 @@ class Ledger(LedgerQueries):
                 **values,
             )
 
+    @step
     def put_comparisons(
         self,
         study_name: str,
@@ -318,18 +332,21 @@ class Ledger(LedgerQueries):
             )
             bump_study(connection, study_name)
 
+    @step
     def set_mirror_run(self, trial_id: str, run_id: str) -> None:
         """Note the run that mirrors a trial."""
         with self._writer.begin() as connection:
             status_of(connection, trial_id)
             put_row(connection, MIRROR_RUNS, {"trial": trial_id}, {"run_id": run_id})
 
+    @step
     def set_mirrored(self, trial_id: str, revision: int) -> None:
         """Note that the mirror shows a trial as of ``revision``."""
         with self._writer.begin() as connection:
             status_of(connection, trial_id)
             put_row(connection, MIRROR_RUNS, {"trial": trial_id}, {"mirrored_revision": revision})
 
+    @step
     def set_mirror_study(
         self, study_name: str, experiment_id: str | None, run_id: str | None, mirrored_revision: int
     ) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from sslcl.errors import InputError
 from tracking.ledger.database import open_database, sqlite
+from tracking.ledger.steps import forget_marks
 
 _KEY = 2310_16676
 """Number of the advisory lock; PostgreSQL keeps these apart by database."""
@@ -44,6 +45,7 @@ def only_writer(url: str) -> Iterator[None]:
                     f"another study is writing to '{engine.url.render_as_string()}' "
                     f"({_holder(connection)}): wait for it, stop it, or give another --results-url"
                 )
+            forget_marks(connection)
             yield
     finally:
         engine.dispose()

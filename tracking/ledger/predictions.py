@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, Select, Text, and_, cast, func, select, text
 
 from tracking.ledger.schema import PREDICTIONS, STUDIES, TRIALS
+from tracking.ledger.steps import step
 from tracking.records import Status
 
 _GOLD = text("""
@@ -61,6 +62,7 @@ class Scored:
     utterances: int
 
 
+@step
 def scored(engine: Engine, study_name: str, phase: str, split: str) -> Scored:
     """The trials that :func:`confusions` counts, without reading what they predicted."""
     own = {"study": study_name, "split": split}
@@ -90,6 +92,7 @@ class Confusions:
     counts: NDArray[np.int64]
 
 
+@step
 def confusions(engine: Engine, study_name: str, phase: str, split: str, classes: int) -> Confusions:
     """The confusion counts of the finished, current trials of a phase on the study's present data.
 

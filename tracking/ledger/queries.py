@@ -26,6 +26,7 @@ from tracking.ledger.schema import (
     STUDIES,
     TRIALS,
 )
+from tracking.ledger.steps import step
 from tracking.records import Diagnostic, Evaluation, Phase, Status
 from tracking.rows import ComparisonRow, EpochMetric, StudyRow, TrialRow
 
@@ -60,6 +61,7 @@ class LedgerQueries:
         """Close all connections."""
         self._engine.dispose()
 
+    @step
     def study(self, name: str) -> StudyRow:
         """One study.
 
@@ -69,12 +71,14 @@ class LedgerQueries:
         with self._engine.begin() as connection:
             return study_row(known_study(connection, name))
 
+    @step
     def studies(self) -> list[StudyRow]:
         """All studies, by name."""
         with self._engine.begin() as connection:
             found = connection.execute(select(STUDIES).order_by(STUDIES.c.name)).mappings()
             return [study_row(row) for row in found]
 
+    @step
     def trial(self, id_or_prefix: str) -> TrialRow:
         """The trial of that id, or the only one whose id begins so.
 
@@ -99,6 +103,7 @@ class LedgerQueries:
                 )
             return trial_rows(connection, select_trials().where(TRIALS.c.id == ids[0]))[0]
 
+    @step
     def trials(
         self,
         study_name: str,
@@ -129,6 +134,7 @@ class LedgerQueries:
             known_study(connection, study_name)
             return trial_rows(connection, query)
 
+    @step
     def find_finished(self, identity: str, *, needs_test: bool = False) -> TrialRow | None:
         """The first COMPLETE trial of ``identity``, of any study.
 
@@ -147,6 +153,7 @@ class LedgerQueries:
             rows = trial_rows(connection, query.order_by(TRIALS.c.ended_at, TRIALS.c.id).limit(1))
         return rows[0] if rows else None
 
+    @step
     def epoch_metrics(self, trial_id: str) -> list[EpochMetric]:
         """What was recorded of every epoch, by epoch and name."""
         columns = EPOCH_METRICS.c
@@ -159,6 +166,7 @@ class LedgerQueries:
             )
             return [EpochMetric(row[0], row[1], number(row[2]), row[3]) for row in rows]
 
+    @step
     def evaluation(self, trial_id: str, split: str) -> Evaluation | None:
         """Scores and predictions on ``split``, or ``None`` where it was not evaluated."""
         with self._engine.begin() as connection:
@@ -180,6 +188,7 @@ class LedgerQueries:
             predictions=[row[3] for row in rows],
         )
 
+    @step
     def diagnostics(self, trial_id: str) -> list[Diagnostic]:
         """The failure signatures measured on a trial, by name."""
         columns = FINDINGS.c
@@ -192,6 +201,7 @@ class LedgerQueries:
             )
             return [Diagnostic(row[0], number(row[1]), row[2]) for row in rows]
 
+    @step
     def comparisons(
         self, study_name: str, phase: Phase | None = None, metric: str | None = None
     ) -> list[ComparisonRow]:
@@ -200,6 +210,7 @@ class LedgerQueries:
             known_study(connection, study_name)
             return comparison_rows(connection, study_name, phase, metric)
 
+    @step
     def comparisons_digest(self, study_name: str, phase: Phase, metric: str) -> str | None:
         """What the stored comparisons of (study, phase, metric) were said to follow from."""
         columns = COMPARISONS.c
@@ -214,6 +225,7 @@ class LedgerQueries:
                 .limit(1)
             )
 
+    @step
     def pending_mirror(self, study_name: str) -> list[TrialRow]:
         """Trials that have changed since they were mirrored, in the order of the plan.
 
@@ -236,6 +248,7 @@ class LedgerQueries:
             known_study(connection, study_name)
             return trial_rows(connection, query.order_by(*PLAN_ORDER))
 
+    @step
     def mirror_run(self, trial_id: str) -> str | None:
         """The run that mirrors a trial."""
         with self._engine.begin() as connection:
@@ -243,6 +256,7 @@ class LedgerQueries:
                 select(MIRROR_RUNS.c.run_id).where(MIRROR_RUNS.c.trial == trial_id)
             )
 
+    @step
     def mirror_study(self, study_name: str) -> tuple[str | None, str | None, int]:
         """Experiment, run and mirrored revision of a study; the revision is 0 before the first."""
         columns = MIRROR_STUDIES.c

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Engine, Select, Table, case, func, select
 
 from tracking.ledger.reads import PLAN_ORDER, select_trials, trial_rows
 from tracking.ledger.schema import EVALUATIONS, FINDINGS, TRIALS
+from tracking.ledger.steps import step
 from tracking.records import Phase, Status
 from tracking.rows import TrialRow
 
@@ -33,6 +34,7 @@ class Fired:
     trials: int
 
 
+@step
 def status_counts(engine: Engine, study_name: str) -> dict[tuple[Phase, Status], int]:
     """Current trials by phase and status."""
     columns = TRIALS.c
@@ -45,6 +47,7 @@ def status_counts(engine: Engine, study_name: str) -> dict[tuple[Phase, Status],
         return {(Phase(p), Status(s)): count for p, s, count in connection.execute(query)}
 
 
+@step
 def scored_search_trials(engine: Engine, study_name: str, most: int) -> tuple[list[TrialRow], int]:
     """Finished current trials of the search, thinned evenly by number to about ``most``.
 
@@ -65,6 +68,7 @@ def scored_search_trials(engine: Engine, study_name: str, most: int) -> tuple[li
         return trial_rows(connection, query.order_by(*PLAN_ORDER)), total
 
 
+@step
 def failed_trials(engine: Engine, study_name: str, most: int) -> list[TrialRow]:
     """The first ``most`` current trials that failed, in the order of the plan."""
     query = select_trials().where(
@@ -74,6 +78,7 @@ def failed_trials(engine: Engine, study_name: str, most: int) -> list[TrialRow]:
         return trial_rows(connection, query.order_by(*PLAN_ORDER).limit(most))
 
 
+@step
 def warnings_fired(engine: Engine, study_name: str) -> list[Fired]:
     """The warnings of all current trials, counted; a CACHED trial has those of its original."""
     trial, found = TRIALS.c, FINDINGS.c
@@ -91,6 +96,7 @@ def warnings_fired(engine: Engine, study_name: str) -> list[Fired]:
         return [Fired(n, w, Phase(p), c, count) for n, w, p, c, count in connection.execute(query)]
 
 
+@step
 def warnings_of_trials(
     engine: Engine, study_name: str, phase: Phase, names: Sequence[str]
 ) -> dict[str, list[tuple[str, str]]]:
@@ -111,6 +117,7 @@ def warnings_of_trials(
     return fired
 
 
+@step
 def stored_scores(
     engine: Engine, study_name: str, phase: Phase, metric: str
 ) -> dict[tuple[str, str], float]:

@@ -2,12 +2,16 @@
 
 import os
 import threading
+import time
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from sslcl.errors import InputError
-from tracking.ledger import Ledger
+from tracking.ledger import Ledger, database
 from tracking.ledger.one_writer import only_writer
 from tracking.records import Phase, Status
 from tracking.testing.ledger import LedgerContract
@@ -45,6 +49,90 @@ def test_a_server_that_is_killed_between_steps_is_waited_for(
     assert "does not answer: waiting until it does" in said
     assert "answers again" in said
     assert server.password not in said
+
+
+def test_a_step_whose_connection_is_lost_is_done_once_and_whole(
+    server: PostgresServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lost before each statement of a trial's end, and just before and just after its commit."""
+    ledger = Ledger(server.create_database())
+    put_study(ledger)
+    statement = count()
+    lost_at = 0
+
+    def lose(connection: Any) -> None:
+        server.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid})")
+
+    def before(connection: Connection, *_: object) -> None:
+        if next(statement) == lost_at:
+            lose(connection.connection.driver_connection)
+
+    event.listen(ledger.engine, "before_cursor_execute", before)
+    while True:
+        trial = planned(f"cell {lost_at}")
+        ledger.plan("s", Phase.ABLATE, [trial], replace=False)
+        ledger.start(trial.id)
+        statement = count()
+        ledger.complete(trial.id, outcome())
+        performed = next(statement)
+        assert whole(ledger, trial.id)
+        statement = count(10_000)
+        if performed <= lost_at:
+            break
+        lost_at += 1
+    assert lost_at > 8
+    commit = ledger.engine.dialect.do_commit
+    for moment in ("before", "after"):
+        trial = planned(moment)
+        ledger.plan("s", Phase.ABLATE, [trial], replace=False)
+        ledger.start(trial.id)
+
+        def losing(connection: Any, moment: str = moment) -> None:
+            monkeypatch.undo()
+            if moment == "after":
+                commit(connection)
+            lose(connection.driver_connection)
+            # The server's answer to a commit is lost with the connection.
+            connection.driver_connection.execute("SELECT 1")
+            raise AssertionError("the connection was not lost")
+
+        monkeypatch.setattr(ledger.engine.dialect, "do_commit", losing)
+        ledger.complete(trial.id, outcome())
+        assert whole(ledger, trial.id)
+    ledger.close()
+    assert "the step is done again" in capsys.readouterr().err
+
+
+def whole(ledger: Ledger, trial_id: str) -> bool:
+    row = ledger.trial(trial_id)
+    stored = [ledger.evaluation(trial_id, kept.split) for kept in outcome().evaluations]
+    return (row.status, row.attempts, stored) == (
+        Status.COMPLETE,
+        1,
+        list(outcome().evaluations),
+    )
+
+
+def test_a_server_that_stays_away_is_one_line(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(server.create_database())
+    put_study(ledger)
+    monkeypatch.setattr(database, "LONGEST_WAIT_SECONDS", 0.6)
+    server.kill()
+    try:
+        began = time.monotonic()
+        with pytest.raises(InputError, match=r"did not answer for 0.01 min: .* to go on") as told:
+            ledger.studies()
+        assert server.password not in str(told.value)
+        waited = time.monotonic() - began
+        with pytest.raises(InputError, match="did not answer"):
+            ledger.studies()
+        assert time.monotonic() - began < 2 * waited
+    finally:
+        server.start()
+    assert [row.name for row in ledger.studies()] == ["s"]
+    ledger.close()
 
 
 def test_one_process_writes_at_a_time(server: PostgresServer) -> None:
