@@ -38,6 +38,18 @@ def test_the_main_studies_have_every_phase_and_the_main_factors(name: str) -> No
     } <= set(study.ablate.factors)
 
 
+def test_only_objectives_without_a_prediction_rule_get_a_cross_entropy() -> None:
+    study = load_study("objective")
+    assert study.ablate is not None
+    assert isinstance(study.ablate.reference, dict)
+    weights = {
+        level: study.config({**study.ablate.reference, "objective": level}, 1).cross_entropy_weight
+        for level in study.factors["objective"].probes()
+    }
+    del weights["cross_entropy"]  # does not read it
+    assert weights == {"sslcl": 0.0, "sslcl_calibrated": 0.0, "supcon": 1.0, "swfc": 1.0}
+
+
 def test_canonical_form_reads_back_and_does_not_depend_on_key_order(load: Any) -> None:
     study = load(SMALL)
     turned = {key: SMALL[key] for key in reversed(SMALL)}
