@@ -59,7 +59,7 @@ def _measured(name: str) -> tuple[float, list[tuple[float, float]], str]:
     """What :func:`measure` prints in a process of its own that has compiled nothing yet."""
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.compilation", name],
+            [sys.executable, "-W", "ignore", "-m", "benchmarks.compilation", name],
             env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": empty},
             stdout=subprocess.PIPE,
             check=True,

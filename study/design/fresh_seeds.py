@@ -13,11 +13,11 @@ from tracking.records import Phase
 _FIRST_SEED = {Phase.CONFIRM: FIRST_FRESH_SEED, Phase.ABLATE: FIRST_ABLATION_SEED}
 Key = tuple[str, int]
 """Name of a cell, and seed."""
-AUTO_MEMBERS = 8
-"""Members of a group at most where ``resources.fuse`` is ``auto``: room for the usual five seeds of
+AUTO_MEMBERS = range(5, 9)
+"""Sizes of a group at most where ``resources.fuse`` is ``auto``: room for the usual five seeds of
 one cell, so that there are groups for several workers."""
-AUTO_PRODUCTS = 3.5e6
-"""The largest :func:`step_products` that ``auto`` makes groups of; see docs/performance.md."""
+AUTO_PRODUCTS = 17.5e6
+"""The most :func:`step_products` of a group's members together; see docs/performance.md."""
 
 
 class Named(Protocol):
@@ -100,7 +100,13 @@ def _most(study: Study, config: TrialConfig, data: DataFacts) -> int:
         return 1
     if resources.fuse != "auto":
         return resources.fuse
-    return AUTO_MEMBERS if step_products(config, data) <= AUTO_PRODUCTS else 1
+    return auto_members(config, data)
+
+
+def auto_members(config: TrialConfig, data: DataFacts) -> int:
+    """How many trials like this one ``auto`` trains as one program; 1 where that gains nothing."""
+    members = min(int(AUTO_PRODUCTS / step_products(config, data)), max(AUTO_MEMBERS))
+    return members if members in AUTO_MEMBERS else 1
 
 
 def _programs(

@@ -13,7 +13,14 @@ from sslcl.fusion.compatibility import group_of, place_in_group, why_not_fusible
 from study.design.ablation import ablation_cells
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
-from study.design.fresh_seeds import AUTO_PRODUCTS, Key, grouped, seed_by_seed, step_products
+from study.design.fresh_seeds import (
+    AUTO_PRODUCTS,
+    Key,
+    auto_members,
+    grouped,
+    seed_by_seed,
+    step_products,
+)
 from study.design.plan import ablation_trials
 from tracking.records import Phase
 
@@ -211,7 +218,9 @@ def test_auto_makes_groups_where_steps_are_small(base: dict[str, Any], products:
     configs = {("reference", s): config.replace(seed=s) for s in range(2001, 2006)}
     decided = grouped(study({"fuse": "auto"}), Phase.CONFIRM, configs, DATA)
     sizes = {len(own.fused_seeds) for own in decided.values()}
-    assert sizes == ({5} if products <= AUTO_PRODUCTS else {0})
+    together = AUTO_PRODUCTS / products
+    assert auto_members(config, DATA) == (min(int(together), 8) if together >= 5 else 1)
+    assert sizes == ({5} if together >= 5 else {0})
 
 
 def test_auto_leaves_what_has_no_fused_form_alone() -> None:
