@@ -50,7 +50,7 @@ def test_nodes_that_die_or_join_and_a_new_driver_change_nothing_in_the_tables(
     trained(process, 16)
     kill_node(nodes[1])
     cluster.add_node(num_cpus=1)
-    said, _ = process.communicate(timeout=400)
+    said, _ = process.communicate(timeout=800)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert "(raylet)" not in said

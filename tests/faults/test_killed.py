@@ -26,10 +26,21 @@ def check_all_is_there_once(home: Home) -> None:
     assert home.run("--check", module="tracking.reconcile").returncode == 0
 
 
-def test_the_driver_killed_again_and_again(home: Home) -> None:
-    """SIGKILL in each phase, a random moment after some trial of it has started."""
+def ray_process(driver: int, name: str) -> psutil.Process | None:
+    """Of the Ray that a driver has started, the process of that name."""
+    children = psutil.Process(driver).children()
+    return next((child for child in children if child.name() == name), None)
+
+
+def test_ray_and_the_driver_killed_again_and_again(home: Home) -> None:
+    """SIGKILL of Ray's head, of its raylet, and of the driver, each after some trial has begun."""
     moments = random.Random()
-    for phase in ("search", "search", "confirm", "ablate"):
+    for phase, victim in (
+        ("search", "gcs_server"),
+        ("search", "raylet"),
+        ("confirm", ""),
+        ("ablate", ""),
+    ):
         process = home.start()
         begun = f"select count(*) from trials where phase = '{phase}' and attempts > 0"
         had = home.count(begun)
@@ -37,7 +48,19 @@ def test_the_driver_killed_again_and_again(home: Home) -> None:
         def another_began(query: str = begun, before: int = had) -> bool:
             return home.count(query) > before
 
-        if home.wait_for(another_began, process):
+        waits = home.wait_for(another_began, process)
+        if victim:
+            assert waits, process.communicate()[0]
+            of_ray = ray_process(process.pid, victim)
+            assert of_ray is not None
+            time.sleep(moments.uniform(0.0, 0.5))
+            of_ray.kill()
+            said, _ = process.communicate(timeout=300)
+            assert process.returncode == 2, said
+            assert said.count("error: Ray has stopped on this machine") == 1
+            assert "Traceback" not in said
+            continue
+        if waits:
             time.sleep(moments.uniform(0.0, 2.0))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -88,7 +111,7 @@ def test_ctrl_c_is_graceful_and_the_same_command_goes_on(home: Home) -> None:
     ended = "select count(*) from trials where status in ('COMPLETE', 'PRUNED')"
     assert home.wait_for(lambda: home.count(ended) >= 1, process)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=800)
     assert process.returncode == 130, output
     assert "run the same command again" in output
     assert home.count("select count(*) from trials where status = 'RUNNING'") == 0

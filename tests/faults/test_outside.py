@@ -76,7 +76,7 @@ def test_a_disk_that_is_full_is_one_line_and_the_same_command_goes_on(
         process = home.start()
         assert home.wait_for(lambda: home.count(TRAINED) >= 4, process)
         fill(home.runs / "filling")
-        said, _ = process.communicate(timeout=200)
+        said, _ = process.communicate(timeout=600)
         assert process.returncode == 2, said
         assert "Traceback" not in said
         assert "no room is left on the disk of" in said
@@ -166,7 +166,7 @@ def test_a_bad_day_changes_nothing_in_the_tables(
             )
             time.sleep(31.0)
             assert process.poll() is None
-        said, _ = process.communicate(timeout=400)
+        said, _ = process.communicate(timeout=800)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert "is locked by another program: waiting until it lets go" in said

@@ -41,7 +41,7 @@ def mlflow_on(url: str, folder: Path) -> Iterator[str]:
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not answers(address):
             assert process.poll() is None, (folder / "mlflow.log").read_text()
             assert time.monotonic() < deadline
@@ -83,7 +83,7 @@ def test_a_study_on_a_server_that_is_killed_has_the_tables_of_one_on_a_file(
             server.kill()
             time.sleep(1.0)
             server.start()
-            said, _ = process.communicate(timeout=300)
+            said, _ = process.communicate(timeout=600)
             assert process.returncode == 0, said
             again = home.run()
             assert "nothing left to train" in again.stdout, said + again.stdout

@@ -24,7 +24,7 @@ def started(home: Path) -> "subprocess.Popen[str]":
         text=True,
         preexec_fn=_heed_signals,
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (home / "results.db").exists() or not _training(home):
         assert process.poll() is None
         assert time.monotonic() < deadline, "no trial was started"
@@ -64,7 +64,7 @@ def test_a_study_ends_with_130_and_nothing_running(
     for number in signals:
         process.send_signal(number)
         time.sleep(0.7)
-    said, _ = process.communicate(timeout=90)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert "stopping after the epochs in progress" in said

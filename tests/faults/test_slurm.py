@@ -68,13 +68,13 @@ def test_a_job_that_comes_to_its_time_limit_is_requeued_and_goes_on(
     workers = "select count(distinct worker) from trials where status = 'COMPLETE'"
     assert home.wait_for(lambda: home.count(workers) == 2, process), process.communicate()[0]
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=200)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert "run the same command again to go on" in said
     assert (job.folder / "requeued").read_text() == f"requeue {os.getpid()}\n"
     assert home.count(trained) < CELLS * SEEDS
     time.sleep(1.0)
     process = job.submit("slurm-one-node.sh", nodes=1)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert home.tables() == undisturbed
