@@ -80,7 +80,7 @@ DATA: Mapping[str, Data] = {
     # The simulator has more conversations than its 30 that validate; training is as shipped.
     "synthetic": Data(
         "synthetic",
-        [2e-3, 5e-3],
+        [2e-3, 5e-3, 1e-2],
         {**SHARED, "hidden_size": 96, "dropout": 0.2, "epochs": 12},
         validated_by={"conversations": 1050},
     ),

@@ -209,8 +209,7 @@ class Resources(StudyPart):
     """GPUs of a worker; a fraction lets several share one."""
     fuse: Annotated[int | Literal["auto"], BeforeValidator(_read_fuse)] = 1
     """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
-    with them whole cells that differ in numbers only. ``auto``: up to 8 where steps are small enough
-    to gain by it."""
+    with them whole cells that differ in numbers only. ``auto``: up to 8 where that gains."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
