@@ -201,8 +201,8 @@ class Resources(StudyPart):
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     fuse: Annotated[int | Literal["auto"], BeforeValidator(_read_fuse)] = 1
     """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
-    with them whole cells that differ in numbers only. ``auto``: up to 8 where steps are small enough
-    to gain by it."""
+    with them whole cells that differ in numbers only. ``auto``: up to 8 where steps are small
+    enough to gain by it."""
     exclusive: bool = False
     """Whether trials run one at a time, so that none slows another while its cost is measured."""
 
