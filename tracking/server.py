@@ -4,7 +4,6 @@
 foreground, for looking at what studies left.
 """
 
-import ctypes
 import errno
 import fcntl
 import json
@@ -19,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Self
@@ -30,6 +28,7 @@ import psutil
 from sslcl.command import OneLineCommand
 from sslcl.errors import InputError
 from sslcl.files import write_whole
+from tracking.child_process import die_with_parent, give_way
 from tracking.home import Home, home_option
 from tracking.server_address import HOME_HEADER, ask, keep_proxies_away, shown
 
@@ -320,8 +319,9 @@ def _start(home: Home, host: str, port: int) -> Server:
             stderr=subprocess.STDOUT,
             cwd=home.folder,
             start_new_session=True,  # Ctrl-C is ours to handle; the mirror still has to drain
-            preexec_fn=_die_with_parent(),
+            preexec_fn=die_with_parent(),
         )
+    give_way(process)  # its start takes seconds that workers need for theirs
     shown = f"[{host}]" if ":" in host else host
     uri = f"http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}"
     owner = psutil.Process()
@@ -350,15 +350,6 @@ def _half_made(database: Path) -> bool:
             return False
         first = "SELECT 1 FROM experiments LIMIT 1"
         return "experiments" not in names or connection.execute(first).fetchone() is None
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """Code for the child that has it terminated when we end, however we end (Linux only)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up before the fork: the child must only call it
-    parent_death_signal = 1
-    return lambda: prctl(parent_death_signal, signal.SIGTERM)
 
 
 @click.command(cls=OneLineCommand)

@@ -15,6 +15,7 @@ import pytest
 
 from sslcl.command import run
 from sslcl.errors import InputError
+from tracking.child_process import NICENESS, give_way
 from tracking.home import Home
 from tracking.server import Server, ServerError, free_port, main, serve
 from tracking.server_address import HOME_HEADER, answers
@@ -186,6 +187,25 @@ def await_end(processes: list[psutil.Process]) -> None:
         time.sleep(0.1)
 
 
+def test_a_process_that_gives_way_is_nicer_than_its_parent_and_so_is_its_session() -> None:
+    child = psutil.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        give_way(child)
+        assert child.nice() >= NICENESS
+        session = Path(f"/proc/{child.pid}/autogroup")
+        if session.is_file():
+            assert session.read_text().split()[-1] == str(NICENESS)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_process_that_has_ended_need_not_give_way() -> None:
+    give_way(dead_process())
+
+
 @pytest.mark.slow
 def test_a_real_server_is_lean_in_wal_mode_and_goes_when_stopped(tmp_path: Path) -> None:
     import sqlite3
@@ -202,6 +222,7 @@ def test_a_real_server_is_lean_in_wal_mode_and_goes_when_stopped(tmp_path: Path)
         assert answers(server.uri.replace("127.0.0.1", "localhost"))
         mode = sqlite3.connect(home / "mlflow.db").execute("PRAGMA journal_mode").fetchone()
         assert mode == ("wal",)
+        assert all(process.nice() >= NICENESS for process in processes)
     await_end(processes)
     assert not answers(server.uri)
 
