@@ -168,7 +168,7 @@ class SimulatedCluster:
 
 def _epoch(epoch: int) -> dict[str, Any]:
     metrics = (("train_loss", 1.0 / epoch), ("validation_weighted_f1", 0.5), ("seconds", 0.1))
-    return {"epoch": epoch, "score": 0.5, "metrics": metrics}
+    return {"epoch": epoch, "score": 0.5, "epochs": ((epoch, metrics),)}
 
 
 def _evaluation(split: str) -> Evaluation:

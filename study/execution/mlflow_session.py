@@ -1,6 +1,7 @@
 """MLflow beside a campaign: a server, a mirror, and the winner's model; never in its way."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import torch
@@ -54,7 +55,7 @@ class TrackingSession:
         self._server = serve(self._home)
         page = self._home.page(self._study_name)
         self._mirror = Mirror(
-            self._ledger.url, self._study_name, Destination(self._server.uri), page=page
+            self._ledger.url, self._study_name, Destination(once_answered(self._server)), page=page
         )
         self._mirror.start()
         self._console.print(f"MLflow: {self._server.shown}")
@@ -121,6 +122,22 @@ class TrackingSession:
             return
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
+
+
+def once_answered(server: Server) -> Callable[[], str | None]:
+    """The address of a server from its first answer on, ``None`` before.
+
+    A mirror with an address imports MLflow, which takes the driver seconds that the start of
+    workers needs; before the server answers it could deliver nothing.
+    """
+    answered = False
+
+    def address() -> str | None:
+        nonlocal answered
+        answered = answered or server.answers()
+        return server.uri if answered else None
+
+    return address
 
 
 def load_winner(trial_id: str, ledger: Ledger, dataset: Dataset, home: Home) -> ConversationScorer:
