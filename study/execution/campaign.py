@@ -101,6 +101,7 @@ class Campaign:
         self._judge: JudgeLooks = first_look
         self._ablated: Sequence[Sequence[Cell]] = ()
         self._looks = FIRST_LOOK
+        self._planned: Sequence[PlannedTrial] = ()
         self._progress: PhaseProgress | None = None
         self.trained = 0
         """Trials that were given to workers and ended."""
@@ -137,12 +138,26 @@ class Campaign:
         by_name = ((phase.value, prepare) for phase, prepare in phases.items())
         extension = [(Phase.EXTEND.value, self._extend)]
         for name, prepare in chain(by_name, self._further_looks(), extension):
-            source = None if self._halt() else prepare()
-            if source is None or source.remaining == 0:
-                continue
-            with PhaseProgress(self._console, name, source.remaining) as progress:
-                self._progress = progress
-                yield source
+            self._planned = ()
+            for part in (prepare, self._lost):
+                source = None if self._halt() else part()
+                if source is None or source.remaining == 0:
+                    break
+                with PhaseProgress(self._console, name, source.remaining) as progress:
+                    self._progress = progress
+                    yield source
+
+    def _lost(self) -> TrialSource:
+        """The trials of a plan whose machines were lost each time, once more.
+
+        A host that is gone may be given a trial again before Ray knows of its end.
+        """
+        failed = self._ledger.trials(self._study.name, status=Status.FAILED)
+        by_node = {row.id for row in failed if row.failure is FailureKind.NODE}
+        lost = [trial for trial in self._planned if trial.id in by_node]
+        for trial in lost:
+            self._ledger.retry(trial.id)
+        return ListSource(lost)
 
     def _further_looks(self) -> Iterator[tuple[str, Callable[[], TrialSource | None]]]:
         """The looks that rows without a verdict are given, one after the other."""
@@ -273,6 +288,7 @@ class Campaign:
                 waiting.append(trial)
             else:
                 self._ledger.cache(trial.id, original.id)
+        self._planned = waiting
         return ListSource(waiting)
 
     def _fit(self, sources: Iterator[TrialSource]) -> None:

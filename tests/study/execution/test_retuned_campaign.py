@@ -23,7 +23,7 @@ from study.reporting.captions import tuning_note
 from study.reporting.formats import render
 from study.reporting.methods import methods_paragraph
 from study.reporting.report import report_table
-from tracking.records import Phase, PlannedTrial, Status
+from tracking.records import FailureKind, Phase, PlannedTrial, Status
 
 from ..test_dry_run import Shown
 from .mortal import open_ledger
@@ -118,6 +118,31 @@ class TestACampaign:
         }
         assert max(seeds[Phase.TUNE]) < FIRST_FRESH_SEED < FIRST_ABLATION_SEED
         assert min(seeds[Phase.ABLATE]) >= FIRST_ABLATION_SEED
+
+    @pytest.mark.parametrize("deaths", [3, 9])
+    def test_whose_machines_die_under_a_trial_each_time_trains_it_once_more(
+        self, make_world: MakeWorld, loaded: Dataset, deaths: int
+    ) -> None:
+        left = [deaths]
+
+        def fate(config: TrialConfig, _epoch: int) -> str | None:
+            doomed = config.seed == FIRST_ABLATION_SEED and config.objective == "cross_entropy"
+            if not (doomed and left[0]):
+                return None
+            left[0] -= 1
+            return "node"
+
+        world = make_world(ALONE, fate=fate)
+        assert world.campaign(data_of(world, loaded))[0]
+        (row,) = (
+            row
+            for row in world.rows(Phase.ABLATE)
+            if row.config.seed == FIRST_ABLATION_SEED and row.config.objective == "cross_entropy"
+        )
+        if deaths == 3:
+            assert (row.status, row.failure, row.attempts) == (Status.COMPLETE, None, 2)
+        else:  # Six times are enough for one run; the next one tries again.
+            assert (row.failure, left) == (FailureKind.NODE, [3])
 
     @pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
     def test_whose_driver_dies_at_any_write_does_what_is_missing(
