@@ -7,7 +7,7 @@ from itertools import groupby
 from search_spaces.factors import level_name
 from study.analysis.validity import CellMarks
 from study.reporting.marks import mark_of, marked_verdict
-from study.reporting.phrases import correction_of, p_heading
+from study.reporting.phrases import correction_of, interval_heading, p_heading
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, MetricUnit, decimal, p_text, unit_of
 from study.stats.verdicts import SIGNIFICANCE
@@ -82,7 +82,7 @@ class ComparisonTable:
                 "n",
                 self.unit.heading,
                 "Difference",
-                "95 % CI",
+                interval_heading(correction_of(self.rows)),
                 self.p_heading,
                 _EFFECT,
                 "Verdict",

@@ -82,6 +82,11 @@ def p_heading(correction: str) -> str:
     return f"p ({CORRECTION_NAMES[correction]})"
 
 
+def interval_heading(correction: str) -> str:
+    """Heading of the intervals of verdicts, such as ``CI (Holm)``: their level is the row's own."""
+    return f"CI ({CORRECTION_NAMES[correction]})"
+
+
 def corrected_words(rows: Sequence[ComparisonRow]) -> str:
     """Such as ``Holm-corrected over 15 comparisons``, planned questions apart from the others."""
     asked = sum(row.p_value is not None and row.question is not None for row in rows)

@@ -30,6 +30,7 @@ from study.reporting.figures.svg import (
     picture,
     styled,
 )
+from study.reporting.phrases import correction_of, interval_heading
 from study.reporting.units import p_text
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
@@ -117,7 +118,7 @@ def _forest_figure(
             _draw(axes, line.place, line.row, table)
     headings = {
         _DIFFERENCE_X: "difference",
-        _INTERVAL_X: "95 % CI",
+        _INTERVAL_X: interval_heading(correction_of(table.rows)),
         _P_X: table.p_heading,
         _VERDICT_X: "verdict",
     }
