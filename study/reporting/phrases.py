@@ -93,10 +93,10 @@ def corrected_words(rows: Sequence[ComparisonRow]) -> str:
     tests = sum(row.p_value is not None for row in rows) - asked
     if not asked:
         return f"{_PROCEDURE[correction_of(rows)]} over {plural(tests, 'comparison')}"
-    return (
-        f"{_PROCEDURE[correction_of(rows)]} over {plural(asked, 'planned question')} and, apart "
-        f"from these, over {plural(tests, 'exploratory comparison')}"
-    )
+    planned = f"{_PROCEDURE[correction_of(rows)]} over {plural(asked, 'planned question')}"
+    if not tests:
+        return planned
+    return f"{planned} and, apart from these, over {plural(tests, 'exploratory comparison')}"
 
 
 def moderation_words(rows: Sequence[ComparisonRow]) -> str:
