@@ -1,6 +1,7 @@
 """Ctrl-C before a command has begun: while its modules, or those that they need, are imported."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ def test_there_is_no_traceback_and_the_exit_code_is_130(
         capture_output=True,
         text=True,
         timeout=120,
+        # A shell starts what runs in its background with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert done.returncode == 130
     assert done.stderr.strip() == ""
