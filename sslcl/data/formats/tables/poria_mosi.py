@@ -43,6 +43,10 @@ DESCRIPTION = (
     "openSMILE, video 3D-CNN. One conversation a video, speakers disjoint. No licence is stated "
     "for the files."
 )
+FITTED = (
+    "the released features of text and video were fitted with the corpus's own training labels: "
+    "the training and validation videos are easier by them than the test videos"
+)
 VALIDATION_SHARE = 5
 """One in this many training videos validates."""
 
@@ -115,6 +119,7 @@ class PoriaMosi(Format):
             tasks={"sentiment": Task("sentiment", LABELS)},
             description=DESCRIPTION,
             licence=RECORD.licence,
+            notes=(FITTED,),
         )
 
 

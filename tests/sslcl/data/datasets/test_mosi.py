@@ -3,15 +3,19 @@
 import csv
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from sslcl.data import load_dataset
 from sslcl.data.commands.check import main as check
+from sslcl.data.datasets import mosi
+from sslcl.data.folds import fold_warnings, with_folds
 from sslcl.data.formats import format_of, recognise
 from sslcl.data.formats.tables.poria_mosi import WIDTHS, validation_videos
 from sslcl.data.reading.path_contents import PathContents
@@ -117,6 +121,43 @@ class TestRelease:
         victim.write_bytes(content[: int(len(content) * share)])
         with pytest.raises(InputError, match=victim.name):
             load_dataset("mosi", data_dir=tmp_path)
+
+
+class TestEncodedTranscripts:
+    """Transcripts by a frozen encoder take the place of features that labels have taught."""
+
+    @pytest.fixture(autouse=True)
+    def counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An encoder that knows texts by their order alone."""
+
+        def encode(texts: Sequence[str], encoder: str) -> NDArray[np.float32]:
+            assert (set(texts), encoder) == ({"WELL, I LIKED IT"}, "counter")
+            return np.arange(len(texts), dtype=np.float32)[:, None]
+
+        monkeypatch.setattr(mosi, "encode_texts", encode)
+
+    def test_stand_for_the_text_of_every_utterance_and_video_is_left_out(self, small: Path) -> None:
+        released = load_dataset("mosi", data_dir=small)
+        encoded = load_dataset("mosi", {"encoder": "counter"}, data_dir=small)
+        assert encoded.modalities == {"text": 1, "audio": 73}
+        assert encoded.fingerprint != released.fingerprint
+        numbers = []
+        for split in ("train", "validation", "test"):
+            pairs = zip(getattr(encoded, split), getattr(released, split), strict=True)
+            for one, other in pairs:
+                assert (one.id, one.utterance_ids) == (other.id, other.utterance_ids)
+                assert torch.equal(one.features["audio"], other.features["audio"])
+                numbers += one.features["text"][:, 0].tolist()
+        assert sorted(numbers) == list(range(len(numbers)))
+
+    def test_can_be_divided_into_folds_without_the_warning_that_released_features_get(
+        self, small: Path
+    ) -> None:
+        released = with_folds(load_dataset("mosi", data_dir=small), "2")
+        encoded = with_folds(load_dataset("mosi", {"encoder": "counter"}, data_dir=small), "2")
+        assert fold_warnings(encoded) == []
+        (warning,) = fold_warnings(released)
+        assert "own training labels" in warning
 
 
 class TestLayout:
