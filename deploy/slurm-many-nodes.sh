@@ -26,7 +26,7 @@ RAY_AUTH_MODE=token
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 export RAY_AUTH_MODE RAY_AUTH_TOKEN
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)  # not head, whose end would break the pipe
 ip=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{ print $1 }')
 address=$ip:$((20000 + SLURM_JOB_ID % 10000))
 one_each="--cpus-per-task=$SLURM_CPUS_PER_TASK --kill-on-bad-exit=0"
