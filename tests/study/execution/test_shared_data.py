@@ -16,7 +16,7 @@ def test_workers_read_the_object_store_and_hold_no_copy(tmp_path: Path) -> None:
 
     made = load_dataset("synthetic", {"conversations": 210})
     dataset = prepared("shared", NoOptions(), [Path(__file__)], lambda: made)
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
 
         def seen(given: Dataset) -> tuple[list[bool], float]:
