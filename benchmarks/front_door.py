@@ -4,16 +4,14 @@ import os
 import subprocess
 import sys
 
+import study.__main__ as study
+import tracking.__main__ as tracking
 from benchmarks.timing import Figure, Work, at_most, ratio
 
 COMMANDS = (
-    "study.run",
-    "study.report",
-    "study.compare",
-    "study.replay",
+    *(command.module for command in study.COMMANDS.values()),
     "sslcl.data",
-    "tracking.server",
-    "tracking.reconcile",
+    *(command.module for command in tracking.COMMANDS.values()),
 )
 MOST = 2.0
 

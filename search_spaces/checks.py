@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces.factors import (
+    PLATFORM_OWN,
     Categorical,
     Factor,
     Float,
@@ -115,14 +116,11 @@ def _spelt_out(base: Mapping[str, Any], place: str) -> dict[str, Any]:
 def _check_base(base: object, where: str) -> None:
     place = f"{where}: base"
     elsewhere = {
-        "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
-        "fused_seeds": "the platform groups trials itself: see resources.fuse",
-        "fused_numbers": "the platform groups trials itself: see resources.fuse",
+        **PLATFORM_OWN,
         **{
             key: f"write {key} at the top of the file"
             for key in ("dataset", "dataset_options", "modalities", "folds", "criterion")
         },
-        "fold": "every fold is trained: see folds at the top of the file",
     }
     for key in _section(base, place):
         if key in elsewhere:

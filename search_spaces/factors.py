@@ -12,6 +12,13 @@ from sslcl.validation import Scalar
 
 OPTION_FIELDS = ("backbone_options",)
 """Configuration fields whose entries are factors of their own, written with a dot."""
+PLATFORM_OWN = {
+    "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
+    "fused_seeds": "the platform groups trials itself: see resources.fuse",
+    "fused_numbers": "the platform groups trials itself: see resources.fuse",
+    "fold": "every fold is trained: see folds at the top of the file",
+}
+"""Fields of a trial that no study file sets, and why."""
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -142,14 +149,11 @@ def check_factor_name(name: str, where: str) -> None:
     if dot and option and field in OPTION_FIELDS:
         return
     reasons = {
-        "seed": "seeds are the platform's own: see search.seed, confirm.seeds and ablate.seeds",
-        "fused_seeds": "the platform groups trials itself: see resources.fuse",
-        "fused_numbers": "the platform groups trials itself: see resources.fuse",
+        **PLATFORM_OWN,
         "dataset": "a study has one dataset: run it again with --data NAME to compare",
         "dataset_options": "a study has one dataset: fix its options with "
         "--set dataset_options.NAME=VALUE, and compare two studies",
         "folds": "a study has one division into folds: write folds at the top of the file",
-        "fold": "every fold is trained: see folds at the top of the file",
         "criterion": "scores by different criteria do not compare: write criterion at the top of "
         "the file",
         "test_modalities": "no search can judge it, the test split is sealed: see "

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from search_spaces.factors import OPTION_FIELDS, check_factor_name
+from search_spaces.factors import OPTION_FIELDS, PLATFORM_OWN, check_factor_name
 from search_spaces.schema import Study
 from sslcl.config import TrialConfig
 from sslcl.data import CATALOG
 from sslcl.errors import InputError, unknown
 
 Content = dict[str, Any]
-_PLATFORM_OWN = {"seed", "fused_seeds", "fused_numbers", "fold"}
-"""Fields of a trial that no study file sets."""
 _TOP = {field.alias or name for name, field in Study.model_fields.items()}
 _BY_FACTOR = ("factors", "fixed", "reference", "levels", "when")
 """Keys of a study file under which the keys are names of factors."""
@@ -49,10 +47,10 @@ def apply_override(values: Content, key: str, value: Any) -> Content:
         return _with(values, parts, value, f"--set {key}")
     name = ".".join(parts)
     field = parts[0]
-    if field in _PLATFORM_OWN:
+    if field in PLATFORM_OWN:
         check_factor_name(field, f"--set {key}")
     if field not in TrialConfig.model_fields:
-        known = _TOP | set(TrialConfig.model_fields) - _PLATFORM_OWN
+        known = _TOP | set(TrialConfig.model_fields) - set(PLATFORM_OWN)
         raise unknown("key", key, known, "--set")
     path = parts if field in _TOP else ["base", *parts]
     return _with(_fixed(values, name, value), path, value, f"--set {key}")

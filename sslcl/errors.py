@@ -1,6 +1,6 @@
-"""Errors a person caused and can mend, told in one line."""
+"""Errors a person caused and can mend, told in one line, and how such a line names things."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -39,6 +39,17 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     everything = f"(valid: {', '.join(names)})" if names else "(there are none)"
     nearest = get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{nearest[0]}'? {everything}" if nearest else everything
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b", "c"], most=2)
+        'a; b; and 1 more'
+    """
+    more = len(names) - most
+    return "; ".join(names[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], where: str = "") -> InputError:

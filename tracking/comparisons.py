@@ -1,7 +1,6 @@
 """Where MLflow shows the runs of a study side by side."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,7 +8,7 @@ from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.mirror.view import comparison_address
 from tracking.ports import FIRST_PORT
-from tracking.server_address import shown
+from tracking.server_address import given_address, shown
 
 
 def comparison_of(ledger: Ledger, study_name: str, server: str) -> str | None:
@@ -28,9 +27,8 @@ def comparisons(ledger: Ledger, server: str) -> Iterator[tuple[str, str]]:
 
 def usual_address(home: Home) -> str:
     """Where the server of a home answers while it runs: as it last did, unless one is given."""
-    given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-    if given:
-        return given.rstrip("/")
+    if given := given_address():
+        return given
     with suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads(home.server_record.read_text())["uri"])
     return f"http://127.0.0.1:{FIRST_PORT}"

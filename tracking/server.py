@@ -27,7 +27,7 @@ from sslcl.errors import InputError
 from sslcl.files import write_whole
 from tracking.home import Home, home_option
 from tracking.ports import FIRST_PORT, free_port
-from tracking.server_address import HOME_HEADER, ask, keep_proxies_away, shown
+from tracking.server_address import HOME_HEADER, ask, given_address, keep_proxies_away, shown
 
 START_TIMEOUT = 90.0
 ORPHAN_TIMEOUT = 5.0
@@ -156,14 +156,14 @@ def serve(home: Home, host: str = "127.0.0.1", port: int = FIRST_PORT) -> Server
         InputError: ``MLFLOW_TRACKING_URI`` is no HTTP address, ``host`` or ``port`` is
             bad, or ``home.mlflow`` is no SQLite database.
     """
-    given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    given = given_address()
     if given:
         if not given.startswith(("http://", "https://")):
             raise InputError(
                 f"MLFLOW_TRACKING_URI is '{shown(given)}': expected the http(s) address of a server"
             )
         keep_proxies_away(given)
-        return Server(given.rstrip("/"))
+        return Server(given)
     home = Home(home.folder.resolve())
     home.folder.mkdir(parents=True, exist_ok=True)
     return _kept_by_another(home) or _start(home, host, free_port(host, port))

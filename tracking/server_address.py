@@ -33,6 +33,11 @@ class Answer:
         return self.status == 200
 
 
+def given_address() -> str:
+    """The server that ``MLFLOW_TRACKING_URI`` names; empty where it names none."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip().rstrip("/")
+
+
 def ask(uri: str, timeout: float = 2.0) -> Answer:
     """Ask the server at ``uri`` for its health, with the credentials that MLflow's client uses.
 

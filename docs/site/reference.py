@@ -18,15 +18,14 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+import study.__main__ as study
+import tracking.__main__ as tracking
+
 DOCS = Path(__file__).resolve().parents[1]
 COMMANDS = (
-    "study.run",
-    "study.report",
-    "study.compare",
-    "study.replay",
+    *(command.module for command in study.COMMANDS.values()),
     "sslcl.data",
-    "tracking.server",
-    "tracking.reconcile",
+    *(command.module for command in tracking.COMMANDS.values()),
 )
 _WIDTH = 100
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")

@@ -29,7 +29,9 @@ STACKED_NUMBERS = frozenset(
 """Numbers in which the members of a group may differ."""
 _ALL_OR_NONE = frozenset({"weight_average", "cross_entropy_weight"})
 """Those that are 0 in all members or in none, since 0 has fewer tensors."""
-_OWN = STACKED_NUMBERS - _ALL_OR_NONE | {"seed", "schedule", "epochs", "patience"}
+_OWN = STACKED_NUMBERS | {"seed"}
+"""What members have of their own."""
+_LENGTHS = frozenset({"schedule", "epochs", "patience"})
 
 
 def why_not_fusible(configs: Sequence[TrialConfig]) -> str | None:
@@ -45,13 +47,12 @@ def why_not_fusible(configs: Sequence[TrialConfig]) -> str | None:
         >>> why_not_fusible([one, one.replace(hidden_size=32)])
         'hidden_size differs: 64, 32'
     """
-    first, *others = (_shared_fields(config) for config in configs)
+    first, *others = (config.canonical() for config in configs)
     for other in others:
-        for name in sorted({*first, *other}):
-            mine, theirs = first.get(name), other.get(name)
-            differ = mine != theirs and not (name in _ALL_OR_NONE and mine and theirs)
-            if differ:
-                return f"{name} differs: {mine}, {theirs}"
+        mine, theirs = _shared(first), _shared(other)
+        for name in sorted({*mine, *theirs} - _LENGTHS):
+            if mine.get(name) != theirs.get(name):
+                return f"{name} differs: {first.get(name)}, {other.get(name)}"
     return _why_not_alone(configs[0])
 
 
@@ -100,12 +101,7 @@ def as_group(configs: Sequence[TrialConfig]) -> tuple[TrialConfig, ...]:
 
 def common_part(config: TrialConfig) -> str:
     """What members of a group have in common, as text: all but seed and stacked numbers."""
-    fields = {
-        name: bool(value) if name in _ALL_OR_NONE else value
-        for name, value in config.canonical().items()
-        if name in _ALL_OR_NONE or name not in STACKED_NUMBERS | {"seed"}
-    }
-    return json.dumps(fields, sort_keys=True)
+    return json.dumps(_shared(config.canonical()), sort_keys=True)
 
 
 def place_in_group(config: TrialConfig) -> int:
@@ -114,8 +110,13 @@ def place_in_group(config: TrialConfig) -> int:
     return digests.index(config.digest())
 
 
-def _shared_fields(config: TrialConfig) -> Mapping[str, Any]:
-    return {name: value for name, value in config.canonical().items() if name not in _OWN}
+def _shared(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What members must agree in: of some numbers, whether they are above 0."""
+    return {
+        name: bool(value) if name in _ALL_OR_NONE else value
+        for name, value in fields.items()
+        if name in _ALL_OR_NONE or name not in _OWN
+    }
 
 
 def _why_not_alone(config: TrialConfig) -> str | None:

@@ -5,7 +5,6 @@ foretells. What twice the epochs gain on validation does.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sslcl.config import TrialConfig
 from study.design.data_facts import DataFacts
@@ -25,8 +24,9 @@ def extended(config: TrialConfig, epochs_run: int) -> TrialConfig:
         epochs_run: that it trained.
     """
     epochs = 2 * (epochs_run if goes_on(config) else config.epochs)
-    alone: dict[str, Any] = {"fused_seeds": (), "fused_numbers": {}}
-    return config.replace(epochs=epochs, patience=epochs, stop="patience", **alone)
+    return config.replace(
+        epochs=epochs, patience=epochs, stop="patience", fused_seeds=(), fused_numbers={}
+    )
 
 
 def goes_on(config: TrialConfig) -> bool:

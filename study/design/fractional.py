@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from search_spaces.factors import level_name
 from search_spaces.schema import Ablate, Assignment, Study
+from sslcl.errors import listed
 from sslcl.validation import Scalar
 from study.design.cell import Cell, Cells, joined, unread
 from study.design.two_level import SignMatrix, confounding, two_level
@@ -103,9 +104,7 @@ def _described(names: Sequence[str], design: SignMatrix) -> Iterator[str]:
     confounded = confounding(design, names)
     yield f"{runs}, resolution {_MEANING[confounded.resolution]}"
     if confounded.aliases:
-        more = len(confounded.aliases) - _SHOWN
-        rest = f"; and {more} more" if more > 0 else ""
-        yield f"fractional: aliased are {'; '.join(confounded.aliases[:_SHOWN])}{rest}"
+        yield f"fractional: aliased are {listed(confounded.aliases, _SHOWN)}"
     if confounded.partial:
         yield (
             "fractional: effects overlap in part, with correlations of up to "

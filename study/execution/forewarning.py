@@ -8,6 +8,7 @@ import torch
 
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset
+from sslcl.errors import listed
 from sslcl.model import SSLCLModel
 from sslcl.similarities import SIMILARITIES
 from study.design.plan import PhasePlan, Plan
@@ -72,11 +73,10 @@ def _steps(kinds: Sequence[Planned], dataset: Dataset) -> str:
     few = [name for name, count in steps.items() if count < FEWEST_STEPS]
     if not few:
         return f"a trial takes at most {span} steps"
-    more = len(few) - _MOST_NAMED
-    named = "; ".join(few[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
     return (
-        f"warning: a trial takes at most {span} steps, fewer than {FEWEST_STEPS} for {named}: "
-        "such rows tell how fast a setting learns. Raise epochs or lower batch_size"
+        f"warning: a trial takes at most {span} steps, fewer than {FEWEST_STEPS} for "
+        f"{listed(few, _MOST_NAMED)}: such rows tell how fast a setting learns. Raise epochs or "
+        "lower batch_size"
     )
 
 

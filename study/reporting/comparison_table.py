@@ -71,6 +71,11 @@ class ComparisonTable:
         """Heading of the corrected p-values."""
         return p_heading(correction_of(self.rows))
 
+    @property
+    def interval_heading(self) -> str:
+        """Heading of the intervals, which are those of the verdicts."""
+        return interval_heading(correction_of(self.rows))
+
     def as_table(self) -> Table:
         """The table as every format shows it."""
         return Table(
@@ -82,7 +87,7 @@ class ComparisonTable:
                 "n",
                 self.unit.heading,
                 "Difference",
-                interval_heading(correction_of(self.rows)),
+                self.interval_heading,
                 self.p_heading,
                 _EFFECT,
                 "Verdict",

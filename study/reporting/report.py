@@ -185,8 +185,15 @@ def report_tables(
         InputError: as :func:`report_table`.
     """
     reading = reading_of(ledger, study_name, options.phase, options.where)
-    table = comparison_table(reading, options).as_table()
-    return [table, *_by_fold(reading, options), *_tables_below(reading, options, home)]
+    return [
+        comparison_table(reading, options).as_table(),
+        *tables_below(reading, options, home),
+    ]
+
+
+def tables_below(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:
+    """What stands below the comparison table of a phase; arguments as :func:`report_tables`."""
+    return [*_by_fold(reading, options), *_of_design(reading, options, home)]
 
 
 def _by_fold(reading: PhaseReading, options: ReportOptions) -> list[Table]:
@@ -198,7 +205,7 @@ def _by_fold(reading: PhaseReading, options: ReportOptions) -> list[Table]:
     return [fold_table(reading, metric)]
 
 
-def _tables_below(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:
+def _of_design(reading: PhaseReading, options: ReportOptions, home: Home | None) -> list[Table]:
     """Effects of crossed factors, or what mattered in a search that is all a study asks for.
 
     Neither is shown where too little has finished for it: the comparisons stand by themselves.

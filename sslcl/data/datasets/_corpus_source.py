@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sslcl.command import DATA_DIR_VARIABLE
 from sslcl.data.corpus import Corpus, dataset_of, with_validation
 from sslcl.data.datasets import DatasetSource
-from sslcl.data.features.text import with_text
+from sslcl.data.features.text import encoder_files, with_text
 from sslcl.data.features.text_encoders import DEFAULT_ENCODER
 from sslcl.data.formats import recognise
 from sslcl.data.reading.path_contents import PathContents
@@ -50,9 +50,8 @@ class CorpusSource(DatasetSource):
     def files(self, options: BaseModel, data_dir: Path | None) -> tuple[Path, ...]:
         """The files of the corpus, and those of the encoder where it is a folder."""
         chosen = self.Options.model_validate(options)
-        encoder = Path(chosen.encoder)
-        extra = PathContents(encoder).files if encoder.is_dir() else ()
-        return (*PathContents(self.path(chosen, data_dir)).files, *extra)
+        own = PathContents(self.path(chosen, data_dir)).files
+        return (*own, *encoder_files(chosen.encoder))
 
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the corpus as a dataset for the chosen task."""

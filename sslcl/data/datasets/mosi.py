@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from sslcl.data.datasets import DatasetSource
-from sslcl.data.features.text import NO_ENCODER
+from sslcl.data.features.text import NO_ENCODER, encoder_files
 from sslcl.data.features.text_cache import encode_texts
 from sslcl.data.formats.tables.poria_mosi import (
     DESCRIPTION,
@@ -23,7 +23,6 @@ from sslcl.data.formats.tables.poria_mosi import (
     read_released,
 )
 from sslcl.data.published.corpora.mosi import RECORD
-from sslcl.data.reading.path_contents import PathContents
 from sslcl.data.types import Conversation, Dataset
 from sslcl.errors import InputError
 
@@ -47,9 +46,7 @@ class Mosi(DatasetSource):
 
     def files(self, options: BaseModel, data_dir: Path | None) -> list[Path]:
         """The released files under ``data_dir / 'mosi'``, and the encoder where it is a folder."""
-        encoder = Path(_encoder(options))
-        extra = PathContents(encoder).files if encoder.is_dir() else ()
-        return [*sorted(_folder(data_dir).rglob("*.csv")), *extra]
+        return [*sorted(_folder(data_dir).rglob("*.csv")), *encoder_files(_encoder(options))]
 
     def load(self, options: BaseModel, data_dir: Path | None) -> Dataset:
         """Read the released files under ``data_dir / 'mosi'``."""

@@ -1,14 +1,22 @@
 """Features of a corpus's text by a frozen encoder."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from sslcl.data.corpus import Corpus
 from sslcl.data.features.text_cache import encode_texts
 from sslcl.data.features.text_encoders import find_encoder
 from sslcl.data.features.unknown_tokens import unknown_note
+from sslcl.data.reading.path_contents import PathContents
 from sslcl.errors import InputError
 
 NO_ENCODER = "none"
+
+
+def encoder_files(encoder: str) -> tuple[Path, ...]:
+    """The files of an encoder that is a folder; a change in one changes the features."""
+    folder = Path(encoder)
+    return PathContents(folder).files if folder.is_dir() else ()
 
 
 def with_text(corpus: Corpus, encoder: str) -> Corpus:

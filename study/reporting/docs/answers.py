@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sslcl.errors import listed
 from study.reporting.comparison_table import ComparisonTable, interval_text
 from study.reporting.phrases import plural
 from tracking.rows import ComparisonRow
@@ -37,9 +38,7 @@ def answers(table: ComparisonTable) -> Iterator[str]:
 
 def _named(table: ComparisonTable, rows: list[ComparisonRow]) -> str:
     rows = sorted(rows, key=lambda row: -abs(row.difference or 0.0))
-    more = len(rows) - _MOST_NAMED
-    named = "; ".join(_measured(table, row) for row in rows[:_MOST_NAMED])
-    return named + (f"; and {more} more" if more > 0 else "")
+    return listed([_measured(table, row) for row in rows], _MOST_NAMED)
 
 
 def _measured(table: ComparisonTable, row: ComparisonRow) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from study.reporting.docs.answers import answers
 from study.reporting.formats import escape_markdown
-from study.reporting.report import report_table
+from study.reporting.report import ReportOptions, comparison_table, reading_of
 from tracking.ledger import Ledger
 
 
@@ -20,8 +20,9 @@ def index_page(ledger: Ledger, study_names: Sequence[str]) -> str:
     """
     lines = ["# Studies", "", "| Study | Question | Answer |", "| :-- | :-- | :-- |"]
     for name in study_names:
-        question = str(ledger.study(name).spec.get("description") or "")
-        answer = " ".join(answers(report_table(ledger, name)))
+        reading = reading_of(ledger, name)
+        question = str(reading.study_row.spec.get("description") or "")
+        answer = " ".join(answers(comparison_table(reading, ReportOptions())))
         texts = (escape_markdown(text) for text in (question, answer))
         lines.append(f"| [{escape_markdown(name)}]({name}.md) | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"

@@ -10,7 +10,7 @@ from study.reporting.docs.answers import answers
 from study.reporting.figures.forest_plot import save_forest_plot
 from study.reporting.formats import escape_markdown, render
 from study.reporting.phrases import measured_on, plural
-from study.reporting.report import ReportOptions, reading_of, report_table, report_tables
+from study.reporting.report import ReportOptions, comparison_table, reading_of, tables_below
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -32,11 +32,12 @@ def save_page(ledger: Ledger, study_name: str, home: Home, path: Path) -> Path:
         InputError: for an unknown study, or when nothing has finished.
     """
     reading = reading_of(ledger, study_name)
-    table = report_table(ledger, study_name)
+    options = ReportOptions()
+    table = comparison_table(reading, options)
     picture = path.with_suffix(".png")
     save_forest_plot(table, picture)
     parts = _parts(reading, table, picture.name)
-    tables = report_tables(ledger, study_name, ReportOptions(), home)
+    tables = [table.as_table(), *tables_below(reading, options, home)]
     text = "\n\n".join([*parts, *(render(each, "markdown").strip() for each in tables)])
     write_whole(path, f"{text}\n\n{_methods(reading, table)}\n")
     return path

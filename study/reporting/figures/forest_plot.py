@@ -30,7 +30,6 @@ from study.reporting.figures.svg import (
     picture,
     styled,
 )
-from study.reporting.phrases import correction_of, interval_heading
 from study.reporting.units import p_text
 from study.stats.verdicts import SIGNIFICANCE
 from tracking.rows import ComparisonRow
@@ -118,7 +117,7 @@ def _forest_figure(
             _draw(axes, line.place, line.row, table)
     headings = {
         _DIFFERENCE_X: "difference",
-        _INTERVAL_X: interval_heading(correction_of(table.rows)),
+        _INTERVAL_X: table.interval_heading,
         _P_X: table.p_heading,
         _VERDICT_X: "verdict",
     }

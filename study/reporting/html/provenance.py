@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from sslcl.errors import listed
 from study.reporting.html.elements import PageSection, plain_table
 from study.reporting.phrases import plural
 from tracking.home import Home
@@ -47,8 +48,7 @@ def _where(warnings: Sequence[Fired]) -> str:
     parts = []
     for phase, some in phases.items():
         cells = [fired.cell for fired in some if fired.cell]
-        more = len(cells) - _MOST_CELLS
-        named = "; ".join(cells[:_MOST_CELLS]) + (f"; and {more} more" if more > 0 else "")
+        named = listed(cells, _MOST_CELLS)
         parts.append(f"{phase.value}: {named}" if named else phase.value)
     return ". ".join(parts)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from sslcl.errors import listed
 from study.analysis.reading import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.marks import NOT_CONVERGED, extension_note, mark_notes, probe_note
@@ -68,17 +69,17 @@ def verdicts(rows: Sequence[ComparisonRow]) -> Iterator[str]:
                 f"{_named(rows_of_verdict)}."
             )
     if so_far:
-        names = _names([f"{row.cell} {row.verdict}" for row in so_far])
+        names = listed([f"{row.cell} {row.verdict}" for row in so_far], _NAMED)
         yield f"Trained too short, and so no verdict yet: {names}."
     same, open_ = by_verdict["equivalent"], by_verdict["not shown"]
     if same:
         margin = points(f"{100 * (same[0].smallest_difference or 0.0):g}")
         verb = "is" if len(same) == 1 else "are"
-        names = _names([row.cell for row in same])
+        names = listed([row.cell for row in same], _NAMED)
         yield f"{spelt(len(same))} {verb} equivalent to it within {margin}: {names}."
     if open_:
         verb = "is" if len(open_) == 1 else "are"
-        names = _names([row.cell for row in open_])
+        names = listed([row.cell for row in open_], _NAMED)
         yield (
             f"{spelt(len(open_))} {verb} not shown either way, which is no claim that there is no "
             f"difference: {names}."
@@ -96,9 +97,4 @@ def search_words(counts: _Counts) -> str:
 
 
 def _named(rows: Sequence[ComparisonRow]) -> str:
-    return _names([f"{row.cell} ({percent(row.difference, signed=True)})" for row in rows])
-
-
-def _names(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return listed([f"{row.cell} ({percent(row.difference, signed=True)})" for row in rows], _NAMED)

@@ -1,6 +1,6 @@
 """The rows of a workbook: of its sheet of utterances, or of a sheet for each split."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -30,7 +30,7 @@ def excel_rows(path: Path) -> tuple[list[Row], bool, tuple[str, ...]]:
     first = next(iter(sheets), None)
     if first is None:
         return [], False, ()
-    return list(enumerate(sheets[first], start=1)), False, _left_out(sheets, {first: ""})
+    return list(enumerate(sheets[first], start=1)), False, _left_out(sheets, [first])
 
 
 def _sheets(path: Path) -> Mapping[str, list[list[str]]]:
@@ -65,7 +65,7 @@ def _joined(path: Path, sheets: Mapping[str, list[list[str]]]) -> list[Row]:
     return rows
 
 
-def _left_out(sheets: Mapping[str, object], read: Mapping[str, str]) -> tuple[str, ...]:
+def _left_out(sheets: Collection[str], read: Collection[str]) -> tuple[str, ...]:
     others = [f"'{name}'" for name in sheets if name not in read]
     names = ", ".join(f"'{name}'" for name in read)
     said = f"sheet {names} is read" if len(read) == 1 else f"sheets {names} are read"

@@ -24,6 +24,7 @@ NO_LABEL = ("na", "n/a", "nan", "none", "null", "-1", "-1.0", "?")
 _MOST_CLASSES = 50
 _LEAST_FEATURES = 2
 _SHOWN = 4
+_USUAL = [plain(name) for name in LABELS]
 _SEVERAL = re.compile(r"\S\s*[,;|/]\s*\S")
 _NUMBERED = re.compile(r"(.*?\D)[_-]?\d+")
 
@@ -120,7 +121,7 @@ def _features(cells: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[str, 
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
         numbered = _NUMBERED.fullmatch(name)
-        if numbered and plain(name) not in map(plain, LABELS) and _are_numbers(cells[name]):
+        if numbered and plain(name) not in _USUAL and _are_numbers(cells[name]):
             groups[numbered[1].rstrip("_-. ")].append(name)
     for stem, columns in groups.items():
         modality = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")
@@ -135,10 +136,12 @@ def _are_numbers(cells: pd.Series) -> bool:
 
 def label_columns(cells: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Columns with a usual name for labels, the usual order first, and few different cells."""
-    usual = [plain(name) for name in LABELS]
-    known = [name for name in names if plain(name) in usual]
-    few = [name for name in known if 2 <= cells[name].nunique() <= _MOST_CLASSES]
-    return sorted(few, key=lambda name: usual.index(plain(name)))
+    few = [n for n in _called_labels(names) if 2 <= cells[n].nunique() <= _MOST_CLASSES]
+    return sorted(few, key=lambda name: _USUAL.index(plain(name)))
+
+
+def _called_labels(names: Iterable[str]) -> list[str]:
+    return [name for name in names if plain(name) in _USUAL]
 
 
 def guessed_tasks(
@@ -210,8 +213,7 @@ def _missing(cells: pd.DataFrame, said: dict[str, str], tasks: dict[str, Any]) -
                 f"'columns: {{{meaning}: NAME}}' to the card"
                 + (", or 'speaker: none' if nobody is named" if meaning == "speaker" else "")
             )
-    known_labels = [plain(name) for name in LABELS]
-    same = [n for n in cells.columns if plain(n) in known_labels and cells[n].nunique() == 1]
+    same = [name for name in _called_labels(cells.columns) if cells[name].nunique() == 1]
     if not tasks and same:
         yield f"all cells of '{same[0]}' are {cells[same[0]].iloc[0]!r:.40}: expected two classes"
     elif not tasks:
