@@ -8,6 +8,8 @@ from types import ModuleType
 import pytest
 import yaml
 
+from tracking.home import Home
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -21,6 +23,8 @@ def load(name: str) -> ModuleType:
 
 
 reference = load("reference")
+ledgers = load("ledgers")
+KEPT = sorted(ledgers.STUDIES.glob("*.sql.xz"))
 
 
 @pytest.mark.parametrize("name", reference.PAGES)
@@ -46,3 +50,30 @@ def test_links_out_of_the_docs_become_paths() -> None:
     rewrite = load("hooks").on_page_markdown
     assert rewrite("see [`a.py`](../sslcl/a.py), [b](b.md)") == "see `sslcl/a.py`, [b](b.md)"
     assert rewrite("the [example](../examples/plugin)") == "the example (`examples/plugin`)"
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("kept", KEPT, ids=lambda path: path.name)
+def test_the_page_of_a_study_is_what_its_ledger_says(kept: Path, tmp_path: Path) -> None:
+    study_name = kept.name.removesuffix(".sql.xz")
+    page = ledgers.write_page(ledgers.restored(kept, Home(tmp_path)), study_name, tmp_path)
+    assert page.with_suffix(".png").is_file()
+    assert page.read_text() == (ledgers.STUDIES / page.name).read_text()
+
+
+def test_the_index_gives_the_answer_of_every_page() -> None:
+    index = (ledgers.STUDIES / "index.md").read_text()
+    pages = {kept.name.removesuffix(".sql.xz") for kept in KEPT}
+    assert set(re.findall(r"^\| \[(\w+)\]", index, re.MULTILINE)) == pages
+    for name in pages:
+        page = (ledgers.STUDIES / f"{name}.md").read_text()
+        (answer,) = re.findall(r"^\*\*Answer\.\*\* (.*)$", page, re.MULTILINE)
+        assert f"| {answer} |" in index
+
+
+def test_the_tables_of_the_readme_are_those_of_the_pages() -> None:
+    readme = (DOCS.parent / "README.md").read_text()
+    (name, table) = re.findall(
+        r"^\*\*Ablation of (\w+)\*\*\n\n((?:\|.*\n)+)", readme, re.MULTILINE
+    )[0]
+    assert table in (ledgers.STUDIES / f"{name}.md").read_text()
