@@ -21,6 +21,13 @@ from tracking.home import Home
 from tracking.ledger import Ledger
 
 STUDIES = Path(__file__).resolve().parents[1] / "studies"
+_BELOW = """\
+The ledger of each study is kept beside its page, without epochs, for tables and SQL of your own:
+
+```sh
+mkdir published && xz -dc docs/studies/NAME.sql.xz | sqlite3 published/results.db
+python -m study.report NAME --home published
+```"""
 _OF_TRIALS = ("evaluations", "findings")
 _EMPTIED = ("epoch_metrics", "mirror_runs", "mirror_studies")
 
@@ -69,7 +76,7 @@ def write_index(folder: Path = STUDIES) -> Path:
                 ledger.close()
         lines += page[-1:] if lines else page
     path = folder / "index.md"
-    write_whole(path, "\n".join(lines) + "\n")
+    write_whole(path, "\n".join([*lines, "", _BELOW]) + "\n")
     return path
 
 
