@@ -98,7 +98,7 @@ class TrialConfig(BaseModel):
     """Weight of an added cross-entropy term on the full view; above 0 where only its classifier
     can predict."""
 
-    label_embedding_depth: Annotated[int, Field(ge=0, le=4)] = 2
+    label_embedding_depth: Annotated[int, Field(ge=0, le=6)] = 2
     """Layers of the label network: 0 is free label vectors, 2 the paper's."""
     label_embedding_width: Count = 128
     """Width of the label network's hidden layers."""

@@ -61,14 +61,14 @@ def test_the_page_of_a_study_is_what_its_ledger_says(kept: Path, tmp_path: Path)
     assert page.read_text() == (ledgers.STUDIES / page.name).read_text()
 
 
-def test_the_index_gives_the_answer_of_every_page() -> None:
-    index = (ledgers.STUDIES / "index.md").read_text()
+def test_every_answer_is_on_the_page_of_answers() -> None:
+    answers = (ledgers.STUDIES / "answers.md").read_text()
     pages = {kept.name.removesuffix(".sql.xz") for kept in KEPT}
-    assert set(re.findall(r"^\| \[(\w+)\]", index, re.MULTILINE)) == pages
+    assert set(re.findall(r"^\| \[(\w+)\]", answers, re.MULTILINE)) == pages
     for name in pages:
         page = (ledgers.STUDIES / f"{name}.md").read_text()
         (answer,) = re.findall(r"^\*\*Answer\.\*\* (.*)$", page, re.MULTILINE)
-        assert f"| {answer} |" in index
+        assert f"| {answer} |" in answers
 
 
 def test_the_tables_of_the_readme_are_those_of_the_pages() -> None:

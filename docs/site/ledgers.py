@@ -1,6 +1,6 @@
 """The ledger behind the page of a study, small enough to be kept beside it.
 
-``python docs/site/ledgers.py HOME STUDY...`` writes the pages of these studies and the index anew,
+``python docs/site/ledgers.py HOME STUDY...`` writes the pages of these studies and the answers anew,
 and to ``docs/studies/NAME.sql.xz`` what they rest on: every trial with its scores, costs, findings
 and predictions of the test split, without epochs, texts and the machine's name.
 ``xz -dc docs/studies/NAME.sql.xz | sqlite3 FOLDER/results.db`` makes a home of it.
@@ -63,7 +63,7 @@ def write_page(home: Home, study_name: str, folder: Path) -> Path:
         ledger.close()
 
 
-def write_index(folder: Path = STUDIES) -> Path:
+def write_answers(folder: Path = STUDIES) -> Path:
     """The page with the answer of every study whose ledger is kept in ``folder``."""
     lines: list[str] = []
     for kept in sorted(folder.glob("*.sql.xz")):
@@ -75,7 +75,7 @@ def write_index(folder: Path = STUDIES) -> Path:
             finally:
                 ledger.close()
         lines += page[-1:] if lines else page
-    path = folder / "index.md"
+    path = folder / "answers.md"
     write_whole(path, "\n".join([*lines, "", _BELOW]) + "\n")
     return path
 
@@ -126,4 +126,4 @@ def _strip(copy: sqlite3.Connection, study_name: str) -> None:
 if __name__ == "__main__":
     for name in sys.argv[2:]:
         keep(Path(sys.argv[1], "results.db"), name)
-    write_index()
+    write_answers()
