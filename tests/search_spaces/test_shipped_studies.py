@@ -1,7 +1,9 @@
-"""The studies that ship: each has its line on their page, with the trials and the command that it says."""
+"""The studies that ship are what their page says of them."""
 
 import re
+import shlex
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,20 @@ def listed() -> dict[str, list[str]]:
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in lines}
 
 
+def variants() -> list[tuple[str, list[str]]]:
+    """Name and further words of each command of the page's block."""
+    text = PAGE.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^python -m study\.run (\w+) (.*)$", text, re.MULTILINE)
+    # Its own folder is a path that exists, as the reader's is.
+    return [(name, shlex.split(words.replace("PATH", str(PAGE.parent)))) for name, words in lines]
+
+
+def values(words: list[str], option: str) -> list[str]:
+    return [value for word, value in pairwise(words) if word == option]
+
+
 def planned(study: Study) -> Plan:
-    folds = SESSIONS if study.folds == "session" else ()
+    folds: tuple[str, ...] = SESSIONS if study.folds == "session" else ()
     if study.folds and not folds:
         folds = tuple(str(number) for number in range(1, int(study.folds) + 1))
     data = DataFacts("0" * 64, MODALITIES[study.dataset], folds)
@@ -102,3 +116,12 @@ def test_a_simulated_study_dry_runs(
     told = " ".join(capsys.readouterr().out.split())
     warnings = re.findall(r"warning: (\w+ \S+)", told)
     assert warnings == (["ablate hidden_size=16:"] if name == "failure_modes" else [])
+
+
+@pytest.mark.parametrize("line", variants(), ids=lambda line: line[0])
+def test_studies_that_are_asked_again_are_read_as_written(line: tuple[str, list[str]]) -> None:
+    name, words = line
+    study = load_study(name, values(words, "--set"), next(iter(values(words, "--data")), None))
+    assert study.name.startswith(f"{name}_")
+    assert study.dataset != "synthetic"
+    assert planned(study).phases[-1].notes == ()
