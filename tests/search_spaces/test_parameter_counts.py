@@ -1,4 +1,4 @@
-"""``size: released`` builds models as large as the released ones, but for differences that are told."""
+"""``size: released`` is as large as what was released, but for differences that are told."""
 
 import re
 from collections.abc import Mapping

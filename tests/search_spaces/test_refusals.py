@@ -49,7 +49,7 @@ BAD: dict[str, tuple[object, str, str]] = {
     "range out of range": (
         with_factors(label_embedding_depth={"low": 0, "high": 9}),
         "factors.label_embedding_depth",
-        "less than or equal to 4",
+        "less than or equal to 6",
     ),
     "unknown base value": (small(base={"backbone": "recurent"}), "base", "'recurrent'"),
     "no factors": (small(factors={}), "factors", "empty"),

@@ -4,7 +4,7 @@ import torch
 from sslcl.label_embedding import LabelEmbedding
 
 
-@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("depth", range(7))
 def test_one_vector_per_class_at_every_depth(depth: int) -> None:
     network = LabelEmbedding(classes=5, width=12, hidden=8, depth=depth, dropout=0.0)
     vectors = network()
@@ -13,7 +13,7 @@ def test_one_vector_per_class_at_every_depth(depth: int) -> None:
     assert all(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
-@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("depth", range(7))
 def test_depth_counts_weight_layers(depth: int) -> None:
     network = LabelEmbedding(classes=5, width=12, hidden=8, depth=depth, dropout=0.1)
     matrices = [tuple(p.shape) for p in network.parameters() if p.ndim == 2]
@@ -23,6 +23,8 @@ def test_depth_counts_weight_layers(depth: int) -> None:
         2: [(5, 8), (12, 8)],
         3: [(5, 8), (8, 8), (12, 8)],
         4: [(5, 8), (8, 8), (8, 8), (12, 8)],
+        5: [(5, 8), *[(8, 8)] * 3, (12, 8)],
+        6: [(5, 8), *[(8, 8)] * 4, (12, 8)],
     }
     assert matrices == expected[depth]
 

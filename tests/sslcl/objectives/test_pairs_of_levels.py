@@ -27,7 +27,7 @@ LEVELS: dict[str, tuple[object, ...]] = {
     "similarity": SIMILARITIES.names(),
     "logit_scale": get_args(LogitScaleMode),
     "augmentation": AUGMENTATIONS,
-    "label_embedding_depth": (0, 1, 2, 3, 4),
+    "label_embedding_depth": (0, 1, 2, 3, 6),
 }
 Row = dict[str, object]
 Pair = tuple[tuple[str, object], tuple[str, object]]
