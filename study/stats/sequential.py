@@ -28,7 +28,7 @@ import numpy as np
 
 from sslcl.errors import InputError
 from study.stats.comparison import CellComparison
-from study.stats.spread import CONFIDENCE, Spread, few_seeds_widening
+from study.stats.spread import CONFIDENCE, Spread
 from study.stats.verdicts import SIGNIFICANCE, correct, verdict
 
 _LARGEST = 0.3
@@ -212,7 +212,7 @@ def within_reach(compared: CellComparison, seeds: float, nominal: float, margin:
     def half_width(level: float) -> float:
         by_conversation = spread.conversations_alone * _t(spread.conversations - 1, level) ** 2
         freedom = seeds - 1 + spread.prior_freedom
-        seed_t = _t(freedom, level) * (few_seeds_widening(freedom) if spread.widened else 1.0)
+        seed_t = spread.seed_quantile(level, seeds, freedom)
         return math.sqrt(seed_t**2 * spread.by_seed * left + by_conversation)
 
     distance = abs(compared.difference)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sslcl.metrics import Floats
 from study.stats.moderation import moderate
@@ -38,6 +39,22 @@ def few_seeds_widening(freedom: Floats | float) -> Floats | float:
     return 1.0 + 1.35 / (freedom + 1) ** 2
 
 
+def seeds_widening(freedom: Floats, seeds: Floats, skewed: NDArray[np.bool_]) -> Floats:
+    """What Student's quantile for seeds is multiplied with, in rows that may be skewed, too.
+
+    That of :func:`few_seeds_widening`, and in skewed rows at least 1 + 2.5 / sqrt(S): what
+    Student's t of exponential scores takes at the levels of a corrected table, from 2.4 for 3
+    seeds to 1.6 for 20.
+
+    Args:
+        freedom: of the variance over seeds.
+        seeds: S.
+        skewed: rows that :func:`study.stats.moderation.moderate` takes to be so.
+    """
+    plain = few_seeds_widening(freedom)
+    return np.where(skewed, np.maximum(plain, 1.0 + 2.5 / np.sqrt(seeds)), plain)
+
+
 @dataclass(frozen=True)
 class Spread:
     """Variance components of a mean difference and the counts that they rest on.
@@ -51,6 +68,7 @@ class Spread:
         freedom: degrees of freedom of ``by_seed``; S - 1 when left out.
         prior_freedom: how many of them other rows have lent.
         widened: whether few seeds get the wider interval of :func:`few_seeds_widening`.
+        skewed: whether it is that of :func:`seeds_widening` for skewed scores.
     """
 
     by_seed: float
@@ -61,11 +79,24 @@ class Spread:
     freedom: float | None = None
     prior_freedom: float = 0.0
     widened: bool = False
+    skewed: bool = False
 
     @property
     def seed_freedom(self) -> float:
         """Degrees of freedom of ``by_seed``."""
         return self.pairs - 1 if self.freedom is None else self.freedom
+
+    def seed_quantile(self, level: float, seeds: float, freedom: float) -> float:
+        """The quantile for so many seeds, widened as those of the row are."""
+        from scipy import special
+
+        widening = 1.0
+        if self.widened:
+            ends = (np.asarray(freedom), np.asarray(seeds), np.asarray(self.skewed))
+            widening = float(seeds_widening(*ends))
+        finite = freedom < np.inf
+        tail = special.stdtrit(freedom, level / 2) if finite else special.ndtri(level / 2)
+        return -widening * float(tail)
 
     @property
     def conversations_alone(self) -> float:
@@ -80,8 +111,7 @@ class Spread:
         least = conversation_t * self.by_conversation
         if self.pairs < 2:
             return float(np.sqrt(least))
-        widening = few_seeds_widening(self.seed_freedom) if self.widened else 1.0
-        seed_t = (widening * special.stdtrit(self.seed_freedom, level / 2)) ** 2
+        seed_t = self.seed_quantile(level, self.pairs, self.seed_freedom) ** 2
         rest = conversation_t * self.conversations_alone
         return float(np.sqrt(max(seed_t * self.by_seed + rest, least)))
 
@@ -124,6 +154,7 @@ def moderated(spreads: Mapping[str, Spread]) -> dict[str, Spread]:
             by_seed=float(shared.variances[i]) / spread.pairs,
             freedom=float(shared.freedom[i]),
             prior_freedom=0.0 if shared.own[i] else float(shared.prior_freedom),
+            skewed=bool(shared.skewed[i]),
         )
         for i, (name, spread) in enumerate(rows.items())
     }
