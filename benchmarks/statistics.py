@@ -82,10 +82,15 @@ def _decided(
     freedom = np.full(by_seed.shape[1:], setting.seeds - 1.0)
     shared = moderate(by_seed, freedom)
     if not setting.moderated:
-        none = np.zeros(by_seed.shape, dtype=bool)
-        every = np.broadcast_to(freedom, by_seed.shape)
-        shared = Moderated(by_seed, every, np.zeros(repeats), ~none, none)
+        shared = unmoderated(by_seed, freedom)
     return holm_rejections(np.abs(difference), shared, by_conversation, setting), mixed
+
+
+def unmoderated(variances: Floats, freedom: Floats) -> Moderated:
+    """The rows with the variances that they came with."""
+    none = np.zeros(variances.shape, dtype=bool)
+    every = np.broadcast_to(freedom, variances.shape)
+    return Moderated(variances, every, np.zeros(variances.shape[:-1]), ~none, none)
 
 
 def _drawn(
@@ -97,8 +102,8 @@ def _drawn(
     shared = "normal" if setting.shape == "skewed" else setting.shape
 
     def sides(count: int) -> tuple[Floats, Floats]:
-        own = _noise(rng, setting.shape, (repeats, rows, count))
-        return root * own, root * _noise(rng, shared, (repeats, 1, count))
+        own = noise(rng, setting.shape, (repeats, rows, count))
+        return root * own, root * noise(rng, shared, (repeats, 1, count))
 
     own, base = sides(setting.seeds)
     by_seed = setting.seed_sd * (own * np.array(setting.spread)[:, None] - base)
@@ -113,8 +118,8 @@ def _drawn(
     return difference, by_seed.var(2, ddof=1), between, mixed
 
 
-def _noise(rng: np.random.Generator, shape: str, size: tuple[int, ...]) -> Floats:
-    """Of mean 0 and variance 1."""
+def noise(rng: np.random.Generator, shape: str, size: tuple[int, ...]) -> Floats:
+    """Numbers of one of :data:`SHAPES`, of mean 0 and variance 1."""
     noise: Floats = rng.standard_normal(size)
     if shape == "heavy-tailed":
         noise = rng.standard_t(3, size) / np.sqrt(3)

@@ -1,7 +1,8 @@
 """How much a mean difference varies, by seeds and by conversations, and the interval of that."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from sslcl.metrics import Floats
 from study.stats.moderation import moderate
 
+Row = TypeVar("Row", bound=Hashable)
 CONFIDENCE = 0.95
 NO_WIDTH = 1e-12
 """Differences that are equal but for rounding are the same difference."""
@@ -136,22 +138,27 @@ class Spread:
         return outside if room > 0 else 1 - outside
 
 
-def moderated(spreads: Mapping[str, Spread]) -> dict[str, Spread]:
+def moderated(
+    spreads: Mapping[Row, Spread], scales: Mapping[Row, float] | None = None
+) -> dict[Row, Spread]:
     """The rows of one table with their variances over seeds moderated across them.
 
     Args:
         spreads: row to spread, without the reference; rows with one pair stay as they are.
+        scales: row to what its variance is in units of the one that all rows share, where rows
+            are sums of scores with other weights; 1 for every row when left out.
 
     Source: see :func:`study.stats.moderation.moderate`.
     """
     rows = {name: spread for name, spread in spreads.items() if spread.pairs > 1}
     pairs = np.array([spread.pairs for spread in rows.values()], dtype=np.float64)
-    variances = np.array([spread.by_seed for spread in rows.values()]) * pairs
+    scale = np.array([1.0 if scales is None else scales[name] for name in rows])
+    variances = np.array([spread.by_seed for spread in rows.values()]) * pairs / scale
     shared = moderate(variances, pairs - 1)
     changed = {
         name: replace(
             spread,
-            by_seed=float(shared.variances[i]) / spread.pairs,
+            by_seed=float(shared.variances[i]) * float(scale[i]) / spread.pairs,
             freedom=float(shared.freedom[i]),
             prior_freedom=0.0 if shared.own[i] else float(shared.prior_freedom),
             skewed=bool(shared.skewed[i]),
