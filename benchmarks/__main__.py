@@ -20,6 +20,8 @@ NAMED = {
     "gpu": "gpu",
     "search": "search",
     "statistics": "statistics",
+    "factorial": "factorial",
+    "costs": "cost_tables",
     "looks": "sequential",
     "fusion": "fusion",
     "compile": "compilation",
@@ -38,9 +40,10 @@ def main(parts: Sequence[str], write: bool) -> int:
     target is missed.
 
     ``gpu`` measures on a GPU; ``search`` simulates how soon searches find what random search
-    finds; ``statistics`` simulates how often tables err, and how much they show; ``looks`` the same
-    of tables that are judged several times; ``scale`` runs a study of ten thousand simulated
-    trials; ``compile`` needs a C++ compiler.
+    finds; ``statistics`` simulates how often tables err, and how much they show; ``factorial``,
+    ``costs`` and ``looks`` the same of tables of effects, of costs, and of tables that are judged
+    several times; ``scale`` runs a study of ten thousand simulated trials; ``compile`` needs a C++
+    compiler.
     """
     for part in parts:
         if part not in (*PARTS, *NAMED):

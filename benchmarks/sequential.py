@@ -12,9 +12,9 @@ import numpy as np
 from benchmarks.timing import Figure
 from sslcl.metrics import Floats
 from study.stats.comparison import CellComparison, summarise
+from study.stats.decisions import PlannedContrast, Side, decide
 from study.stats.sequential import Rule, Standing, Stop, follow, planned_looks
 from study.stats.spread import Spread, moderated
-from study.stats.verdicts import correct, verdict
 
 Shape = Literal["normal", "heavy-tailed", "skewed"]
 
@@ -37,6 +37,8 @@ class Ablations:
         seed_sd: of a cell's score over seeds.
         conversation_sd: of a cell's score over conversations, apart from what all cells share.
         margin: the smallest interesting difference.
+        planned: how many of the rows, from the first on, answer planned questions.
+        side: which differences these questions ask about.
         seed: of the random numbers.
     """
 
@@ -50,6 +52,8 @@ class Ablations:
     seed_sd: float = 0.01
     conversation_sd: float = 0.04
     margin: float = 0.01
+    planned: int = 0
+    side: Side = "two"
     seed: int = 0
 
 
@@ -58,8 +62,9 @@ class Outcome:
     """What came of many ablations.
 
     Args:
-        error: share of them with any false claim: a row called better or worse that does not
-            differ, or in the wrong direction, or equivalent though it differs by the margin.
+        error: share of them with any false claim in a family, of the family with the most: a row
+            called better or worse that does not differ, or in the wrong direction, or equivalent
+            though it differs by the margin.
         power: share of the rows that differ which were called so.
         bias: mean of estimate less truth, over rows that stopped with a verdict of a difference.
         covered: share of the rows whose interval holds the truth.
@@ -91,7 +96,10 @@ def simulate(ablations: Ablations) -> Outcome:
     claimed = claims != 0
     given_up = np.array([one.given_up for one in found])
     return Outcome(
-        error=float((wrong | equal).any(1).mean()),
+        error=max(
+            float((wrong | equal)[:, family].any(1).mean())
+            for family in (slice(ablations.planned), slice(ablations.planned, None))
+        ),
         power=float((claims[:, differs] > 0).mean()) if differs.any() else np.nan,
         bias=float((estimates - truths)[claimed].mean()) if claimed.any() else np.nan,
         covered=float(np.mean([one.covered for one in found])),
@@ -115,6 +123,8 @@ ERRORS: dict[str, Ablations] = {
     "no effect, skewed, 280 conversations": replace(_NO_EFFECT, shape="skewed", conversations=280),
     "no effect, looks of 3, 6, 12": replace(_NO_EFFECT, looks=(3, 6, 12)),
     "no effect, skewed, looks of 3, 6, 12": replace(_NO_EFFECT, shape="skewed", looks=(3, 6, 12)),
+    "no effect, 3 planned": replace(_NO_EFFECT, planned=3),
+    "no effect, 3 planned, one-sided": replace(_NO_EFFECT, planned=3, side="greater"),
     "no effect, looks of 5, 10, 20, 30": replace(_NO_EFFECT, looks=(5, 10, 20, 30)),
     "all rows 1 point apart, the margin of equivalence": _AT_MARGIN,
     "the same, 280 conversations": replace(_AT_MARGIN, conversations=280),
@@ -125,6 +135,8 @@ PRICES: dict[str, Ablations] = {
     "31 conversations": Ablations(conversations=31),
     "93 conversations": Ablations(),
     "280 conversations": Ablations(conversations=280),
+    "93 conversations, 5 planned": Ablations(planned=5),
+    "93 conversations, 5 planned, one-sided": Ablations(planned=5, side="greater"),
 }
 """Settings in which 5 of 15 rows are 3 points better, and the others are as the reference."""
 ALLOWED = 0.05
@@ -213,31 +225,27 @@ def _study(ablations: Ablations, truths: Floats, rng: np.random.Generator) -> _F
             for row, own in differences.items()
         }
 
-    rule = Rule(planned_looks(ablations.looks), ablations.margin)
+    asked = {row: PlannedContrast(row, ablations.side) for row in rows[: ablations.planned]}
+    rule = Rule(planned_looks(ablations.looks), ablations.margin, planned=asked)
     standing = follow(rows, lambda row, look: True, compare, rule)
-    return _judged(list(standing.values()), truths, ablations.looks)
+    return _judged(standing, truths, rule)
 
 
-def _judged(standing: list[Standing], truths: Floats, looks: tuple[int, ...]) -> _Found:
-    compared = [now.compared for now in standing if now.compared is not None]
-    p_values = correct([one.p_value for one in compared])
-    equivalences = correct([one.p_equivalence for one in compared])
-    verdicts = [
-        verdict(one.difference, p, q)
-        for one, p, q in zip(compared, p_values, equivalences, strict=True)
-    ]
+def _judged(standing: Mapping[str, Standing], truths: Floats, rule: Rule) -> _Found:
+    compared = {row: now.compared for row, now in standing.items() if now.compared is not None}
+    verdicts = [one.verdict for one in decide(compared, planned=rule.planned).values()]
     signs = {"better": 1.0, "worse": -1.0}
-    held = [one.ci_low <= truth <= one.ci_high for one, truth in zip(compared, truths, strict=True)]
-    most = max(now.look for now in standing)
+    shown = list(compared.values())
+    held = [one.ci_low <= truth <= one.ci_high for one, truth in zip(shown, truths, strict=True)]
+    seeds = [rule.looks[now.look - 1].seeds for now in standing.values()]
+    given_up = (Stop.NOT_DECIDABLE, Stop.OUT_OF_REACH)
     return _Found(
         claims=np.array([signs.get(str(said), 0.0) for said in verdicts]),
         equal=np.array([said == "equivalent" for said in verdicts]),
-        estimates=np.array([one.difference for one in compared]),
+        estimates=np.array([one.difference for one in shown]),
         covered=float(np.mean(held)),
-        given_up=np.array(
-            [now.stop in (Stop.NOT_DECIDABLE, Stop.OUT_OF_REACH) for now in standing]
-        ),
-        trials=looks[most - 1] + sum(looks[now.look - 1] for now in standing),
+        given_up=np.array([now.stop in given_up for now in standing.values()]),
+        trials=max(seeds) + sum(seeds),
     )
 
 

@@ -243,13 +243,25 @@ def judge_looks(ledger: Ledger, study_name: str, cells: Sequence[str]) -> GivenL
 
 
 def refuse_other_looks(ledger: Ledger, before: StudyRow, study: Study) -> None:
-    """Refuse to change looks whose results have been seen: the error rate would not hold.
+    """Refuse to change looks whose results have been seen, or the questions that stop rows there.
+
+    The error rate would not hold.
 
     Raises:
-        InputError: naming the looks that the study began with.
+        InputError: naming the looks, or the questions, that the study began with.
     """
-    old, new = (seed_looks(spec, Phase.ABLATE) for spec in (before.spec, study.canonical()))
-    if old and new != old and ledger.trials(study.name, phase=Phase.ABLATE):
+    specs = (before.spec, study.canonical())
+    old, new = (seed_looks(spec, Phase.ABLATE) for spec in specs)
+    asked, asks = (spec.get("questions") or {} for spec in specs)
+    if not old or (new, asks) == (old, asked) or not ledger.trials(study.name, phase=Phase.ABLATE):
+        return
+    if asks != asked:
+        raise InputError(
+            f"questions of '{study.name}' cannot change any more: its looks stop rows by "
+            f"{', '.join(map(repr, asked)) or 'none'} since its ablation began; expected these, "
+            "or another name in 'study'"
+        )
+    if new != old:
         raise InputError(
             f"ablate.seeds of '{study.name}' cannot change any more: its looks at "
             f"{', '.join(map(str, old))} seeds are fixed since its ablation began; expected these, "

@@ -11,7 +11,6 @@ from search_spaces.schema import Ablate, Assignment, Study
 from sslcl.config import TrialConfig
 from sslcl.data.folds import of_fold
 from sslcl.data.types import Dataset
-from sslcl.learning.score_names import score_words
 from study.analysis.next_looks import given_looks
 from study.design.cell import Cell
 from study.design.data_facts import DataFacts
@@ -100,12 +99,10 @@ def show_plan(
         console.print(budget)
     for phase, line in zip(planned.phases, lines, strict=True):
         if line.reserve:
-            console.print(_in_looks(phase, line))
+            console.print(_in_looks(phase, line, len(study.questions)))
     console.print(_cost(lines, estimate.source, resources, workers))
     tested = sum(len(fold.test) for fold in dataset.folds) or len(dataset.test or ())
-    console.print(
-        power_sentence(planned, tested, score_words(study.criterion), (deviations, source))
-    )
+    console.print(power_sentence(planned, tested, study, (deviations, source)))
 
 
 def _in_folds(study: Study, dataset: Dataset) -> str:
@@ -297,7 +294,7 @@ def _counts(rows: Sequence[PhaseSummary]) -> tuple[list[int], list[int], list[in
     )
 
 
-def _in_looks(phase: PhasePlan, line: PhaseSummary) -> str:
+def _in_looks(phase: PhasePlan, line: PhaseSummary, questions: int) -> str:
     """One sentence on the seeds that rows without a verdict may come to need."""
     seconds = (line.seconds or 0.0, (line.seconds or 0.0) + (line.reserve_seconds or 0.0))
     looks = ", ".join(map(str, phase.looks))
@@ -305,6 +302,7 @@ def _in_looks(phase: PhasePlan, line: PhaseSummary) -> str:
         f"{phase.phase.value}: seeds are added in looks of {looks} while rows have no verdict: "
         f"at least {line.to_train} trials are left to train, at most "
         f"{line.to_train + line.reserve}, in {' to '.join(map(duration, seconds))}"
+        + ("; planned questions stop by their own correction" if questions else "")
     )
 
 

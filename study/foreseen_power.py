@@ -2,6 +2,7 @@
 
 from search_spaces.schema import Study
 from sslcl.data.types import Dataset
+from sslcl.learning.score_names import score_words
 from study.analysis.reading import PhaseReading
 from study.design.plan import Plan
 from study.stats.metrics import Metric
@@ -13,14 +14,14 @@ from tracking.records import Phase
 
 
 def power_sentence(
-    planned: Plan, conversations: int, scored: str, spread: tuple[Deviations, str]
+    planned: Plan, conversations: int, study: Study, spread: tuple[Deviations, str]
 ) -> str:
     """One sentence on what the ablation could show.
 
     Args:
         planned: the plan.
         conversations: of the test split.
-        scored: the score in words.
+        study: whose criterion is scored and whose questions are corrected among themselves.
         spread: how paired differences vary, and whence that is known.
     """
     deviations, source = spread
@@ -29,6 +30,8 @@ def power_sentence(
         return "no ablation is planned"
     looks = planned_looks(ablation.looks)
     seeds, comparisons = looks[-1].seeds, len(ablation.cells) - 1
+    asked = min(len(study.questions), comparisons)
+    families = {"planned questions": asked, "exploratory rows": comparisons - asked}
     if seeds < 2:
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
@@ -37,11 +40,18 @@ def power_sentence(
         smallest = detectable_difference(seeds, conversations, deviations, level, rows=comparisons)
         return f"{100 * smallest:.2f} points"
 
-    corrected = f" ({points(comparisons)} after Holm's correction over {comparisons}, at worst)"
+    if not asked:
+        families = {"": comparisons}
+    corrected = " and ".join(
+        f"{points(count)} after Holm's correction over {count} {name}".rstrip()
+        for name, count in families.items()
+        if count > 1
+    )
     return (
         f"with {'up to ' * (len(looks) > 1)}{seeds} seeds per cell and {conversations} test "
         "conversations, a difference of "
-        f"{points(1)} of {scored}{corrected if comparisons > 1 else ''} would be found 4 times "
+        f"{points(1)} of {score_words(study.criterion)}"
+        f"{f' ({corrected}, at worst)' if corrected else ''} would be found 4 times "
         f"in 5, if paired differences vary by {100 * deviations.seeds:.2f} points (sd) between "
         f"seeds and {100 * deviations.conversations:.2f} between conversations, {source}; "
         + _what_to_buy(seeds, conversations, deviations)

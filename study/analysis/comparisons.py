@@ -174,8 +174,9 @@ def looked_ablation(
         return None
     ended = ended_seeds(reading.trials)
     names = list(ended) if cells is None else cells
+    planned = rules.planned(name for name in names if name != REFERENCE)
     return LookedAblation(
-        Rule(planned_looks(looks), rules.smallest_difference, rules.correction),
+        Rule(planned_looks(looks), rules.smallest_difference, rules.correction, planned),
         REFERENCE,
         {name: sample for name, sample in reading.samples.items() if name in names}
         if reading.cells

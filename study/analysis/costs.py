@@ -11,7 +11,7 @@ from study.analysis.reading import PhaseReading, by_seed
 from study.stats.comparison import CellComparison, summarise
 from study.stats.metrics import Metric, check_metric
 from study.stats.permutation import sign_flip_p
-from study.stats.spread import Spread
+from study.stats.spread import Spread, moderated
 from tracking.costs import COSTS
 from tracking.rows import ComparisonRow, TrialRow
 
@@ -52,9 +52,10 @@ def cost_rows(
 ) -> list[ComparisonRow]:
     """The rows of a table of costs, in the cost's own unit; nothing is stored.
 
-    Intervals are Student's t over the paired differences and speak of new seeds on the same
-    machine and data. Verdicts call less ``better`` but for throughput; nothing is tested for
-    equivalence, since no smallest interesting difference is stated for costs.
+    Intervals are Student's t over the paired differences, with variances moderated across rows, and
+    speak of new seeds on the same machine and data. Verdicts call less ``better`` but for
+    throughput; nothing is tested for equivalence, since no smallest interesting difference is
+    stated for costs.
 
     Args:
         reading: the phase.
@@ -89,8 +90,10 @@ def compare_costs(
 ) -> dict[str, CellComparison]:
     """Compare every cell's values with the reference's, paired by seed alone.
 
-    The interval is mean ± t(S - 1) sd / sqrt(S) over the S common seeds, the p-value that of the
-    paired t-test; NaN with fewer than two.
+    The interval is mean ± t(df) sd / sqrt(S) over the S common seeds, the p-value that of the same
+    test; NaN with fewer than two. Costs vary in proportion to their size, so a row's variance is
+    divided by mean(cell)^2 + mean(reference)^2 before it is moderated across the rows of the table,
+    see :func:`study.stats.moderation.moderate`, and multiplied by that again.
 
     Args:
         cells: cell to seed to value.
@@ -98,15 +101,21 @@ def compare_costs(
     """
     if reference not in cells:
         raise unknown("cell", reference, cells)
-    compared: dict[str, CellComparison] = {}
-    for name, values in cells.items():
-        differences = _differences(values, cells[reference])
-        pairs, spread = len(differences), None
-        if pairs > 1:
-            spread = Spread(float(differences.var(ddof=1)) / pairs, 0.0, 0.0, pairs, pairs)
-        scores = np.fromiter(values.values(), np.float64)
-        compared[name] = summarise(scores, differences, spread, np.nan)
-    return compared
+    differences = {name: _differences(values, cells[reference]) for name, values in cells.items()}
+    spreads: dict[str, Spread] = {}
+    for name, own in differences.items():
+        if (pairs := len(own)) > 1:
+            spreads[name] = Spread(float(own.var(ddof=1)) / pairs, 0.0, 0.0, pairs, pairs)
+    sizes = {name: fmean(cells[name].values()) ** 2 for name in spreads}
+    rows = {name: spread for name, spread in spreads.items() if name != reference}
+    scales = {name: (sizes[name] + sizes[reference]) or 1.0 for name in rows}
+    spreads |= moderated(rows, scales)
+    return {
+        name: summarise(
+            np.fromiter(cells[name].values(), np.float64), own, spreads.get(name), np.nan
+        )
+        for name, own in differences.items()
+    }
 
 
 def _values(reading: PhaseReading, cell: str, metric: str) -> dict[int, float]:

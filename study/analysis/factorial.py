@@ -28,6 +28,7 @@ from study.stats.aliases import Term, estimable, main_effects, term_name
 from study.stats.assumptions import Check, check_assumptions
 from study.stats.comparison import Sample
 from study.stats.crossed_effects import CrossedEffect, crossed_effects
+from study.stats.decisions import deciding_levels
 from study.stats.metrics import Metric
 from study.stats.spread import CONFIDENCE
 from study.stats.verdicts import correct
@@ -70,6 +71,9 @@ class Effect:
         difference: mean score at the second level - at the first, over all cells alike.
         ci_low, ci_high: its 95 % interval; for new seeds and new conversations where
             ``p_crossed`` is known, else for new seeds alone.
+        ci_low_corrected, ci_high_corrected: the same at the level at which the correction decides
+            the effect, so that it excludes 0 exactly when the corrected p-value is below 0.05
+            (where ``p_crossed`` is not known, in balanced designs).
         p_crossed: of no effect, for new seeds and new conversations.
         p_crossed_corrected: the same, corrected over the effects; what to judge by.
     """
@@ -86,6 +90,8 @@ class Effect:
     difference: float = np.nan
     ci_low: float = np.nan
     ci_high: float = np.nan
+    ci_low_corrected: float = np.nan
+    ci_high_corrected: float = np.nan
     p_crossed: float = np.nan
     p_crossed_corrected: float = np.nan
 
@@ -108,6 +114,8 @@ class FactorialAnalysis:
         correction: over the effects.
         checks: the assumptions, tested.
         notes: what a reader must know besides, in sentences.
+        prior_df: degrees of freedom that effects lend one another's variances over seeds, where
+            they are tested for new conversations too.
     """
 
     effects: tuple[Effect, ...]
@@ -118,6 +126,7 @@ class FactorialAnalysis:
     correction: str
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
+    prior_df: float = 0.0
 
 
 def factorial_of(
@@ -177,17 +186,21 @@ def with_conversations(
     """
     terms = [effect.factors for effect in analysis.effects]
     crossed = crossed_effects(cells, levels, terms, metric)
-    corrected = correct([crossed[term].p_value for term in terms], analysis.correction)
+    p_values = [crossed[term].p_value for term in terms]
+    corrected = correct(p_values, analysis.correction)
+    levels_of_tests = deciding_levels(p_values, analysis.correction)
     effects = [
-        _crossed(effect, crossed[effect.factors], p)
-        for effect, p in zip(analysis.effects, corrected, strict=True)
+        _crossed(effect, crossed[effect.factors], p, level)
+        for effect, p, level in zip(analysis.effects, corrected, levels_of_tests, strict=True)
     ]
     shared = len(set.intersection(*(set(sample.seeds) for sample in cells.values())))
     note = (
         "F tests speak of new seeds on this test set; crossed p-values and intervals speak of new "
         f"conversations as well and rest on the {shared} seeds that all cells have."
     )
-    return replace(analysis, effects=tuple(effects), notes=(*analysis.notes, note))
+    lent = max(effect.prior_freedom for effect in crossed.values())
+    notes = (*analysis.notes, note)
+    return replace(analysis, effects=tuple(effects), notes=notes, prior_df=lent)
 
 
 def analyse(observations: Sequence[Observation], *, correction: str = "holm") -> FactorialAnalysis:
@@ -217,7 +230,9 @@ def analyse(observations: Sequence[Observation], *, correction: str = "holm") ->
         model = _fit(data, separable.terms)
     notes += _limits(data, model)
     table = _table(data, model, separable.terms)
-    corrected = correct([table[term]["p_value"] for term in separable.terms], correction)
+    p_values = [table[term]["p_value"] for term in separable.terms]
+    corrected = correct(p_values, correction)
+    decided_at = dict(zip(separable.terms, deciding_levels(p_values, correction), strict=True))
     return FactorialAnalysis(
         effects=tuple(
             Effect(
@@ -225,7 +240,7 @@ def analyse(observations: Sequence[Observation], *, correction: str = "holm") ->
                 p_corrected=p,
                 aliases=separable.aliases.get(term, ()),
                 **table[term],
-                **_difference(data, model, term, separable.terms),
+                **_difference(data, model, term, decided_at),
             )
             for term, p in zip(separable.terms, corrected, strict=True)
         ),
@@ -239,11 +254,15 @@ def analyse(observations: Sequence[Observation], *, correction: str = "holm") ->
     )
 
 
-def _crossed(effect: Effect, crossed: CrossedEffect, p_corrected: float) -> Effect:
+def _crossed(effect: Effect, crossed: CrossedEffect, p_corrected: float, level: float) -> Effect:
     tested = replace(effect, p_crossed=crossed.p_value, p_crossed_corrected=p_corrected)
-    if not effect.levels or math.isnan(crossed.ci_low):
+    if not effect.levels or crossed.spread is None:
         return tested
-    return replace(tested, ci_low=crossed.ci_low, ci_high=crossed.ci_high)
+    low, high = crossed.interval(1 - CONFIDENCE)
+    lowest, highest = crossed.interval(level)
+    return replace(
+        tested, ci_low=low, ci_high=high, ci_low_corrected=lowest, ci_high_corrected=highest
+    )
 
 
 def _varying(observations: Sequence[Observation]) -> list[str]:
@@ -315,18 +334,27 @@ def _has_error(model: Any) -> bool:
 
 
 def _difference(
-    data: pd.DataFrame, model: Any, term: Term, terms: Sequence[Term]
+    data: pd.DataFrame, model: Any, term: Term, decided_at: Mapping[Term, float]
 ) -> dict[str, Any]:
-    """What going from the first level of a factor with two to the second changes."""
+    """What going from the first level of a factor with two to the second changes.
+
+    Args:
+        data: one row a trial.
+        model: fitted to it.
+        term: the effect.
+        decided_at: every effect of the model to the level at which the correction decides it.
+    """
     if len(term) > 1 or len(levels := tuple(data[term[0]].cat.categories)) != 2:
         return {}
     # Sum coding: the coefficient is the first level's distance from the middle of the two.
-    name = f"{_coded(terms)[term[0]]}[S.{levels[0]}]"
-    difference = -2 * float(model.params[name])
+    name = f"{_coded(list(decided_at))[term[0]]}[S.{levels[0]}]"
+    told = {"levels": levels, "difference": -2 * float(model.params[name])}
     if not _has_error(model):
-        return {"levels": levels, "difference": difference}
-    high, low = -2 * model.conf_int(1 - CONFIDENCE).loc[name]
-    return {"levels": levels, "difference": difference, "ci_low": low, "ci_high": high}
+        return told
+    for suffix, level in (("", 1 - CONFIDENCE), ("_corrected", decided_at[term])):
+        high, low = -2 * model.conf_int(level).loc[name]
+        told |= {f"ci_low{suffix}": low, f"ci_high{suffix}": high}
+    return told
 
 
 def _limits(data: pd.DataFrame, model: Any) -> Iterator[str]:

@@ -32,7 +32,7 @@ class LookedAblation:
     """The trials of an ablation with looks.
 
     Args:
-        rule: looks, margin and correction.
+        rule: looks, margin, correction and planned rows.
         reference: the cell that the others are compared with.
         samples: test predictions by cell.
         ended: cell to the seeds whose trials have ended, well or not.

@@ -30,6 +30,9 @@ SMALLEST_GAP = 0.03
 """A probe that scores this much more than the predictions tells of a poor read-out."""
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True)
 class CellMarks:
     """What must be known of a cell before its row is believed.
@@ -40,12 +43,14 @@ class CellMarks:
         faults: words of a warning, with its remedy, to how many trials it befell.
         gain: validation score that twice as many epochs gained, where that is more than the
             smallest difference of interest.
+        collapsed: how many of the trials predict one class alone.
     """
 
     trials: int
     improving: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
     gain: float | None = None
+    collapsed: int = 0
 
 
 def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
@@ -59,14 +64,36 @@ def cell_marks(reading: PhaseReading) -> dict[str, CellMarks]:
     warned = warnings_of_trials(engine, study_name, reading.phase, names)
     margin = Rules.of(reading.study_row).smallest_difference
     gains = {cell: gain for cell, gain in extension_gains(reading).items() if gain > margin}
+    constant = constant_trials(reading)
     marks: dict[str, CellMarks] = {}
     for cell, trials in reading.cells.items():
         fired = [pair for trial in trials for pair in warned.get(trial.id, ())]
         improving = sum(name == STILL_IMPROVING for name, _ in fired)
         faults = Counter(words for name, words in fired if name != STILL_IMPROVING)
-        if fired or cell in gains:
-            marks[cell] = CellMarks(len(trials), improving, dict(faults), gains.get(cell))
+        collapsed = sum(trial.id in constant for trial in trials)
+        if fired or collapsed or cell in gains:
+            own = (improving, dict(faults), gains.get(cell), collapsed)
+            marks[cell] = CellMarks(len(trials), *own)
     return marks
+
+
+def constant_trials(reading: PhaseReading) -> set[str]:
+    """Ids of the trials that give all test utterances the same class.
+
+    With that class the label of a share a of the utterances, accuracy is a and weighted F1 is
+    a 2a / (1 + a), which is how they are told without reading predictions.
+    """
+    engine, study_name = reading.ledger.engine, reading.study_row.name
+    accuracies, scores = (
+        stored_scores(engine, study_name, reading.phase, metric)
+        for metric in ("accuracy", "weighted_f1")
+    )
+    return {
+        trial
+        for (trial, split), a in accuracies.items()
+        if split == "test"
+        and abs(scores.get((trial, split), -1.0) - 2 * a * a / (1 + a)) < _ROUNDING
+    }
 
 
 def extension_gains(reading: PhaseReading) -> dict[str, float]:

@@ -75,8 +75,8 @@ def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -
     if metric in COSTS:
         return (
             f"{what}; mean ± sd over {seeds}. {paired} intervals and two-sided p-values (t) allow "
-            f"for new seeds on the same machine, p {corrected_words(rows)}, every interval at the "
-            "level at which that decides the row. "
+            f"for new seeds on the same machine, {moderation_words(rows)}; p "
+            f"{corrected_words(rows)}, every interval at the level at which that decides the row. "
             f"{direction_words(metric)} {effect}"
         )
     return (

@@ -8,7 +8,13 @@ from study.analysis.design_kind import CROSSED, is_factorial
 from study.analysis.factorial import Effect, FactorialAnalysis, factorial_of
 from study.analysis.reading import PhaseReading
 from study.reporting.marks import convergence_note
-from study.reporting.phrases import latex_label, measured_on, p_heading, subset_notes
+from study.reporting.phrases import (
+    interval_heading,
+    latex_label,
+    measured_on,
+    p_heading,
+    subset_notes,
+)
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MetricUnit, decimal, metric_title, p_text, unit_of
 from tracking.costs import COSTS
@@ -47,7 +53,7 @@ def effects_table(
             "partial η²",
             p_heading(analysis.correction),
             "Difference",
-            "95 % CI",
+            interval_heading(analysis.correction),
         ),
         sections=tuple(_sections(analysis, metric)),
         records=_records(analysis),
@@ -80,20 +86,29 @@ def _line(effect: Effect, unit: MetricUnit, *, cost: bool) -> Line:
             decimal(effect.partial_eta_squared, 3),
             p_text(effect.p_corrected if cost else effect.p_crossed_corrected),
             unit.number(effect.difference, signed=True),
-            unit.interval(effect.ci_low, effect.ci_high),
+            unit.interval(effect.ci_low_corrected, effect.ci_high_corrected),
         ),
     )
 
 
 def _caption(reading: PhaseReading, metric: str, analysis: FactorialAnalysis) -> str:
     error = unit_of(metric).number(analysis.residual_sd)
-    crossed = "The corrected p and the intervals allow for new seeds and new conversations."
+    lent = f" across effects (prior df {analysis.prior_df:.1f})" if analysis.prior_df else ""
+    variances = (
+        f"variances over seeds are moderated{lent}"
+        if lent
+        else "every effect has its own variance over seeds"
+    )
+    crossed = (
+        f"The corrected p and the intervals allow for new seeds and new conversations; {variances}."
+    )
     judged = "The tests speak of new seeds." if metric in COSTS else crossed
     return (
         f"Analysis of variance of {metric_title(metric)} on {measured_on(reading, metric)}: "
         f"{analysis.trials} trials, seeds as blocks, type II sums of squares, "
         f"{analysis.residual_df} degrees of freedom and sd {error} of the error. {judged} "
-        "Differences are from the first level to the second."
+        "Differences are from the first level to the second, each with the interval at the level "
+        "at which the correction decides its effect."
     )
 
 

@@ -19,7 +19,7 @@ def looks_notes(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterato
     yield (
         f"Seeds were added in looks of {', '.join(map(str, looks))} to the rows without a verdict "
         f"by {_judged_by(reading)}; interval and p-value of a row are those of the look at which "
-        "it stopped, at that look's share of the level."
+        f"it stopped, at that look's share of the level{_families_note(rows)}."
     )
     reasons = {
         Stop.NOT_DECIDABLE: "Not decidable on this test set by any number of seeds",
@@ -32,6 +32,12 @@ def looks_notes(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterato
             yield f"{words}: {'; '.join(stopped)}."
 
 
+def _families_note(rows: Sequence[ComparisonRow]) -> str:
+    if not any(row.question for row in rows):
+        return ""
+    return "; planned questions stop by their own correction, the other rows by theirs"
+
+
 def _judged_by(reading: PhaseReading) -> str:
     return score_words(metric_of(reading.study_row.spec))
 
@@ -42,10 +48,15 @@ def looks_methods(reading: PhaseReading) -> Iterator[str]:
     if not looks:
         return
     planned = f"{', '.join(map(str, looks[:-1]))} and {looks[-1]}"
+    families = (
+        " (planned questions corrected among themselves, and so the others)"
+        if reading.study_row.spec.get("questions")
+        else ""
+    )
     yield (
         f"Seeds were added group-sequentially, at looks planned beforehand of {planned} seeds per "
         "configuration: after each look, configurations with a verdict by "
-        f"{_judged_by(reading)} were "
+        f"{_judged_by(reading)}{families} were "
         "given no more, nor were those whose interval could not lead to one with the seeds of the "
         "last look, given how far the seeds so far let the difference move (futility, not binding "
         "for the error rate)."

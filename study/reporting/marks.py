@@ -12,6 +12,9 @@ from study.stats.names import metric_of
 from tracking.rows import ComparisonRow
 
 IMPROVING, FAULTY = "†", "‡"
+ENOUGH_SEEDS = 10
+"""From here on intervals of rows that collapse with some seeds keep their level."""
+_OFTEN = 0.2
 NOT_CONVERGED = "not converged"
 """In place of a verdict that more epochs may overturn."""
 
@@ -21,7 +24,8 @@ def mark_of(marks: CellMarks | None) -> str:
     if marks is None:
         return ""
     rising = marks.improving or marks.gain is not None
-    return (IMPROVING if rising else "") + (FAULTY if marks.faults else "")
+    faulty = marks.faults or marks.collapsed
+    return (IMPROVING if rising else "") + (FAULTY if faulty else "")
 
 
 def marked_verdict(row: ComparisonRow, marks: Mapping[str, CellMarks], reference: str) -> str:
@@ -64,12 +68,29 @@ def mark_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
             "more than the smallest difference of interest on validation (points): "
             f"{'; '.join(gained)}. Raise epochs."
         )
+    yield from _collapse_notes(marks)
     befallen: dict[str, list[str]] = defaultdict(list)
     for cell, own in marks.items():
         for words, count in own.faults.items():
             befallen[words].append(f"{cell} in {count} of {own.trials}")
     for words, cells in befallen.items():
         yield f"{FAULTY} {words[0].upper()}{words[1:]} (trials): {'; '.join(cells)}."
+
+
+def _collapse_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
+    collapsed = {cell: own for cell, own in marks.items() if own.collapsed}
+    if not collapsed:
+        return
+    names = [f"{cell} in {own.collapsed} of {own.trials}" for cell, own in collapsed.items()]
+    yield f"{FAULTY} One class alone is predicted for every utterance (trials): {'; '.join(names)}."
+    some = [own for own in collapsed.values() if own.collapsed < own.trials]
+    if some and (fewest := min(own.trials for own in some)) < ENOUGH_SEEDS:
+        unseen = 100 * (1 - _OFTEN) ** fewest
+        yield (
+            f"Where a cell collapses with some of its seeds, {fewest} of them show none of what "
+            f"befalls one in five in {unseen:.0f} % of cases: do not trust such rows, nor others "
+            f"of their kind, below {ENOUGH_SEEDS} seeds."
+        )
 
 
 def extension_note(reading: PhaseReading) -> Iterator[str]:

@@ -88,8 +88,9 @@ def _testing(rows: Sequence[ComparisonRow], metric: str) -> Iterator[str]:
     )
     if metric in COSTS:
         yield (
-            "Intervals (95 %) and two-sided p-values are those of the paired t-test over seeds; "
-            "they speak of the same machine and data."
+            "Intervals and two-sided p-values are those of the paired t-test over seeds; "
+            f"{moderation_words(rows)}, in units of the cost's size. They speak of the same "
+            "machine and data."
         )
     else:
         yield (

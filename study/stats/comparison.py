@@ -117,7 +117,8 @@ def compare_cells(
         half width^2 = (w t(df))^2 V_seeds + t(K - 1)^2 max(0, V_conversations - V_both)
 
     and never less than t(K - 1)^2 V_conversations; w = 1 + 1.35 / (df + 1)^2 allows for
-    skewed differences of few seeds, see :func:`study.stats.spread.few_seeds_widening`. For normal
+    skewed differences of few seeds, and more in rows whose seeds vary far more than those of the
+    others, see :func:`study.stats.spread.seeds_widening`. For normal
     differences this covers at least the stated level whatever the sizes of the parts, which
     degrees of freedom after Satterthwaite do not (with 2 seeds they let 12 % false positives
     through). The p-value is the level at which the interval just touches 0.

@@ -14,6 +14,9 @@ _SHARED = 0.25
 _UNLIKE_HIGH, _UNLIKE_LOW = 1 / 3, 0.001
 """p-values of the F test below which a row keeps its own variance. A high variance costs power
 when kept and error when not, hence the generous bound; a low one the other way round."""
+_FAR = 0.01
+"""p-value of the F test below which a row varies so much more than the others that its scores
+are taken to be skewed, as those of a cell that collapses with some seeds."""
 _OUTSIDE = 0.05
 """p-value of the F test below which a row of high variance does not lend either."""
 _NOTHING = 1e-24
@@ -30,12 +33,14 @@ class Moderated:
         prior_freedom: ``(...)`` degrees of freedom that the other rows lend, 0 where they lend
             nothing.
         own: ``(..., m)`` rows that keep the variance they came with.
+        skewed: ``(..., m)`` rows whose interval must allow for scores that are far from normal.
     """
 
     variances: Floats
     freedom: Floats
     prior_freedom: Floats
     own: NDArray[np.bool_]
+    skewed: NDArray[np.bool_]
 
 
 def moderate(variances: Floats, freedom: Floats) -> Moderated:
@@ -61,6 +66,10 @@ def moderate(variances: Floats, freedom: Floats) -> Moderated:
     without any variance, which are the reference by another name, stand apart. With fewer than
     three lending rows nothing is moderated.
 
+    A row whose variance is far above the median, p < 0.01, is taken to be skewed: so are the
+    scores of a cell that collapses with some of its seeds. In a table with such a row, all rows
+    that keep a high variance of their own are taken to be skewed.
+
     Args:
         variances: ``(..., m)`` of one table, or of many.
         freedom: ``(m,)`` degrees of freedom of each, above 0.
@@ -78,11 +87,12 @@ def moderate(variances: Floats, freedom: Floats) -> Moderated:
     nothing = np.zeros(variances.shape[:-1])
     if rows < FEWEST_ROWS:
         every = np.broadcast_to(freedom, variances.shape)
-        return Moderated(variances, every, nothing, varied | True)
+        return Moderated(variances, every, nothing, varied | True, varied & False)
     high, low = _unlike(variances, varied, freedom, float(pooled))
     unlike_low = low < _UNLIKE_LOW / rows
     lends = varied & ~unlike_low & (high >= _OUTSIDE)
     own = ~varied | unlike_low | (high < _UNLIKE_HIGH)
+    skewed = (high < _UNLIKE_HIGH) & (high < _FAR).any(-1, keepdims=True)
     lending = lends.sum(-1)
     prior_variance = np.where(lends, variances, 0).sum(-1) / np.maximum(lending, 1)
     logs = np.log(np.where(varied, variances, 1.0))
@@ -98,6 +108,7 @@ def moderate(variances: Floats, freedom: Floats) -> Moderated:
         freedom=np.where(own, freedom, total),
         prior_freedom=prior,
         own=own,
+        skewed=skewed,
     )
 
 

@@ -19,6 +19,7 @@ Biopharmaceutical Research 5 (2013), for Holm's correction at every look.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -28,8 +29,9 @@ import numpy as np
 
 from sslcl.errors import InputError
 from study.stats.comparison import CellComparison
-from study.stats.spread import CONFIDENCE, Spread, few_seeds_widening
-from study.stats.verdicts import SIGNIFICANCE, correct, verdict
+from study.stats.decisions import PlannedContrast, Side, decide
+from study.stats.spread import CONFIDENCE, Spread
+from study.stats.verdicts import SIGNIFICANCE
 
 _LARGEST = 0.3
 """Levels above this are never tested at; up to it nominal levels grow with the overall level."""
@@ -183,7 +185,9 @@ def _one_sided(look: Look, p_value: float) -> float:
     return look.overall(2 * p_value) / 2
 
 
-def within_reach(compared: CellComparison, seeds: float, nominal: float, margin: float) -> bool:
+def within_reach(
+    compared: CellComparison, seeds: float, nominal: float, margin: float, side: Side = "two"
+) -> bool:
     """Whether ``seeds`` seeds, in place of today's S, could lead to a verdict.
 
     The reachable interval is the one that so many seeds would leave, around a difference that lies,
@@ -202,6 +206,7 @@ def within_reach(compared: CellComparison, seeds: float, nominal: float, margin:
         seeds: S or more, or infinity.
         nominal: the level at which the row would be tested then.
         margin: the smallest interesting difference.
+        side: which differences would be shown; those of one side at twice the level.
     """
     spread = compared.spread
     if spread is None or spread.pairs < 2:
@@ -212,12 +217,13 @@ def within_reach(compared: CellComparison, seeds: float, nominal: float, margin:
     def half_width(level: float) -> float:
         by_conversation = spread.conversations_alone * _t(spread.conversations - 1, level) ** 2
         freedom = seeds - 1 + spread.prior_freedom
-        seed_t = _t(freedom, level) * (few_seeds_widening(freedom) if spread.widened else 1.0)
+        seed_t = spread.seed_quantile(level, seeds, freedom)
         return math.sqrt(seed_t**2 * spread.by_seed * left + by_conversation)
 
-    distance = abs(compared.difference)
-    differs = distance + wander > half_width(nominal)
-    return differs or max(0.0, distance - wander) + half_width(min(1.0, 2 * nominal)) < margin
+    distance, one_sided = abs(compared.difference), half_width(min(1.0, 2 * nominal))
+    towards = {"two": distance, "less": -compared.difference, "greater": compared.difference}[side]
+    differs = towards + wander > (half_width(nominal) if side == "two" else one_sided)
+    return differs or max(0.0, distance - wander) + one_sided < margin
 
 
 def _t(freedom: float, level: float) -> float:
@@ -239,11 +245,23 @@ class Rule:
         looks: planned beforehand.
         margin: the smallest interesting difference.
         correction: over the rows, one of :data:`study.stats.names.CORRECTIONS`.
+        planned: row to what was asked of it beforehand; these rows are corrected among themselves,
+            and so are the others.
     """
 
     looks: tuple[Look, ...]
     margin: float
     correction: str = "holm"
+    planned: Mapping[str, PlannedContrast] = field(default_factory=dict)
+
+    def margin_of(self, row: str) -> float:
+        """The smallest interesting difference of a row: that of its question, else the table's."""
+        own = self.planned[row].smallest_difference if row in self.planned else None
+        return self.margin if own is None else own
+
+    def side_of(self, row: str) -> Side:
+        """Which differences a row's test can show."""
+        return self.planned[row].side if row in self.planned else "two"
 
 
 @dataclass(frozen=True)
@@ -268,13 +286,14 @@ def follow(
 
     This depends on nothing but results, so a run that was killed comes to the same decisions. At
     each look the rows that have not stopped are compared by all their seeds so far; a row that
-    stops keeps the comparison at which it did. All rows, stopped or not, are corrected together.
+    stops keeps the comparison at which it did. All rows of a family, stopped or not, are corrected
+    together: the planned ones are one family, the others another, as in the table.
 
     Args:
         rows: those other than the reference.
         complete: whether a row, and the reference, have all their trials of a look.
         compare: makes the comparisons.
-        rule: looks, margin and correction.
+        rule: looks, margin, correction and planned rows.
 
     Returns:
         Where each row stands; ``look`` + 1 is the look that it needs next unless it has stopped.
@@ -302,31 +321,27 @@ def _stops(
     standing: Mapping[str, Standing], going: Set[str], look: Look, rule: Rule
 ) -> dict[str, Stop | None]:
     """Whether the rows that were going on stop at ``look``, and why."""
-    names = list(standing)
-    known = [standing[name].compared for name in names]
-    p_values = [np.nan if one is None else one.p_value for one in known]
-    equivalences = [np.nan if one is None else one.p_equivalence for one in known]
-    corrected = correct(p_values, rule.correction)
-    corrected_equivalences = correct(equivalences, rule.correction)
+    known = {name: now.compared for name, now in standing.items() if now.compared is not None}
+    decisions = decide(known, rule.correction, rule.planned)
     stops: dict[str, Stop | None] = {}
-    for name, one, p, equivalence in zip(
-        names, known, corrected, corrected_equivalences, strict=True
-    ):
-        if name not in going:
-            continue
-        if one is None or one.spread is None:
+    for name in going:
+        if name not in known or known[name].spread is None:
             stops[name] = Stop.NOTHING
-        elif verdict(one.difference, p, equivalence) not in (None, "not shown"):
+        elif decisions[name].verdict not in (None, "not shown"):
             stops[name] = Stop.VERDICT
         else:
             stops[name] = Stop.AT_MOST if look == rule.looks[-1] else None
-    given_up = sum(now.stop in (Stop.NOT_DECIDABLE, Stop.OUT_OF_REACH) for now in standing.values())
-    # Holm's correction at its mildest: only rows that were given up stay in the way.
-    nominal = rule.looks[-1].nominal(SIGNIFICANCE / (1 + given_up))
+    given_up = Counter(
+        name in rule.planned
+        for name, now in standing.items()
+        if now.stop in (Stop.NOT_DECIDABLE, Stop.OUT_OF_REACH)
+    )
     for name in [name for name, stop in stops.items() if stop is None]:
-        one = standing[name].compared
-        if one is None or within_reach(one, rule.looks[-1].seeds, nominal, rule.margin):
+        # Holm's correction at its mildest: only given up rows of its family are in a row's way.
+        level = SIGNIFICANCE / (1 + given_up[name in rule.planned])
+        wanted = (rule.looks[-1].nominal(level), rule.margin_of(name), rule.side_of(name))
+        if within_reach(known[name], rule.looks[-1].seeds, *wanted):
             continue
-        ever = within_reach(one, math.inf, nominal, rule.margin)
+        ever = within_reach(known[name], math.inf, *wanted)
         stops[name] = Stop.OUT_OF_REACH if ever else Stop.NOT_DECIDABLE
     return stops

@@ -1,13 +1,16 @@
 """How much a mean difference varies, by seeds and by conversations, and the interval of that."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sslcl.metrics import Floats
 from study.stats.moderation import moderate
 
+Row = TypeVar("Row", bound=Hashable)
 CONFIDENCE = 0.95
 NO_WIDTH = 1e-12
 """Differences that are equal but for rounding are the same difference."""
@@ -38,6 +41,22 @@ def few_seeds_widening(freedom: Floats | float) -> Floats | float:
     return 1.0 + 1.35 / (freedom + 1) ** 2
 
 
+def seeds_widening(freedom: Floats, seeds: Floats, skewed: NDArray[np.bool_]) -> Floats:
+    """What Student's quantile for seeds is multiplied with, in rows that may be skewed, too.
+
+    That of :func:`few_seeds_widening`, and in skewed rows at least 1 + 2.5 / sqrt(S): what
+    Student's t of exponential scores takes at the levels of a corrected table, from 2.4 for 3
+    seeds to 1.6 for 20.
+
+    Args:
+        freedom: of the variance over seeds.
+        seeds: S.
+        skewed: rows that :func:`study.stats.moderation.moderate` takes to be so.
+    """
+    plain = few_seeds_widening(freedom)
+    return np.where(skewed, np.maximum(plain, 1.0 + 2.5 / np.sqrt(seeds)), plain)
+
+
 @dataclass(frozen=True)
 class Spread:
     """Variance components of a mean difference and the counts that they rest on.
@@ -51,6 +70,7 @@ class Spread:
         freedom: degrees of freedom of ``by_seed``; S - 1 when left out.
         prior_freedom: how many of them other rows have lent.
         widened: whether few seeds get the wider interval of :func:`few_seeds_widening`.
+        skewed: whether it is that of :func:`seeds_widening` for skewed scores.
     """
 
     by_seed: float
@@ -61,11 +81,24 @@ class Spread:
     freedom: float | None = None
     prior_freedom: float = 0.0
     widened: bool = False
+    skewed: bool = False
 
     @property
     def seed_freedom(self) -> float:
         """Degrees of freedom of ``by_seed``."""
         return self.pairs - 1 if self.freedom is None else self.freedom
+
+    def seed_quantile(self, level: float, seeds: float, freedom: float) -> float:
+        """The quantile for so many seeds, widened as those of the row are."""
+        from scipy import special
+
+        widening = 1.0
+        if self.widened:
+            ends = (np.asarray(freedom), np.asarray(seeds), np.asarray(self.skewed))
+            widening = float(seeds_widening(*ends))
+        finite = freedom < np.inf
+        tail = special.stdtrit(freedom, level / 2) if finite else special.ndtri(level / 2)
+        return -widening * float(tail)
 
     @property
     def conversations_alone(self) -> float:
@@ -80,8 +113,7 @@ class Spread:
         least = conversation_t * self.by_conversation
         if self.pairs < 2:
             return float(np.sqrt(least))
-        widening = few_seeds_widening(self.seed_freedom) if self.widened else 1.0
-        seed_t = (widening * special.stdtrit(self.seed_freedom, level / 2)) ** 2
+        seed_t = self.seed_quantile(level, self.pairs, self.seed_freedom) ** 2
         rest = conversation_t * self.conversations_alone
         return float(np.sqrt(max(seed_t * self.by_seed + rest, least)))
 
@@ -106,24 +138,30 @@ class Spread:
         return outside if room > 0 else 1 - outside
 
 
-def moderated(spreads: Mapping[str, Spread]) -> dict[str, Spread]:
+def moderated(
+    spreads: Mapping[Row, Spread], scales: Mapping[Row, float] | None = None
+) -> dict[Row, Spread]:
     """The rows of one table with their variances over seeds moderated across them.
 
     Args:
         spreads: row to spread, without the reference; rows with one pair stay as they are.
+        scales: row to what its variance is in units of the one that all rows share, where rows
+            are sums of scores with other weights; 1 for every row when left out.
 
     Source: see :func:`study.stats.moderation.moderate`.
     """
     rows = {name: spread for name, spread in spreads.items() if spread.pairs > 1}
     pairs = np.array([spread.pairs for spread in rows.values()], dtype=np.float64)
-    variances = np.array([spread.by_seed for spread in rows.values()]) * pairs
+    scale = np.array([1.0 if scales is None else scales[name] for name in rows])
+    variances = np.array([spread.by_seed for spread in rows.values()]) * pairs / scale
     shared = moderate(variances, pairs - 1)
     changed = {
         name: replace(
             spread,
-            by_seed=float(shared.variances[i]) / spread.pairs,
+            by_seed=float(shared.variances[i]) * float(scale[i]) / spread.pairs,
             freedom=float(shared.freedom[i]),
             prior_freedom=0.0 if shared.own[i] else float(shared.prior_freedom),
+            skewed=bool(shared.skewed[i]),
         )
         for i, (name, spread) in enumerate(rows.items())
     }

@@ -91,6 +91,24 @@ def test_cells_are_compared_as_the_report_compares_them(ledger: Ledger) -> None:
     assert (corrected["p_corrected"] >= corrected["p_value"]).all()
 
 
+@pytest.mark.parametrize("names", [("demo:reference", f"demo:{DOT}"), ("demo", "other")])
+def test_intervals_and_p_values_belong_to_the_same_decision(
+    ledger: Ledger, names: tuple[str, str]
+) -> None:
+    table = side_by_side(ledger, names).tables[0]
+    assert {"CI (Holm)", "p (Holm)"} <= set(table.heading)
+    frame = frame_of(table).dropna(subset=["p_corrected"])
+    excludes = (frame["ci_low_corrected"] > 0) | (frame["ci_high_corrected"] < 0)
+    assert list(excludes) == list(frame["p_corrected"] < 0.05)
+    assert (frame["ci_low_corrected"] <= frame["ci_low"]).all()
+    assert (frame["ci_high_corrected"] >= frame["ci_high"]).all()
+    family = frame[frame["metric"].str.startswith("f1:")] if "metric" in frame else frame
+    first = family.sort_values("p_value").iloc[0]
+    # The smallest of m p-values is decided at 0.05 / m if at all.
+    ends = first["ci_low_corrected"] * first["ci_high_corrected"]
+    assert (first["p_value"] < 0.05 / len(family)) == (ends > 0)
+
+
 def test_configuration_keys_that_differ_are_told_one_a_line(ledger: Ledger) -> None:
     lines = side_by_side(ledger, ("demo:reference", "other:reference")).lines
     assert "Configuration: 1 key differs." in lines

@@ -275,6 +275,26 @@ class TestDetectableDifference:
         assert "1.00 points (sd) between seeds and 4.00 between conversations" in text
         assert "as is supposed" in text
 
+    def test_counts_planned_questions_apart_from_the_others(
+        self, world: World, dataset: Dataset
+    ) -> None:
+        ablate = {
+            "factors": ["similarity"],
+            "reference": {"similarity": "cosine"},
+            "seeds": {"at_least": 3, "at_most": 6, "until": "verdict"},
+        }
+        questions = {
+            f"is {name} enough": {"cell": {"similarity": name}} for name in ("dot", "soft_hgr")
+        }
+        levels = {"similarity": ["cosine", "dot", "soft_hgr", "cka", "hsic"]}
+        world.study = make_study(
+            base=CONTENT["base"], factors=levels, ablate=ablate, questions=questions, search=None
+        )
+        text = " ".join(Shown(world, dataset).text.split())
+        assert "after Holm's correction over 2 planned questions and" in text
+        assert "after Holm's correction over 2 exploratory rows, at worst)" in text
+        assert "planned questions stop by their own correction" in text
+
     @pytest.mark.parametrize("named", ["sim", "another"])
     def test_is_said_with_the_spread_of_finished_cells(
         self, world: World, dataset: Dataset, named: str

@@ -11,13 +11,14 @@ from study.analysis.costs import compare_costs, known_metric, values_of
 from study.analysis.levels import flat
 from study.analysis.reading import REPORTED, PhaseReading
 from study.reporting.differences.trials import SideBySide
-from study.reporting.phrases import latex_label, p_heading, plural
+from study.reporting.phrases import interval_heading, latex_label, p_heading, plural
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import MISSING, MetricUnit, p_text, unit_of
 from study.stats.comparison import CellComparison, compare_cells
+from study.stats.decisions import Decision, decide
 from study.stats.metrics import Metric
 from study.stats.names import DEFAULT_METRIC, metric_of
-from study.stats.verdicts import SIGNIFICANCE, correct
+from study.stats.verdicts import SIGNIFICANCE
 from tracking.costs import COSTS
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -106,12 +107,15 @@ def _alone(a: PhaseReading, b: PhaseReading) -> Iterator[str]:
 
 def _table(common: list[_Common], first: str, second: str, metric: str) -> Table:
     unit = unit_of(metric)
-    nothing = float("nan")
-    corrected = correct([nothing if c.comparison is None else c.comparison.p_value for c in common])
+    decisions = decide(
+        {_key(c): c.comparison for c in common if c.comparison is not None},
+        more_is_better=unit.more_is_better,
+    )
+    pairs = [(c, decisions.get(_key(c))) for c in common]
     sections = []
     for phase in dict.fromkeys(c.phase for c in common):
-        pairs = [(c, p) for c, p in zip(common, corrected, strict=True) if c.phase is phase]
-        sections.append(TableSection(phase.value, tuple(_line(c, p, unit) for c, p in pairs)))
+        lines = tuple(_line(c, decision, unit) for c, decision in pairs if c.phase is phase)
+        sections.append(TableSection(phase.value, lines))
     notes = []
     if any(not c.same for c in common):
         notes.append("* the two configurations behind this name differ.")
@@ -126,15 +130,16 @@ def _table(common: list[_Common], first: str, second: str, metric: str) -> Table
             unit.in_unit("A"),
             unit.in_unit("B"),
             "B − A",
-            "95 % CI",
+            interval_heading("holm"),
             p_heading("holm"),
         ),
         sections=tuple(sections),
-        records=[_row(c, p) for c, p in zip(common, corrected, strict=True)],
+        records=[_row(c, decision) for c, decision in pairs],
         caption=(
             "Mean ± sd over seeds; differences over the seeds in common"
             + ("" if metric in COSTS else ", paired by seed and conversation")
-            + f"; p Holm-corrected over {plural(tests, 'comparison')}."
+            + f"; p Holm-corrected over {plural(tests, 'comparison')}, every interval at the level "
+            "at which that decides the row."
             if tests
             else "Mean ± sd over seeds."
         ),
@@ -142,13 +147,18 @@ def _table(common: list[_Common], first: str, second: str, metric: str) -> Table
     )
 
 
-def _line(common: _Common, p_value: float, unit: MetricUnit) -> Line:
+def _key(common: _Common) -> str:
+    return f"{common.phase.value} {common.cell}"
+
+
+def _line(common: _Common, decision: Decision | None, unit: MetricUnit) -> Line:
     comparison, shared = common.comparison, len(set(common.first) & set(common.second))
     sides = [_spread(common.first, unit), _spread(common.second, unit)]
     label = common.cell + ("" if common.same else " *")
-    if comparison is None:
+    if comparison is None or decision is None:
         return Line(label, ("0", *sides, MISSING, MISSING, MISSING))
-    interval = unit.interval(comparison.ci_low, comparison.ci_high)
+    interval = unit.interval(decision.ci_low, decision.ci_high)
+    p_value = decision.p_corrected
     difference = unit.number(comparison.difference, signed=True)
     gain = comparison.difference if unit.more_is_better else -comparison.difference
     look = "" if not p_value < SIGNIFICANCE else "better" if gain > 0 else "worse"
@@ -161,7 +171,7 @@ def _spread(values: Mapping[int, float], unit: MetricUnit) -> str:
     return unit.spread(float(scores.mean()), sd) if len(scores) else MISSING
 
 
-def _row(common: _Common, p_corrected: float) -> dict[str, object]:
+def _row(common: _Common, decision: Decision | None) -> dict[str, object]:
     row: dict[str, object] = {
         "phase": common.phase.value,
         "cell": common.cell,
@@ -171,8 +181,12 @@ def _row(common: _Common, p_corrected: float) -> dict[str, object]:
         "mean_a": float(np.mean(list(common.first.values()))) if common.first else None,
         "mean_b": float(np.mean(list(common.second.values()))) if common.second else None,
     }
-    if common.comparison is not None:
+    if common.comparison is not None and decision is not None:
         names = ("pairs", "difference", "ci_low", "ci_high", "p_value", "effect_size")
         row |= {name: getattr(common.comparison, name) for name in names}
-        row["p_corrected"] = p_corrected
+        row |= {
+            "p_corrected": decision.p_corrected,
+            "ci_low_corrected": decision.ci_low,
+            "ci_high_corrected": decision.ci_high,
+        }
     return row

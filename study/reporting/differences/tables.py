@@ -6,14 +6,15 @@ from statistics import fmean, stdev
 
 from study.analysis.flips import Flip, Pairing
 from study.analysis.operands import Side
-from study.reporting.phrases import plural
+from study.reporting.phrases import interval_heading, p_heading, plural
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import decimal, metric_title, p_equals, p_text, unit_of
 from study.stats.comparison import CellComparison, compare_cells
+from study.stats.decisions import Decision, decide
 from study.stats.metrics import Metric
 from study.stats.names import tables_of
 from study.stats.permutation import permutation_tests
-from study.stats.verdicts import SIGNIFICANCE, correct
+from study.stats.verdicts import SIGNIFICANCE
 from tracking.records import Evaluation
 
 _FIRST, _SECOND = "A", "B"
@@ -25,31 +26,36 @@ def scores_table(first: Side, second: Side, pairing: Pairing, split: str) -> Tab
     metrics = dict.fromkeys((*tables_of(first.study_row.spec), *tables_of(second.study_row.spec)))
     by_metric = {name: _compared(pairing, name, labels) for name in metrics}
     by_class = {f"f1:{name}": _compared(pairing, f"f1:{name}", labels) for name in labels}
-    corrected = correct([b.p_value for _, b in by_class.values()])
-    overall = [_score_line(name, *pair, pair[1].p_value) for name, pair in by_metric.items()]
-    classes = [
-        _score_line(name, *pair, p)
-        for (name, pair), p in zip(by_class.items(), corrected, strict=True)
-    ]
-    p_values = [*(b.p_value for _, b in by_metric.values()), *corrected]
-    rows = zip([*by_metric.items(), *by_class.items()], p_values, strict=True)
-    records = [_score_row(name, *pair, p) for (name, pair), p in rows]
+    alone = {name: decide({name: b})[name] for name, (_, b) in by_metric.items()}
+    together = decide({name: b for name, (_, b) in by_class.items()})
+    overall = [(name, *pair, alone[name]) for name, pair in by_metric.items()]
+    classes = [(name, *pair, together[name]) for name, pair in by_class.items()]
     utterances = len(pairing.first[0].labels)
     conversations = len(set(pairing.first[0].conversations))
     return Table(
         title=f"Scores of {first.name} (A) and {second.name} (B)",
         label="compare-scores",
-        heading=("", "Score, %", _FIRST, _SECOND, "B − A", "95 % CI", "p", "Effect"),
-        sections=(
-            TableSection("overall", tuple(overall)),
-            TableSection("F1 by class", tuple(classes)),
+        heading=(
+            "",
+            "Score, %",
+            _FIRST,
+            _SECOND,
+            "B − A",
+            interval_heading("holm"),
+            p_heading("holm"),
+            "Effect",
         ),
-        records=records,
+        sections=(
+            TableSection("overall", tuple(_score_line(*row) for row in overall)),
+            TableSection("F1 by class", tuple(_score_line(*row) for row in classes)),
+        ),
+        records=[_score_row(*row) for row in (*overall, *classes)],
         caption=(
             f"{split.capitalize()} split, {conversations} conversations, {utterances} utterances, "
             f"{plural(len(pairing.seeds), 'paired seed')}; "
-            "differences paired by seed and conversation, which both count as drawn anew; p of "
-            f"the classes Holm-corrected over {len(labels)}."
+            "differences paired by seed and conversation, which both count as drawn anew; every "
+            "overall score is tested by itself, the classes are Holm-corrected over "
+            f"{len(labels)}, and every interval is at the level at which that decides the row."
         ),
     )
 
@@ -63,21 +69,26 @@ def _compared(
 
 
 def _score_row(
-    metric: str, a: CellComparison, b: CellComparison, p_value: float
+    metric: str, a: CellComparison, b: CellComparison, decision: Decision
 ) -> dict[str, object]:
     kept = {k: v for k, v in asdict(b).items() if k not in ("n", "mean", "sd", "p_equivalence")}
-    return {"metric": metric, "mean_a": a.mean, "mean_b": b.mean, **kept, "p_corrected": p_value}
+    decided = {
+        "p_corrected": decision.p_corrected,
+        "ci_low_corrected": decision.ci_low,
+        "ci_high_corrected": decision.ci_high,
+    }
+    return {"metric": metric, "mean_a": a.mean, "mean_b": b.mean, **kept, **decided}
 
 
-def _score_line(metric: str, a: CellComparison, b: CellComparison, p_value: float) -> Line:
-    unit = unit_of(metric)
+def _score_line(metric: str, a: CellComparison, b: CellComparison, decision: Decision) -> Line:
+    unit, p_value = unit_of(metric), decision.p_corrected
     return Line(
         metric[3:] if metric.startswith("f1:") else metric_title(metric),
         (
             unit.spread(a.mean, a.sd),
             unit.spread(b.mean, b.sd),
             unit.number(b.difference, signed=True),
-            unit.interval(b.ci_low, b.ci_high),
+            unit.interval(decision.ci_low, decision.ci_high),
             p_text(p_value),
             decimal(b.effect_size, 2, signed=True),
         ),

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from benchmarks.cost_tables import KINDS, family_wise_error, power
+from benchmarks.statistics import most
 from sslcl.errors import InputError
 from study.analysis.costs import compare_costs, cost_rows
 from study.analysis.reading import PhaseReading
+from study.stats.moderation import moderate
 from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -32,6 +35,35 @@ def test_agrees_with_the_paired_t_test() -> None:
     assert row.p_value == pytest.approx(expected.pvalue)
     assert row.mean == pytest.approx(cell.mean())
     assert np.isnan(row.p_equivalence)
+
+
+def test_variances_are_moderated_in_units_of_the_costs_size() -> None:
+    rng = np.random.default_rng(43)
+    sizes = {"reference": 60.0, "a": 60.0, "b": 120.0, "c": 30.0, "d": 240.0}
+    values = {name: size * np.exp(0.05 * rng.normal(size=5)) for name, size in sizes.items()}
+    compared = compare_costs({k: dict(enumerate(v)) for k, v in values.items()}, "reference")
+    base = values.pop("reference")
+    scales = np.array([own.mean() ** 2 + base.mean() ** 2 for own in values.values()])
+    variances = np.array([(own - base).var(ddof=1) for own in values.values()])
+    shared = moderate(variances / scales, np.full(4, 4.0))
+    assert shared.prior_freedom > 0
+    for i, (name, own) in enumerate(values.items()):
+        error = np.sqrt(shared.variances[i] * scales[i] / 5)
+        half = scipy_stats.t.ppf(0.975, shared.freedom[i]) * error
+        assert compared[name].ci_high - (own - base).mean() == pytest.approx(half)
+        distance = abs((own - base).mean()) / error
+        expected = 2 * scipy_stats.t.sf(distance, shared.freedom[i])
+        assert compared[name].p_value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_false_claims_in_a_table_stay_at_five_percent(kind: str, seeds: int) -> None:
+    assert family_wise_error(kind, seeds, 1000) <= most(1000)
+
+
+def test_shared_variances_find_what_own_variances_miss() -> None:
+    assert power(3, 500) > power(3, 500, moderated=False) + 0.1
 
 
 def test_no_effect_and_known_effect() -> None:

@@ -24,7 +24,7 @@ from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
-from ..crossed import grid_ledger
+from ..crossed import SPEC, grid_ledger
 from ..reported import LABELS
 from .page import Page
 from .rich import fill_rich
@@ -159,7 +159,9 @@ def record_texts(name: str, record: Mapping[str, str]) -> list[str]:
             f"{float(record['partial_eta_squared']):.3f}",
             p_text(number("p_crossed_corrected")),
             in_unit("weighted_f1", "difference", signed=True),
-            unit_of("weighted_f1").interval(number("ci_low"), number("ci_high")),
+            unit_of("weighted_f1").interval(
+                number("ci_low_corrected"), number("ci_high_corrected")
+            ),
         ]
     if name == "importance":
         share = f"{100 * float(record['importance']):.1f}"
@@ -194,7 +196,8 @@ def test_the_page_shows_the_corrected_p_value_that_the_other_formats_show(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It showed the corrected F test, which knows nothing of new conversations."""
-    grid_ledger(tmp_path).close()
+    # A score of one class, whose few utterances leave conversations something to say.
+    grid_ledger(tmp_path, {**SPEC, "criterion": "f1:anger"}).close()
     at = ["demo", "--home", str(tmp_path)]
     assert run(main, [*at, "--effects", "--format", "csv"]) == 0
     records = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

@@ -1,7 +1,7 @@
 """What tables and the methods paragraph say of looks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -67,6 +67,15 @@ def test_methods_name_looks_and_spending() -> None:
     looks, level = looks_methods(reading())
     assert "planned beforehand of 5, 10 and 20 seeds per configuration" in looks
     assert "Lan and DeMets" in level
+
+
+def test_families_of_rows_stop_by_their_own_correction(rows: list[ComparisonRow]) -> None:
+    asked = [replace(one, question="does a help?") if one.cell == "a" else one for one in rows]
+    first, *_ = looks_notes(reading(), asked)
+    assert "planned questions stop by their own correction, the other rows by theirs" in first
+    looks, _ = looks_methods(reading(spec={**SPEC, "questions": {"does a help?": {}}}))
+    assert "(planned questions corrected among themselves, and so the others)" in looks
+    assert "questions" not in "".join((*looks_notes(reading(), rows), *looks_methods(reading())))
 
 
 @pytest.mark.parametrize("values", [{"spec": FIXED}, {"phase": Phase.CONFIRM}, {"spec": {}}])

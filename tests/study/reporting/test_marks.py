@@ -62,6 +62,31 @@ def reading_of(ledger: Ledger) -> PhaseReading:
     return PhaseReading.of(ledger, "demo", Phase.ABLATE)
 
 
+def test_trials_that_predict_one_class_alone_are_told_by_two_scores(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'results.db'}")
+    put_study(ledger)
+    trials = [planned(cell, seed) for cell in CELLS for seed in SEEDS]
+    ledger.plan("demo", Phase.ABLATE, trials, replace=True)
+    for trial in trials:
+        ledger.start(trial.id)
+        done = outcome(CELLS[trial.cell], trial.config.seed)
+        test = done.evaluations[0]
+        if trial.cell == "similarity=dot" and trial.config.seed in SEEDS[:2]:
+            test = replace(test, predictions=[1] * len(test.labels))
+            test = replace(test, metrics={"accuracy": test.labels.count(1) / len(test.labels)})
+        ledger.complete(trial.id, replace(done, evaluations=(with_f1(test),)))
+    assert cell_marks(reading_of(ledger)) == {"similarity=dot": CellMarks(5, collapsed=2)}
+    table = comparison_table(reading_of(ledger), ReportOptions())
+    notes = " ".join(table.notes)
+    assert (
+        "One class alone is predicted for every utterance (trials): similarity=dot in 2 of 5"
+        in notes
+    )
+    assert "show none of what befalls one in five in 33 % of cases" in notes
+    assert any(line.label == "dot ‡" for s in table.as_table().sections for line in s.lines)
+    ledger.close()
+
+
 def test_marks_count_trials_and_leave_out_what_does_not_bear_on_the_row(ledger: Ledger) -> None:
     assert cell_marks(reading_of(ledger)) == {
         "similarity=dot": CellMarks(5, 3, {}),

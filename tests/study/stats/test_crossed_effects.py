@@ -3,12 +3,14 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from study.analysis.factorial import Observation, analyse, with_conversations
 from study.stats.aliases import Term
 from study.stats.comparison import Draws, Sample, compare_cells
-from study.stats.crossed_effects import crossed_effects
+from study.stats.crossed_effects import crossed_effects, deviations, odd_cells
+from study.stats.spread import Spread, moderated
 
 from .chance import ACCURACY, most_false_positives, simulate_cells
 
@@ -49,7 +51,7 @@ def test_a_large_effect_and_an_interaction_are_found() -> None:
     main = drawn(rng, {name: 1.0 for name in LEVELS if "a=1" in name}, **quiet)
     found = crossed_effects(main, LEVELS, TERMS, ACCURACY, draws=Draws(300))
     assert found["a",].p_value < 0.01
-    assert found["a",].ci_low > 0
+    assert found["a",].interval(0.05)[0] > 0
     assert min(found["b",].p_value, found["a", "b"].p_value) > 0.05
     mixed = drawn(rng, {"a=1, b=z": 2.0}, **quiet)
     assert crossed_effects(mixed, LEVELS, TERMS, ACCURACY)["a", "b"].p_value < 0.01
@@ -61,7 +63,8 @@ def test_two_cells_of_one_factor_are_a_comparison() -> None:
     levels = {name: {"a": LEVELS[name]["a"]} for name in two}
     found = crossed_effects(two, levels, [("a",)], ACCURACY)["a",]
     row = compare_cells(two, "a=0, b=x", ACCURACY)["a=1, b=x"]
-    assert (found.ci_low, found.ci_high) == pytest.approx((row.ci_low, row.ci_high))
+    assert found.difference == pytest.approx(row.difference)
+    assert found.interval(0.05) == pytest.approx((row.ci_low, row.ci_high))
     assert found.p_value == pytest.approx(row.p_value)
 
 
@@ -74,9 +77,66 @@ def test_the_analysis_takes_them_over_and_says_so() -> None:
         assert effect.p_value == before.p_value
         assert effect.p_crossed == expected[effect.factors].p_value <= effect.p_crossed_corrected
     a = found.effects[0]
-    assert (a.ci_low, a.ci_high) == (expected["a",].ci_low, expected["a",].ci_high)
+    assert (a.ci_low, a.ci_high) == pytest.approx(expected["a",].interval(0.05))
+    assert found.prior_df == max(effect.prior_freedom for effect in expected.values())
     assert (a.ci_low + a.ci_high) / 2 == pytest.approx(a.difference)
     assert "rest on the 5 seeds that all cells have" in found.notes[-1]
+
+
+@pytest.mark.parametrize("correction", ["holm", "bh"])
+@pytest.mark.parametrize("shift", [0.0, 0.15, 0.3, 1.0])
+def test_the_corrected_interval_excludes_0_exactly_when_the_corrected_p_value_is_small(
+    correction: str, shift: float
+) -> None:
+    shifts = {name: shift for name in LEVELS if "a=1" in name}
+    cells = drawn(np.random.default_rng(96), shifts)
+    by_scores = analyse(observations(cells), correction=correction)
+    both = with_conversations(by_scores, cells, LEVELS, ACCURACY)
+    for analysis, p_name in ((by_scores, "p_corrected"), (both, "p_crossed_corrected")):
+        a = analysis.effects[0]
+        excludes = a.ci_low_corrected > 0 or a.ci_high_corrected < 0
+        assert excludes == (getattr(a, p_name) < 0.05)
+        assert a.ci_low_corrected <= a.ci_low < a.ci_high <= a.ci_high_corrected
+
+
+def test_variances_are_shared_across_effects_in_the_unit_of_one_cell() -> None:
+    """Where every effect's variance is its squared weights times one variance, that is kept."""
+    cells = drawn(np.random.default_rng(97), seeds=12)
+    weights = deviations(pd.DataFrame(list(LEVELS.values())), TERMS)
+    scores = np.stack([sample.scores(ACCURACY) for sample in cells.values()])
+    spreads = {
+        (term, i): Spread(float((row @ scores).var(ddof=1)) / 12, 0.0, 0.0, 12, 30, widened=True)
+        for term, rows in weights.items()
+        for i, row in enumerate(rows)
+    }
+    scales = {(t, i): float(row @ row) for t, rows in weights.items() for i, row in enumerate(rows)}
+    units = np.array([spread.by_seed / scales[key] for key, spread in spreads.items()])
+    shared = moderated(spreads, scales)
+    after = np.array([spread.by_seed / scales[key] for key, spread in shared.items()])
+    assert np.ptp(np.log(after)) < np.ptp(np.log(units))
+    found = crossed_effects(cells, LEVELS, TERMS, ACCURACY)["a",]
+    assert found.spread is not None
+    assert found.spread.by_seed == pytest.approx(4 * shared[("a",), 0].by_seed)
+    assert found.spread.seed_freedom == shared[("a",), 0].seed_freedom > 11
+
+
+def test_where_a_cell_is_odd_effects_keep_their_own_variances_and_are_widened() -> None:
+    cells = drawn(np.random.default_rng(98), {}, seeds=10)
+    name = "a=1, b=y"
+    rng = np.random.default_rng(99)
+    wild = cells[name].confusion.copy()
+    for seed in range(0, 10, 3):
+        rng.shuffle(wild[seed].reshape(len(wild[seed]), -1), axis=1)
+    cells[name] = Sample(cells[name].seeds, wild)
+    scores = np.stack([sample.scores(ACCURACY) for sample in cells.values()])
+    assert list(odd_cells(scores.var(1, ddof=1), 9.0)).count(True) >= 1
+    effect = crossed_effects(cells, LEVELS, TERMS, ACCURACY)["a",]
+    assert effect.spread is not None
+    assert (effect.prior_freedom, effect.spread.seed_freedom) == (0.0, 9)
+    assert effect.spread.skewed
+    weights = deviations(pd.DataFrame(list(LEVELS.values())), TERMS)["a",]
+    own = (2 * weights[0] @ scores).var(ddof=1) / 10
+    assert effect.spread.by_seed == pytest.approx(own)
 
 
 def test_common_seeds_are_used_and_none_is_no_answer() -> None:

@@ -17,6 +17,7 @@ from benchmarks.statistics import (
 )
 from study.stats.comparison import summarise
 from study.stats.decisions import decide
+from study.stats.moderation import moderate
 from study.stats.spread import Spread, moderated
 
 SETTINGS = dict(grid())
@@ -49,14 +50,12 @@ def test_the_fast_simulation_decides_as_the_tables_do() -> None:
     setting = Setting(4, 12, effects=(0.0, 3.0, 1.0, 0.5), spread=(1.0,) * 4)
     rng = np.random.default_rng(5)
     for _ in range(20):
-        variances = rng.chisquare(3, 4) * 0.3
+        variances = rng.chisquare(3, 4) * 0.3 * np.array([1.0, 1.0, 1.0, 30.0])
         differences, between = rng.normal(0, 3, 4), rng.uniform(0.05, 0.3, 4)
-        spreads = moderated(
-            {
-                str(i): Spread(variances[i] / 4, between[i], 0.0, 4, 12, widened=True)
-                for i in range(4)
-            }
-        )
+        own = {
+            str(i): Spread(variances[i] / 4, between[i], 0.0, 4, 12, widened=True) for i in range(4)
+        }
+        spreads = moderated(own)
         rows = {
             name: summarise(np.zeros(4), np.full(4, differences[int(name)]), spread, np.nan)
             for name, spread in spreads.items()
@@ -64,9 +63,8 @@ def test_the_fast_simulation_decides_as_the_tables_do() -> None:
         decisions = decide(rows)
         fast = holm_rejections(
             np.abs(differences)[None],
-            np.array([[spread.by_seed for spread in spreads.values()]]),
+            moderate(4 * np.array([[before.by_seed for before in own.values()]]), np.full(4, 3.0)),
             between[None],
-            np.array([[spread.seed_freedom for spread in spreads.values()]]),
             setting,
         )[0]
         assert [d.p_corrected < LEVEL for d in decisions.values()] == list(fast)

@@ -1,6 +1,7 @@
 """Variances borrow from rows like them, and from nothing else."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,6 +66,34 @@ def test_moderation_equals_a_literal_recomputation(rows: list[tuple[float, int]]
         assert shared.variances[i] == pytest.approx(variance)
         assert shared.freedom[i] == pytest.approx(total)
         assert shared.freedom[i] >= freedom[i]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(1e-3, 1e3), min_size=3, max_size=15), st.integers(2, 19))
+def test_rows_far_above_the_median_are_skewed_and_with_them_all_high_ones(
+    variances: list[float], freedom: int
+) -> None:
+    median = float(np.median(variances)) * freedom / stats.chi2.median(freedom)
+    pooled = len(variances) * freedom / (1 + (len(variances) - 1) / 4)
+    high = [stats.f.sf(v / median, freedom, pooled) for v in variances]
+    expected = [min(high) < 0.01 and p < 1 / 3 for p in high]
+    shared = moderate(np.array(variances), np.full(len(variances), float(freedom)))
+    assert list(shared.skewed) == expected
+    assert not (shared.skewed & ~shared.own).any()
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
+def test_skewed_rows_have_wide_intervals(seeds: int) -> None:
+    plain = Spread(0.4, 0.1, 0.0, seeds, 30, widened=True)
+    skewed = replace(plain, skewed=True)
+    quantile = stats.t.ppf(0.995, seeds - 1)
+    by_conversation = 0.1 * stats.t.ppf(0.995, 29) ** 2
+    for spread, widening in (
+        (plain, 1 + 1.35 / seeds**2),
+        (skewed, 1 + 2.5 / math.sqrt(seeds)),
+    ):
+        expected = math.sqrt(0.4 * (widening * quantile) ** 2 + by_conversation)
+        assert spread.half_width(0.01) == pytest.approx(expected)
 
 
 @given(st.floats(1e-5, 1e5))

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from benchmarks.sequential import ALLOWED, ERRORS, PRICES, simulate, surely_above
 from sslcl.errors import InputError
 from study.stats.comparison import CellComparison, summarise
+from study.stats.decisions import PlannedContrast, Side, decide
 from study.stats.sequential import (
     Look,
     Rule,
@@ -26,9 +27,9 @@ from study.stats.sequential import (
 from study.stats.spread import Spread
 
 QUICK = (
-    "no effect, 93 conversations",
     "no effect, skewed, looks of 3, 6, 12",
     "all rows 1 point apart, the margin of equivalence",
+    "no effect, 3 planned, one-sided",
 )
 SLOW = pytest.mark.slow
 MARGIN = 0.01
@@ -124,14 +125,17 @@ class TestReach:
 
 
 def follow_made(
-    truths: Mapping[str, float], looks: tuple[int, ...] = (5, 10, 20), complete: int = 99
+    truths: Mapping[str, float],
+    looks: tuple[int, ...] = (5, 10, 20),
+    complete: int = 99,
+    planned: Mapping[str, PlannedContrast] | None = None,
 ) -> dict[str, Standing]:
     """Rows with these differences, without noise but for what their standard errors say."""
 
     def compare(seeds: Mapping[str, int]) -> dict[str, CellComparison]:
         return {row: compared(truths[row], 0.01, count, 0.002) for row, count in seeds.items()}
 
-    rule = Rule(planned_looks(looks), MARGIN)
+    rule = Rule(planned_looks(looks), MARGIN, planned=planned or {})
     return follow(list(truths), lambda row, look: look.number <= complete, compare, rule)
 
 
@@ -168,6 +172,49 @@ class TestRows:
         assert follow_made({"large": 0.2, **crowd})["large"].stop is alone.stop is Stop.VERDICT
 
 
+DIFFERENCES = st.lists(st.floats(-0.06, 0.06), min_size=1, max_size=4)
+
+
+class TestFamilies:
+    @given(DIFFERENCES, DIFFERENCES, st.sampled_from(["two", "less", "greater"]))
+    @settings(max_examples=25, deadline=None)
+    def test_stop_as_each_would_by_itself(
+        self, asked: list[float], others: list[float], side: Side
+    ) -> None:
+        planned = {f"asked {i}": PlannedContrast("q", side) for i in range(len(asked))}
+        first = dict(zip(planned, asked, strict=True))
+        second = {f"other {i}": value for i, value in enumerate(others)}
+        together = follow_made({**first, **second}, planned=planned)
+        assert together == {**follow_made(first, planned=planned), **follow_made(second)}
+
+    @given(DIFFERENCES, st.sampled_from(["two", "less", "greater"]))
+    @settings(max_examples=25, deadline=None)
+    def test_stop_by_the_verdicts_that_the_table_gives(
+        self, differences: list[float], side: Side
+    ) -> None:
+        truths = {str(i): value for i, value in enumerate(differences)}
+        planned = {"0": PlannedContrast("q", side, 0.02)}
+        standing = follow_made(truths, planned=planned)
+        shown = {row: now.compared for row, now in standing.items() if now.compared}
+        for row, decision in decide(shown, planned=planned).items():
+            if standing[row].stop is Stop.VERDICT:
+                assert decision.verdict in ("better", "worse", "equivalent")
+            elif standing[row].stop is Stop.AT_MOST:
+                assert decision.verdict == "not shown"
+
+    def test_have_smallest_differences_of_their_own(self) -> None:
+        alone = follow_made({"row": 0.012})["row"]
+        asked = follow_made({"row": 0.012}, planned={"row": PlannedContrast("q", "two", 0.05)})
+        assert asked["row"].look < alone.look
+        assert asked["row"].stop is Stop.VERDICT
+
+    def test_of_one_side_are_out_of_reach_where_the_other_is_true(self) -> None:
+        row = compared(0.03, 0.03, conversation_sd=0.005)
+        assert within_reach(row, 20, 0.05, MARGIN)
+        assert within_reach(row, 20, 0.05, MARGIN, "greater")
+        assert not within_reach(row, 20, 0.05, MARGIN, "less")
+
+
 class TestWholeAblations:
     """Fewer of the settings that ``python -m benchmarks looks`` prints."""
 
@@ -179,7 +226,8 @@ class TestWholeAblations:
         assert not surely_above(simulate(ablations).error, ALLOWED, ablations.studies)
 
     @pytest.mark.parametrize(
-        "name", [name if "93" in name else pytest.param(name, marks=SLOW) for name in PRICES]
+        "name",
+        [name if name == "93 conversations" else pytest.param(name, marks=SLOW) for name in PRICES],
     )
     def test_take_fewer_trials_for_nearly_the_same_power(self, name: str) -> None:
         looked = simulate(replace(PRICES[name], studies=60))
