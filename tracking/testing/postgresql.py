@@ -110,16 +110,10 @@ class PostgresServer:
     def _launch(self) -> None:
         settings = [*_FAST, "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
         options = [word for setting in settings for word in ("-c", setting)]
+        words = ["-D", str(self.folder / "data"), "-p", str(self.port), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [
-                    self._program("postgres"),
-                    "-D",
-                    str(self.folder / "data"),
-                    "-p",
-                    str(self.port),
-                    *options,
-                ],
+                [self._program("postgres"), *words],
                 stdout=log,
                 stderr=log,
                 user=self.user,

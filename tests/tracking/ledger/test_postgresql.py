@@ -225,7 +225,8 @@ def test_a_former_connection_that_the_server_takes_for_alive_is_waited_for(
         put_study(ledger)
         restart(server)
         with other_writer(url, os.getpid()) as former:
-            threading.Timer(1.0, former.communicate).start()
+            assert former.stdin is not None
+            threading.Timer(1.0, former.stdin.close).start()
             ledger.set_study_status("s", "STOPPED")
         assert ledger.study("s").status == "STOPPED"
         ledger.close()
