@@ -1,4 +1,4 @@
-"""A study of 100 trials on four machines, of which three are lost, its driver and the head too.
+"""A study of 100 trials on four machines, of which some are lost, its driver and the head too.
 
 The machines are hosts with addresses of their own, joined as docs/clusters.md says, or, where these
 cannot be had, nodes of a Ray cluster on this machine.
@@ -30,6 +30,7 @@ TOKEN, HEAD, NODE, RUN = re.findall(
     re.MULTILINE,
 )
 """What a person types."""
+ATTEMPTS = 4
 SMALL = "--num-cpus=1 --object-store-memory=100000000"
 
 
@@ -63,13 +64,16 @@ class OnHosts:
         }
 
     def start(self, *machines: int) -> None:
-        logs = [self._home.path / f"ray{machine}.log" for machine in machines]
-        started = [
-            self._hosts.type_quietly(machine, f"{NODE if machine else HEAD} {SMALL}", log)
-            for machine, log in zip(machines, logs, strict=True)
-        ]
-        for process, log in zip(started, logs, strict=True):
-            assert process.wait(timeout=300) == 0, log.read_text()
+        for machine in machines:
+            line = f"{NODE if machine else HEAD} {SMALL}"
+            log = self._home.path / f"ray{machine}.log"
+            for _ in range(ATTEMPTS):
+                if self._hosts.type_quietly(machine, line, log).wait(timeout=300) == 0:
+                    break
+                # Ray gives a node half a minute to start, which a busy machine may need.
+                self._hosts.kill(machine)
+            else:
+                raise AssertionError(log.read_text())
 
     def drive(self, machine: int) -> "subprocess.Popen[str]":
         line = RUN.replace("my_study.yaml", "tiny.yaml")
@@ -153,20 +157,23 @@ def test_machines_that_are_lost_or_join_and_new_drivers_change_nothing_in_the_ta
     process.send_signal(signal.SIGKILL)
     process.wait()
     process = machines.drive(1)
+    machines.start(4)
     trained(process, 28)
     machines.kill(2)
-    machines.start(4)
-    trained(process, home.count(TRAINED) + 8)
+    trained(process, 36)
     machines.kill(0)
     lost, _ = process.communicate(timeout=120)
     assert process.returncode == 2, lost
-    assert lost.count("error: the head of the Ray cluster") == 1
-    left = PLANNED - home.count(TRAINED)
-    assert left > 0
+    # A driver beside the head is told of its own machine.
+    assert len(re.findall("error: (?:the head of the Ray cluster|Ray has stopped)", lost)) == 1
+    assert "run the same command again to go on" in " ".join(lost.split())
     machines.kill(1)
     machines.kill(4)
     machines.start(0)
+    machines.start(1)
     process = machines.drive(0)
+    trained(process, home.count(TRAINED) + 8)
+    machines.kill(1)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert "Traceback" not in lost + said

@@ -18,7 +18,7 @@ from rich.console import Console
 from sslcl.command import BAD_INPUT, fail
 
 LOOK_SECONDS = 0.5
-HEAD_SECONDS = 30.0
+HEAD_SECONDS = 20.0
 """How long a cluster's head may be away, as while it is started again."""
 CONNECT_SECONDS = 5.0
 OWN_PROCESSES = ("gcs_server", "raylet")
