@@ -77,7 +77,8 @@ class Cluster:
             **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
         )
         # Who joins a cluster has not started its processes.
-        self._watch = EndWithRay.of_this_process() if address == "local" else None
+        joined = address != "local"
+        self._watch = EndWithRay.of_cluster(address) if joined else EndWithRay.of_this_process()
         try:
             if self._code:
                 require_same_code(self._code)
@@ -101,8 +102,7 @@ class Cluster:
         self._stop()
 
     def _stop(self) -> None:
-        if self._watch is not None:
-            self._watch.stop()
+        self._watch.stop()
         ray.shutdown()
 
     @property

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 
 from sslcl.command import warn
+from tracking.ledger.one_writer import MARK, require_right
 from tracking.ledger.schema import META
 
 MOST_TIMES = 6
 """Times that a step is done at most: one that always breaks the connection must come to an end."""
-_MARK = "step "
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -56,7 +56,7 @@ class Transactions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._name = f"{_MARK}{uuid.uuid4().hex}"
+        self._name = f"{MARK}{uuid.uuid4().hex}"
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -65,11 +65,13 @@ class Transactions:
         Raises:
             DBAPIError: with ``connection_invalidated`` when the server has gone and nothing of the
                 block was committed.
+            InputError: as :func:`~tracking.ledger.one_writer.require_right` does.
         """
         if self._engine.dialect.name == "sqlite":
             with self._engine.begin() as connection:
                 yield connection
             return
+        require_right(self._engine.url)
         mark = {"key": f"{self._name} {threading.get_ident()}", "value": uuid.uuid4().hex}
         with self._engine.connect() as connection, connection.begin() as transaction:
             yield connection
@@ -91,8 +93,3 @@ class Transactions:
         query = select(META.c.value).where(META.c.key == mark["key"]).with_for_update()
         with self._engine.begin() as connection:
             return connection.scalar(query) == mark["value"]
-
-
-def forget_marks(connection: Connection) -> None:
-    """Drop the marks of all writers that have ended."""
-    connection.execute(delete(META).where(META.c.key.startswith(_MARK)))

@@ -94,25 +94,31 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        self._launch()
+        while True:
+            try:
+                return self.execute("SELECT 1")
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise RuntimeError((self.folder / "log").read_text()) from None
+                time.sleep(0.05)
+            if self.process is None or self.process.poll() is not None:
+                # It refuses to start while a process of the one that was killed still ends.
+                self._launch()
+
+    def _launch(self) -> None:
         settings = [*_FAST, "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
         options = [word for setting in settings for word in ("-c", setting)]
-        words = ["postgres", "-D", str(self.folder / "data"), "-p", str(self.port), *options]
+        words = ["-D", str(self.folder / "data"), "-p", str(self.port), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self._program(words[0]), *words[1:]],
+                [self._program("postgres"), *words],
                 stdout=log,
                 stderr=log,
                 user=self.user,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                return self.execute("SELECT 1")
-            except OperationalError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.05)
 
     def kill(self) -> None:
         """End it and all that it started by SIGKILL, as a machine that is gone would."""

@@ -1,6 +1,8 @@
 """The ledger on PostgreSQL keeps the contract of every ledger, and what only a server can do."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from itertools import count
@@ -150,6 +152,84 @@ def test_one_process_writes_at_a_time(server: PostgresServer) -> None:
             pass
     with only_writer(url):
         pass
+
+
+def restart(server: PostgresServer) -> None:
+    server.kill()
+    server.start()
+
+
+OTHER = """
+import os, sys
+
+os.getpid = lambda: int(sys.argv[2])
+from tracking.ledger.one_writer import only_writer
+
+with only_writer(sys.argv[1]):
+    print("writes", flush=True)
+    sys.stdin.read()
+"""
+
+
+def other_writer(url: str, pid: int) -> "subprocess.Popen[str]":
+    """A process that says this number of itself, and may write until its input ends."""
+    words = [sys.executable, "-c", OTHER, url, str(pid)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writes\n"
+    return process
+
+
+def test_the_right_to_write_is_taken_again_from_a_server_that_has_restarted(
+    server: PostgresServer,
+) -> None:
+    url = server.create_database()
+    with only_writer(url):
+        ledger = Ledger(url)
+        put_study(ledger)
+        restart(server)
+        ledger.set_study_status("s", "STOPPED")
+        with pytest.raises(InputError, match="another study is writing"), only_writer(url):
+            pass
+        ledger.close()
+    with only_writer(url):
+        pass
+
+
+def test_who_has_lost_the_right_to_another_writes_no_more(server: PostgresServer) -> None:
+    url = server.create_database()
+    with only_writer(url):
+        ledger = Ledger(url)
+        put_study(ledger)
+        restart(server)
+        with other_writer(url, 7) as other:
+            for _ in range(2):
+                with pytest.raises(
+                    InputError, match=r"another study is writing to .*:7\): it began"
+                ):
+                    ledger.set_study_status("s", "STOPPED")
+            other.communicate()
+        # It is not known what the other has done.
+        with pytest.raises(InputError, match="it began while the connection"):
+            ledger.set_study_status("s", "STOPPED")
+        assert ledger.study("s").status == "RUNNING"
+        ledger.close()
+
+
+def test_a_former_connection_that_the_server_takes_for_alive_is_waited_for(
+    server: PostgresServer,
+) -> None:
+    url = server.create_database()
+    with only_writer(url):
+        ledger = Ledger(url)
+        put_study(ledger)
+        restart(server)
+        with other_writer(url, os.getpid()) as former:
+            assert former.stdin is not None
+            threading.Timer(1.0, former.stdin.close).start()
+            ledger.set_study_status("s", "STOPPED")
+        assert ledger.study("s").status == "STOPPED"
+        ledger.close()
 
 
 def test_what_cannot_be_opened_is_one_line_without_the_password(server: PostgresServer) -> None:
