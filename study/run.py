@@ -9,7 +9,7 @@ import click
 
 from sslcl.command import OneLineCommand, data_dir_option, plugin_option, warn
 from sslcl.errors import InputError
-from tracking.home import Home, home_option
+from tracking.home import Home, artifacts_option, home_option
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
@@ -74,6 +74,7 @@ class ResourceOptions:
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs each trial holds.")
 @click.option("--address", metavar="RAY", help="An existing Ray cluster [env: RAY_ADDRESS].")
 @home_option
+@artifacts_option
 @click.option("--dry-run", is_flag=True, help="Show what would be trained and stop.")
 def main(  # noqa: PLR0913
     study_name: str,
@@ -123,7 +124,9 @@ def main(  # noqa: PLR0913
     if cluster := chosen_address(address):
         require_cluster(cluster)
     home.require_databases()
+    home.require_artifacts()
     with only_driver(home), told_plainly(home):
+        home.claim_artifacts()
         return run_study(study, dataset, home, resources, console)
 
 

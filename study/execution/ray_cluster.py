@@ -21,11 +21,13 @@ from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from sslcl.source_code import files_digest  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
+from study.execution.machine.gate import Gate  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
 from study.execution.machine.ray_lost import EndWithRay  # noqa: E402
 from study.execution.machine.ray_nodes import (  # noqa: E402
     PACKAGES,
     code_modules,
+    require_artifacts,
     require_same_code,
     require_shared,
     short_folder,
@@ -39,7 +41,7 @@ from study.execution.ray_searcher import (  # noqa: E402
     TrialStream,
 )
 from study.execution.resources import ClusterResources  # noqa: E402
-from tracking.home import Home  # noqa: E402
+from tracking.home import GATE, Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
 from tracking.records import Phase, PlannedTrial  # noqa: E402
 
@@ -61,7 +63,7 @@ class Cluster:
     def __init__(self, resources: ClusterResources, home: Home) -> None:
         self._resources = resources
         # Workers run in folders of their own.
-        self._home = Home(home.folder.resolve())
+        self._home = Home(home.folder.resolve(), artifacts_url=home.artifacts_url)
         logging.getLogger("ray").setLevel(logging.ERROR)
         keep_quiet()
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
@@ -81,7 +83,10 @@ class Cluster:
         try:
             if self._code:
                 require_same_code(self._code)
-            require_shared(self._home)
+            if self._home.artifacts_url:
+                require_artifacts(self._home)
+            else:
+                require_shared(self._home)
         except BaseException:
             self._stop()
             raise
@@ -122,18 +127,22 @@ class Cluster:
     def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
         """Train everything that the sources give out, writing results to the ledger."""
         stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
-        together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
+        gate = Gate(self._home.store, GATE)
+        together = StartTogether(stream, min(self.workers, self._fitting), gate)
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         minutes, ablate = run.study.budget.trial_minutes, run.study.ablate
         terms = Terms(
+            gate=gate,
             code=self._code,
             seconds=None if minutes is None else 60 * minutes,
             rungs=rungs(run.study),
             extends=ablate is not None and ablate.extension_check,
         )
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home, terms=terms),
+            tune.with_parameters(
+                TrialWorker, dataset=run.dataset, store=self._home.store, terms=terms
+            ),
             {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
         )
         tuner = tune.Tuner(
@@ -168,6 +177,7 @@ class Cluster:
                 try:
                     tuner.fit()
                 finally:
+                    gate.shut()
                     stream.flush()
             except Exception:
                 # Ray goes on for a while, and may end with an error of its own.

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ray import tune
@@ -11,9 +10,10 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
+from study.execution.machine.gate import Gate
 from study.execution.ray_worker import GROUP_KEY, READY_KEY, TRIAL_KEY
 from study.execution.trial_sources import TrialSource
-from tracking.home import Home
+from tracking.home import Home, checkpoint
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial
 
@@ -162,7 +162,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
                 self._finish(planned, own.get(member, {}), error)
         if live and not unfinished:
             (key,) = {planned.checkpoint_key for planned in live.values()}
-            self._home.checkpoint(key).unlink(missing_ok=True)
+            with suppress(Exception):  # it is in nobody's way
+                self._home.store.remove(checkpoint(key))
         for member in live.keys() - unfinished:
             self._tell(live[member])
 
@@ -302,7 +303,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
     Args:
         stream: knows how many workers are wanted.
         workers: that fit at the same time.
-        gate: a file that is there while workers may begin trials.
+        gate: open while workers may begin trials.
         clock: seconds.
     """
 
@@ -313,7 +314,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         self,
         stream: TrialStream,
         workers: int,
-        gate: Path,
+        gate: Gate,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
@@ -323,8 +324,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         self._started: set[str] = set()
         self._since: float | None = None
         self._given_up = False
-        gate.parent.mkdir(parents=True, exist_ok=True)
-        gate.unlink(missing_ok=True)
+        gate.shut()
         self._open = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -349,8 +349,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         is_open = self._given_up or len(self._started) >= max(wanted, 1)
         if is_open == self._open:
             return
-        self._open, self._since = is_open, None
-        if is_open:
-            self._gate.touch()
-        else:
-            self._gate.unlink(missing_ok=True)
+        self._since = None
+        # What could not be said is said again at the next step.
+        if self._gate.open() if is_open else self._gate.shut():
+            self._open = is_open

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import torch
@@ -12,14 +12,14 @@ import torch
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
-from sslcl.errors import Diverged, InputError
-from sslcl.files import whole_file
+from sslcl.errors import Diverged
 from sslcl.fusion.compatibility import group_of, place_in_group
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from study.execution.machine.time_limit import TimedOut
+from tracking.artifacts import Store
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
 _INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
@@ -160,17 +160,20 @@ def failure_of(error: BaseException) -> tuple[FailureKind, str]:
     return FailureKind.ERROR, text
 
 
-def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint whole, or not at all where there is no room: it only saves time."""
-    # Of a full disk PyTorch says RuntimeError.
-    with suppress(InputError, RuntimeError), whole_file(path) as file:
-        torch.save(state, file)
+def save_state(state: dict[str, Any], store: Store, name: str) -> None:
+    """Write a checkpoint, or none where there is no room or no answer: it only saves time."""
+    content = BytesIO()
+    torch.save(state, content)
+    # Each protocol's package has errors of its own.
+    with suppress(Exception):
+        store.write(name, content.getvalue())
 
 
-def load_state(path: Path) -> dict[str, Any] | None:
+def load_state(store: Store, name: str) -> dict[str, Any] | None:
     """Read a checkpoint; ``None`` where there is none that can be read."""
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = BytesIO(store.read(name))
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
     except Exception:
         # A checkpoint only saves time: one that cannot be read costs a fresh start, no more.
         return None

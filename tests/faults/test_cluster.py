@@ -1,4 +1,7 @@
-"""A study on four nodes, of which two are killed and one is added, and its driver killed too."""
+"""A study on four nodes, of which two are killed and one is added, and its driver killed too.
+
+The second driver keeps checkpoints and models behind a URL.
+"""
 
 import os
 import signal
@@ -46,7 +49,9 @@ def test_nodes_that_die_or_join_and_a_new_driver_change_nothing_in_the_tables(
     trained(process, 12)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    process = home.start(*where)
+    elsewhere = home.path / "elsewhere"
+    before = set((home.runs / "checkpoints").glob("*"))
+    process = home.start(*where, "--artifacts", f"file://{elsewhere}")
     trained(process, 16)
     kill_node(nodes[1])
     cluster.add_node(num_cpus=1)
@@ -54,6 +59,9 @@ def test_nodes_that_die_or_join_and_a_new_driver_change_nothing_in_the_tables(
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert "(raylet)" not in said
+    assert {path.name for path in elsewhere.iterdir()} <= {"checkpoints", "ray", "results-id.txt"}
+    assert not [path for path in elsewhere.rglob("*.pt")]
+    assert set((home.runs / "checkpoints").glob("*")) <= before
     assert home.tables() == undisturbed
     assert home.sql("select status, count(*) from trials group by status") == [
         ("COMPLETE", PLANNED)
