@@ -12,7 +12,7 @@ from sslcl.data.types import Dataset
 from sslcl.model import ConversationScorer
 from study.design.data_facts import DataFacts
 from study.design.folds import parts_of
-from study.execution.trial import load_state, pick_device, train
+from study.execution.trial import device_of, load_state, train
 from study.execution.winner import NothingToCompare, winner_of_confirmation
 from study.execution.workspace import Workspace
 from tracking.home import Home, model
@@ -148,9 +148,9 @@ def load_winner(trial_id: str, ledger: Ledger, dataset: Dataset, home: Home) -> 
     dataset = of_fold(dataset, row.config.fold)
     state = load_state(home.store, model(row.identity))
     if state is None:
-        trainer, _ = train(row.config, dataset.sealed())
+        trainer, _ = train(row.config, dataset.sealed(), device=device_of(row.worker))
     else:
-        trainer = Trainer(row.config, dataset.sealed(), pick_device())
+        trainer = Trainer(row.config, dataset.sealed(), device_of(row.worker))
         trainer.model.load_state_dict(state)
     trained = trainer.model.cpu().eval()
     names = [dataset.modalities[name] for name in trained.modalities]

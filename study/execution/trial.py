@@ -25,21 +25,57 @@ from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 _INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
 
 
-def pick_device() -> torch.device:
+def pick_device(gpu: bool = True) -> torch.device:
     """The GPU this process was given, else the CPU with one thread.
 
     One thread, because results are promised bit for bit and trials run side by side.
+
+    Args:
+        gpu: whether a GPU may be used.
     """
     torch.set_num_threads(1)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not (gpu and torch.cuda.is_available()):
+        return torch.device("cpu")
+    repeat_bit_for_bit()
+    return torch.device("cuda")
+
+
+def device_of(worker: str | None) -> torch.device:
+    """The kind of device that a trial was trained on, if it is here, else the CPU.
+
+    Args:
+        worker: :func:`worker_name` of who trained it.
+    """
+    return pick_device(gpu=(worker or "").rpartition(" ")[2].startswith("cuda"))
+
+
+def repeat_bit_for_bit() -> None:
+    """Have CUDA compute the same bits each time, as far as it can.
+
+    The same GPU model, driver and libraries are needed as well. Operations that have no such form
+    go on in the one they have.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    # Filling what is about to be overwritten would only cost time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def train(
     config: TrialConfig,
     dataset: Dataset,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
+    device: torch.device | None = None,
 ) -> tuple[Trainer, Outcome]:
     """Train ``config`` from the first epoch to the last, here and now, with its group if any.
+
+    Args:
+        config: the trial.
+        dataset: without its test split where that is sealed.
+        on_epoch: told of each epoch's number and metrics.
+        device: where to train; a group is trained on the CPU.
 
     Raises:
         Diverged: when a value of it is not finite.
@@ -47,7 +83,7 @@ def train(
     reset_peak_memory()
     if config.fused_seeds:
         return _train_in_group(config, dataset, on_epoch)
-    trainer = Trainer(config, dataset, pick_device())
+    trainer = Trainer(config, dataset, device or pick_device())
     while not trainer.finished:
         metrics = trainer.fit_epoch()
         on_epoch(trainer.epoch, metrics)
