@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from ray import tune
 
 from search_spaces.schema import FIRST_ABLATION_SEED
@@ -18,6 +19,7 @@ from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended, goes_on
 from study.execution.machine.gate import Gate
+from study.execution.machine.gpu_packing import Gauge, gpu_memory, limit_memory
 from study.execution.machine.ray_nodes import other_code
 from study.execution.machine.time_limit import TimedOut, TimeLimit
 from study.execution.trial import (
@@ -41,6 +43,10 @@ TRIAL_KEY = "trial"
 """Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
 GROUP_KEY = "group"
 """Where it holds all trials of its group that have yet to be trained, itself among them."""
+SHARE_KEY = "gpus"
+"""Where it holds the share of a GPU that it is given, if it is not the same for all trials."""
+MEMORY_KEY = "gpu_memory"
+"""Where a result holds the :class:`~study.execution.machine.gpu_packing.GpuMemory` so far."""
 READY_KEY = "ready"
 """Where a result without an epoch holds the name of a worker that waits for the others."""
 LONGEST_WAIT = 120.0
@@ -61,6 +67,8 @@ class Terms:
         seconds: that a trial may take, if there is a limit.
         rungs: epochs after which a searched trial may be pruned.
         extends: whether the study has an extension check.
+        gpus: that each trial holds, where its configuration does not say.
+        gauge: measures the memory of a GPU.
     """
 
     gate: Gate
@@ -68,6 +76,8 @@ class Terms:
     seconds: float | None = None
     rungs: frozenset[int] = frozenset()
     extends: bool = False
+    gpus: float = 0.0
+    gauge: Gauge = gpu_memory
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -87,10 +97,12 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._all_data = dataset
         self._store = store
         self._facts = DataFacts.of(dataset)
+        self._share: float | None = config.get(SHARE_KEY)
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Ray's hook for the next trial in the same actor."""
+        self._share = new_config.get(SHARE_KEY)
         self._begin(new_config[TRIAL_KEY], new_config[GROUP_KEY])
         return True
 
@@ -118,13 +130,17 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             return {**_failure(FailureKind.NODE, self._refusal), "done": True}
         if self._trainer is None and self._must_wait():
             time.sleep(self._store.look_seconds)
-            return {READY_KEY: worker_name(pick_device())}
+            return {READY_KEY: worker_name(self._device())}
         try:
             with self._limit:
                 return self._step()
         except (Exception, TimedOut) as error:
             self._trainer = None
             return {**self._failed(self._limit.passed or error), "done": True}
+
+    def _device(self) -> torch.device:
+        """A GPU only where the trial holds some of one: Ray hides none from the others."""
+        return pick_device((self._terms.gpus if self._share is None else self._share) > 0)
 
     def _must_wait(self) -> bool:
         waited = time.monotonic() - self._given_at
@@ -151,6 +167,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             result = self._step_of_group(trainer)
         else:
             result = self._step_alone(trainer)
+        if isinstance(trainer, Trainer) and (memory := self._terms.gauge(trainer.device)):
+            result[MEMORY_KEY] = memory
         if result["done"]:
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
@@ -234,7 +252,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def _prepare(self) -> Trainer | FusedTrainer:
         trainer: Trainer | FusedTrainer
         if self._trial.group is None:
-            trainer = Trainer(self._trial.config, self._dataset, pick_device())
+            device = self._device()
+            if self._share is not None:
+                limit_memory(device, self._share)
+            trainer = Trainer(self._trial.config, self._dataset, device)
         else:
             trainer = fused_trainer(self._trial.config, self._dataset)
         state = load_state(self._store, checkpoint(self._trial.checkpoint_key))
