@@ -1,6 +1,5 @@
 """Where checkpoints and models of trials are: in a folder, or at a URL that fsspec reaches."""
 
-import os
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -167,7 +166,7 @@ def shown_place(url: str) -> str:
 def reason(error: BaseException, url: str) -> str:
     """What went wrong at a URL, in a line that holds nothing secret of it."""
     said = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, FileNotFoundError) and os.sep not in said:
+    if isinstance(error, FileNotFoundError):
         said = f"not found: {said}"
     said = said.replace(url, shown_place(url))
     parts = urlsplit(url)

@@ -104,7 +104,7 @@ class Home:
         return store_at(self.artifacts_url) if self.artifacts_url else FolderStore(self.folder)
 
     def require_artifacts(self) -> None:
-        """Refuse an ``--artifacts`` that cannot be written, or is that of other results; make nothing.
+        """Refuse an ``--artifacts`` that cannot be written, or is that of other results.
 
         Raises:
             InputError: saying why.

@@ -60,7 +60,7 @@ def test_nodes_that_die_or_join_and_a_new_driver_change_nothing_in_the_tables(
     assert "Traceback" not in said
     assert "(raylet)" not in said
     assert {path.name for path in elsewhere.iterdir()} <= {"checkpoints", "ray", "results-id.txt"}
-    assert not [path for path in elsewhere.rglob("*.pt")]
+    assert not list(elsewhere.rglob("*.pt"))
     assert set((home.runs / "checkpoints").glob("*")) <= before
     assert home.tables() == undisturbed
     assert home.sql("select status, count(*) from trials group by status") == [
