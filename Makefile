@@ -11,7 +11,7 @@ study: $(VENV)/.installed
 # All tests.
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 # The tests that take little time.
 quick: $(VENV)/.installed

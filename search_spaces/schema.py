@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from search_spaces.amounts import read_fuse, read_gpus
 from search_spaces.changes import changes
 from search_spaces.factors import OPTION_FIELDS, Categorical, Factor, Float, Integer, StudyPart
 from search_spaces.retune import Retune, read_retune
@@ -192,12 +193,6 @@ class Question(StudyPart):
     """The smallest of interest; that of ``report`` when left out."""
 
 
-def _read_fuse(value: object) -> object:
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return value
-    raise InputError(f"{value!r} is neither a whole number greater than 0 nor auto")
-
-
 class Resources(StudyPart):
     """What trials may use."""
 
@@ -205,9 +200,10 @@ class Resources(StudyPart):
     """Trials at a time; as many as fit when left out."""
     cpus_per_trial: Annotated[float, Field(gt=0.0)] = 1.0
     """Cores of a worker."""
-    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
-    """GPUs of a worker; a fraction lets several share one."""
-    fuse: Annotated[int | Literal["auto"], BeforeValidator(_read_fuse)] = 1
+    gpus_per_trial: Annotated[float | Literal["auto"], BeforeValidator(read_gpus)] = 0.0
+    """GPUs of a worker; a fraction lets several share one. ``auto``: the first trial of a kind has
+    a GPU to itself and its memory is measured, those after it share one by what it took."""
+    fuse: Annotated[int | Literal["auto"], BeforeValidator(read_fuse)] = 1
     """Trials trained as one program at most, outside of search, on the CPU: seeds of a cell, and
     with them whole cells that differ in numbers only. ``auto``: up to 8 where that gains."""
     exclusive: bool = False

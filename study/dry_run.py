@@ -330,7 +330,7 @@ def _cost(
         return "nothing is left to train"
     each = sum(row.work or 0.0 for row in rows) / trials
     hours = sum(row.seconds or 0.0 for row in rows) / 3600 * workers
-    held = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    held = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial or 0.0}
     devices = " and ".join(
         f"{hours * share:.3g} {device}-hours" for device, share in held.items() if share
     )

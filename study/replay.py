@@ -1,5 +1,7 @@
 """``python -m study.replay``: train one trial again and compare it bit for bit."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +54,9 @@ def main(trial: str, home: Home, data_dir: Path | None) -> int:
 def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Console") -> str | None:
     """Train ``row`` again and compare epochs and predictions with the ledger.
 
-    A trial of a group is trained with its whole group: that is what repeats bit for bit.
+    A trial of a group is trained with its whole group: that is what repeats bit for bit. One that
+    was trained on a GPU is trained on a GPU, where there is one. If the bits differ, it is said
+    within what the scores agree.
 
     Returns:
         ``None`` when identical, else the first difference in words.
@@ -63,7 +67,7 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
     """
     from sslcl.data.folds import of_fold
     from sslcl.identity import trial_identity
-    from study.execution.trial import train
+    from study.execution.trial import device_of, train
 
     splits = [s for s in ("validation", "test") if ledger.evaluation(row.id, s) is not None]
     if not splits:
@@ -75,27 +79,62 @@ def replay(ledger: "Ledger", row: "TrialRow", dataset: "Dataset", console: "Cons
             f"trial {row.id[:12]} was trained on other data or by other code than what is here: "
             "check out its commit and use its data"
         )
-    recorded: dict[int, dict[str, float]] = {}
-    for point in ledger.epoch_metrics(row.id):
-        recorded.setdefault(point.epoch, {})[point.metric] = point.value
-    differences: list[str] = []
-
-    def check(epoch: int, metrics: dict[str, float]) -> None:
-        for name, value in metrics.items():
-            before = recorded.get(epoch, {}).get(name)
-            if name != "seconds" and before != value:
-                differences.append(f"epoch {epoch}, {name}: {before!r} then, {value!r} now")
-
+    again = _Comparison(ledger, row)
     group = _group_in_words(row.config)
     fold = "" if row.config.fold is None else f", fold {row.config.fold}"
     console.print(f"training {row.phase} {row.cell}, seed {row.config.seed}{fold}{group}, again")
+    worker = (ledger.trial(row.original) if row.original else row).worker
+    device = device_of(worker)
+    if worker and worker.rpartition(" ")[2].partition(":")[0] != device.type:
+        console.print(f"it was trained on a GPU, and is now on the {device.type.upper()}")
     own = of_fold(dataset, row.config.fold)
-    _, outcome = train(row.config, own if "test" in splits else own.sealed(), check)
-    if outcome.epochs != len(recorded):
-        differences.append(f"{len(recorded)} epochs then, {outcome.epochs} now")
-    for split in splits:
-        differences += split_differences(ledger.evaluation(row.id, split), outcome, split)
-    return differences[0] if differences else None
+    data = own if "test" in splits else own.sealed()
+    _, outcome = train(row.config, data, again.epoch, device)
+    again.end(outcome, splits)
+    if not again.differences:
+        return None
+    console.print(
+        f"scores agree within {max(again.distances):.1g}, those of epochs on validation among them"
+    )
+    return again.differences[0]
+
+
+class _Comparison:
+    """What differs between a trial then and now, and how far its scores are apart.
+
+    Args:
+        ledger: holds what was then.
+        row: of the trial.
+    """
+
+    def __init__(self, ledger: "Ledger", row: "TrialRow") -> None:
+        self._evaluation = partial(ledger.evaluation, row.id)
+        self._recorded: dict[int, dict[str, float]] = {}
+        for point in ledger.epoch_metrics(row.id):
+            self._recorded.setdefault(point.epoch, {})[point.metric] = point.value
+        self.differences: list[str] = []
+        self.distances = [0.0]
+
+    def epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Compare an epoch."""
+        for name, value in metrics.items():
+            before = self._recorded.get(epoch, {}).get(name)
+            if name == "seconds" or before == value:
+                continue
+            self.differences.append(f"epoch {epoch}, {name}: {before!r} then, {value!r} now")
+            if name.startswith("validation") and before is not None:
+                self.distances.append(abs(value - before))
+
+    def end(self, outcome: "Outcome", splits: Sequence[str]) -> None:
+        """Compare what became of the trial."""
+        if outcome.epochs != len(self._recorded):
+            self.differences.append(f"{len(self._recorded)} epochs then, {outcome.epochs} now")
+        for split in splits:
+            before = self._evaluation(split)
+            self.differences += split_differences(before, outcome, split)
+            now = next(e for e in outcome.evaluations if e.split == split).metrics
+            then = {} if before is None else before.metrics
+            self.distances += [abs(now[n] - value) for n, value in then.items() if n in now]
 
 
 def _group_in_words(config: "TrialConfig") -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from sslcl.command import OneLineCommand, data_dir_option, plugin_option, warn
 from sslcl.errors import InputError
-from tracking.home import Home, home_option
+from tracking.home import Home, artifacts_option, home_option
 
 if TYPE_CHECKING:
     from search_spaces.schema import Study
@@ -21,7 +21,7 @@ class ResourceOptions:
     """What the command line says about resources; ``None`` where it says nothing."""
 
     workers: int | None
-    gpus_per_trial: float | None
+    gpus_per_trial: float | Literal["auto"] | None
     address: str | None
 
     def applied(self, study: "Study") -> "ClusterResources":
@@ -33,6 +33,7 @@ class ResourceOptions:
         from study.execution.resources import ClusterResources
 
         own = study.resources
+        gpus = own.gpus_per_trial if self.gpus_per_trial is None else self.gpus_per_trial
         if own.exclusive and self.workers is not None and self.workers > 1:
             raise InputError(
                 f"--workers is {self.workers}: expected 1, since study '{study.name}' says "
@@ -41,11 +42,16 @@ class ResourceOptions:
         return ClusterResources(
             workers=1 if own.exclusive else self.workers or own.workers,
             cpus_per_trial=own.cpus_per_trial,
-            gpus_per_trial=(
-                own.gpus_per_trial if self.gpus_per_trial is None else self.gpus_per_trial
-            ),
+            gpus_per_trial=None if gpus == "auto" else gpus,
             address=self.address,
         )
+
+
+class _Gpus(click.FloatRange):
+    name = "number or auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return value if value == "auto" else super().convert(value, param, ctx)
 
 
 @click.command(cls=OneLineCommand)
@@ -71,9 +77,15 @@ class ResourceOptions:
     "short for --set ablate.design=NAME.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Trials at a time.")
-@click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs each trial holds.")
+@click.option(
+    "--gpus-per-trial",
+    type=_Gpus(min=0),
+    metavar="NUMBER|auto",
+    help="GPUs each trial holds; auto: by the memory that the first of its kind took.",
+)
 @click.option("--address", metavar="RAY", help="An existing Ray cluster [env: RAY_ADDRESS].")
 @home_option
+@artifacts_option
 @click.option("--dry-run", is_flag=True, help="Show what would be trained and stop.")
 def main(  # noqa: PLR0913
     study_name: str,
@@ -82,7 +94,7 @@ def main(  # noqa: PLR0913
     overrides: Sequence[str],
     design: str | None,
     workers: int | None,
-    gpus_per_trial: float | None,
+    gpus_per_trial: float | Literal["auto"] | None,
     address: str | None,
     home: Home,
     dry_run: bool,
@@ -123,7 +135,9 @@ def main(  # noqa: PLR0913
     if cluster := chosen_address(address):
         require_cluster(cluster)
     home.require_databases()
+    home.require_artifacts()
     with only_driver(home), told_plainly(home):
+        home.claim_artifacts()
         return run_study(study, dataset, home, resources, console)
 
 

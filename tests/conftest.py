@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["SSLCL_CACHE"] = str(folder)
     yield folder
     del os.environ["SSLCL_CACHE"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folder_of_ray() -> Iterator[None]:
+    """A folder of Ray's for each process that tests: none finds the cluster of another's test."""
+    if "RAY_TMPDIR" in os.environ:
+        yield
+        return
+    # Ray's sockets lie in it, and their paths may not be long.
+    os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    yield
+    shutil.rmtree(os.environ.pop("RAY_TMPDIR"), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """The folder of everything that runs leave: each path in it has its name here."""
 
+import hashlib
 import os
 import shlex
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +13,19 @@ from urllib.parse import quote
 import click
 
 from sslcl.errors import InputError
+from sslcl.files import write_whole
+from tracking.artifacts import FolderStore, Store, checked_url, claim_place, require_place, store_at
 from tracking.server_address import shown
 
 DEFAULT = Path("runs")
 RESULTS_VARIABLE = "SSLCL_RESULTS_URL"
 """Environment variable for ``--results-url``."""
+ARTIFACTS_VARIABLE = "SSLCL_ARTIFACTS"
+"""Environment variable for ``--artifacts``."""
 _RESULTS_SERVER = "tracking.results_server"
+_ARTIFACTS = "tracking.artifacts"
+GATE = "ray/workers-may-begin"
+"""Of the file that is there while workers may begin trials."""
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
 
@@ -27,10 +36,12 @@ class Home:
     Args:
         folder: it need not exist.
         results_server: URL of a results database that is kept elsewhere; it may hold a password.
+        artifacts_url: URL of checkpoints and models that are kept elsewhere; likewise.
     """
 
     folder: Path = DEFAULT
     results_server: str | None = field(default=None, repr=False)
+    artifacts_url: str | None = field(default=None, repr=False)
 
     @property
     def results(self) -> Path:
@@ -83,22 +94,44 @@ class Home:
         return sqlite_url(self.optuna)
 
     @property
-    def ray_gate(self) -> Path:
-        """There while workers may begin trials."""
-        return self.ray / "workers-may-begin"
-
-    @property
     def lock(self) -> Path:
         """Held by the one process that may run a study here."""
         return self.folder / "driver.lock"
 
-    def checkpoint(self, identity: str) -> Path:
-        """The state of an unfinished trial."""
-        return self.folder / "checkpoints" / f"{identity}.pt"
+    @property
+    def store(self) -> Store:
+        """Where the files are that workers write, under :func:`checkpoint` and :func:`model`."""
+        return store_at(self.artifacts_url) if self.artifacts_url else FolderStore(self.folder)
 
-    def model(self, identity: str) -> Path:
-        """The trained weights of a confirmed trial."""
-        return self.folder / "models" / f"{identity}.pt"
+    def require_artifacts(self) -> None:
+        """Refuse an ``--artifacts`` that cannot be written, or is that of other results.
+
+        Raises:
+            InputError: saying why.
+        """
+        if self.artifacts_url:
+            require_place(self.artifacts_url, self._id())
+
+    def claim_artifacts(self) -> None:
+        """Have no other results database use the place of ``--artifacts``."""
+        if self.artifacts_url:
+            if not self._id():
+                write_whole(self._id_file, uuid.uuid4().hex)
+            claim_place(self.artifacts_url, self._id())
+
+    @property
+    def _id_file(self) -> Path:
+        return self.folder / "results-id.txt"
+
+    def _id(self) -> str:
+        """Of the results database; empty where it is new. One on a server serves many homes."""
+        if self.results_server is not None:
+            return hashlib.sha256(shown(self.results_server).encode()).hexdigest()
+        return self._id_file.read_text() if self._id_file.is_file() else ""
+
+    def logged(self, identity: str) -> Path:
+        """There once MLflow has the model of a confirmed trial."""
+        return self.folder / "models" / f"{identity}.logged"
 
     @property
     def all_reports(self) -> Path:
@@ -159,6 +192,16 @@ class Home:
         return self
 
 
+def checkpoint(identity: str) -> str:
+    """Name in the store of the state of an unfinished trial."""
+    return f"checkpoints/{identity}.pt"
+
+
+def model(identity: str) -> str:
+    """Name in the store of the trained weights of a confirmed trial."""
+    return f"models/{identity}.pt"
+
+
 def _sqlite(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(16)
@@ -181,7 +224,12 @@ class _HomeType(click.ParamType[Home]):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if isinstance(value, Home):
             return value
-        return Home(Path(str(value)), ctx.meta.get(_RESULTS_SERVER) if ctx else None)
+        meta = ctx.meta if ctx else {}
+        return Home(Path(str(value)), meta.get(_RESULTS_SERVER), meta.get(_ARTIFACTS))
+
+
+def _keep_artifacts(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    ctx.meta[_ARTIFACTS] = checked_url(value) if value else None
 
 
 def _keep_url(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
@@ -206,6 +254,19 @@ _results_url = click.option(
     help="Results database elsewhere, such as postgresql://user@host/results; "
     "results.db in the home folder when left out.",
 )
+
+artifacts_option = click.option(
+    "--artifacts",
+    metavar="URL",
+    envvar=ARTIFACTS_VARIABLE,
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_keep_artifacts,
+    help="Checkpoints and models elsewhere, such as s3://bucket/folder, so that nodes need not "
+    "share the home folder; in it when left out.",
+)
+"""The option ``--artifacts``; it is taken up by ``--home``."""
 
 
 def home_option(command: Callback) -> Callback:

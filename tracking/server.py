@@ -22,12 +22,19 @@ from typing import Self
 import click
 import psutil
 
-from sslcl.command import OneLineCommand
+from sslcl.command import OneLineCommand, warn
 from sslcl.errors import InputError
 from sslcl.files import write_whole
 from tracking.home import Home, home_option
 from tracking.ports import FIRST_PORT, free_port
-from tracking.server_address import HOME_HEADER, ask, given_address, keep_proxies_away, shown
+from tracking.server_address import (
+    HOME_HEADER,
+    ask,
+    given_address,
+    keep_proxies_away,
+    loopback,
+    shown,
+)
 
 START_TIMEOUT = 90.0
 ORPHAN_TIMEOUT = 5.0
@@ -246,7 +253,8 @@ def _start(home: Home, host: str, port: int) -> Server:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    with home.server_log.open("wb") as log:
+    home.server_log.unlink(missing_ok=True)  # never through a link that somebody has put there
+    with home.server_log.open("xb") as log:
         process = psutil.Popen(
             command,
             env=environment,
@@ -257,8 +265,7 @@ def _start(home: Home, host: str, port: int) -> Server:
             start_new_session=True,  # Ctrl-C is ours to handle; the mirror still has to drain
             preexec_fn=_die_with_parent(),
         )
-    shown = f"[{host}]" if ":" in host else host
-    uri = f"http://{'127.0.0.1' if host == '0.0.0.0' else shown}:{port}"
+    uri = server_address("127.0.0.1" if host == "0.0.0.0" else host, port)
     owner = psutil.Process()
     record = {
         "uri": uri,
@@ -271,6 +278,11 @@ def _start(home: Home, host: str, port: int) -> Server:
     write_whole(home.server_record, json.dumps(record))
     keep_proxies_away(uri)
     return Server(uri, token, process, home.server_log)
+
+
+def server_address(host: str, port: int) -> str:
+    """The address of a server on a host name, or an IPv4 or IPv6 address."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _half_made(database: Path) -> bool:
@@ -304,7 +316,13 @@ def main(home: Home, host: str, port: int) -> int:
     """The MLflow UI on what studies left, until Ctrl-C."""
     if not home.folder.is_dir():
         raise InputError(f"no folder '{home.folder}': give the --home of a study that ran")
-    return _foreground(serve(home, host, port), home)
+    server = serve(home, host, port)
+    if server.started and not loopback(server_address(host, port)):
+        warn(
+            f"--host {host} lets other machines in: whoever reaches this one can read and change "
+            "its runs, since the server asks for no password"
+        )
+    return _foreground(server, home)
 
 
 def _foreground(server: Server, home: Home) -> int:

@@ -96,7 +96,7 @@ def step_products(config: TrialConfig, data: DataFacts) -> float:
 def _most(study: Study, config: TrialConfig, data: DataFacts) -> int:
     """Members of a group of this configuration at most."""
     resources = study.resources
-    if resources.exclusive or resources.gpus_per_trial > 0 or not fusible([config]):
+    if resources.exclusive or resources.gpus_per_trial != 0 or not fusible([config]):
         return 1
     if resources.fuse != "auto":
         return resources.fuse

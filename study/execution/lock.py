@@ -27,7 +27,9 @@ def only_driver(home: Home) -> Iterator[None]:
 def _locked(home: Home) -> Iterator[None]:
     try:
         home.folder.mkdir(parents=True, exist_ok=True)
-        file = home.lock.open("a+")
+        # Not through a link, which somebody else may have put here.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.fdopen(os.open(home.lock, flags, 0o644), "a+")
     except OSError as error:
         raise InputError(f"cannot keep results in '{home.folder}': {error.strerror}") from None
     with file:

@@ -12,10 +12,10 @@ from sslcl.data.types import Dataset
 from sslcl.model import ConversationScorer
 from study.design.data_facts import DataFacts
 from study.design.folds import parts_of
-from study.execution.trial import load_state, pick_device, train
+from study.execution.trial import device_of, load_state, train
 from study.execution.winner import NothingToCompare, winner_of_confirmation
 from study.execution.workspace import Workspace
-from tracking.home import Home
+from tracking.home import Home, model
 from tracking.ledger import Ledger
 from tracking.mirror import Destination, Mirror
 from tracking.mirror.model import log_model
@@ -105,7 +105,7 @@ class TrackingSession:
             best = winner_of_confirmation(self._ledger, study).best
         except NothingToCompare:
             return
-        marker = self._home.model(best.identity).with_suffix(".logged")
+        marker = self._home.logged(best.identity)
         if marker.exists() or not self._drain():
             return
         run = self._ledger.mirror_run(best.id)
@@ -146,11 +146,12 @@ def load_winner(trial_id: str, ledger: Ledger, dataset: Dataset, home: Home) -> 
 
     row = ledger.trial(trial_id)
     dataset = of_fold(dataset, row.config.fold)
-    state = load_state(home.model(row.identity))
+    state = load_state(home.store, model(row.identity))
     if state is None:
-        trainer, _ = train(row.config, dataset.sealed())
+        trainer, _ = train(row.config, dataset.sealed(), device=device_of(row.worker))
     else:
-        trainer = Trainer(row.config, dataset.sealed(), pick_device())
+        trainer = Trainer(row.config, dataset.sealed(), device_of(row.worker))
         trainer.model.load_state_dict(state)
-    model = trainer.model.cpu().eval()
-    return ConversationScorer(model, [dataset.modalities[name] for name in model.modalities]).eval()
+    trained = trainer.model.cpu().eval()
+    names = [dataset.modalities[name] for name in trained.modalities]
+    return ConversationScorer(trained, names).eval()

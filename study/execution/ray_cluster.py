@@ -4,10 +4,11 @@ import gc
 import logging
 import os
 import warnings
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from study.execution.ray_worker import TRIAL_KEY, Terms, TrialWorker, quiet_ray
+from study.execution.ray_worker import SHARE_KEY, TRIAL_KEY, Terms, TrialWorker, quiet_ray
 
 quiet_ray()
 
@@ -21,11 +22,14 @@ from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from sslcl.source_code import files_digest  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
+from study.execution.machine.gate import Gate  # noqa: E402
+from study.execution.machine.gpu_packing import Gauge, GpuPacking, gpu_memory  # noqa: E402
 from study.execution.machine.ray_address import chosen_address  # noqa: E402
 from study.execution.machine.ray_lost import EndWithRay  # noqa: E402
 from study.execution.machine.ray_nodes import (  # noqa: E402
     PACKAGES,
     code_modules,
+    require_artifacts,
     require_same_code,
     require_shared,
     short_folder,
@@ -39,7 +43,7 @@ from study.execution.ray_searcher import (  # noqa: E402
     TrialStream,
 )
 from study.execution.resources import ClusterResources  # noqa: E402
-from tracking.home import Home  # noqa: E402
+from tracking.home import GATE, Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
 from tracking.records import Phase, PlannedTrial  # noqa: E402
 
@@ -56,12 +60,14 @@ class Cluster:
     Args:
         resources: what trials may use, and which cluster to join.
         home: where Ray Tune keeps its own files.
+        gauge: measures what a trial takes of a GPU.
     """
 
-    def __init__(self, resources: ClusterResources, home: Home) -> None:
+    def __init__(self, resources: ClusterResources, home: Home, gauge: Gauge = gpu_memory) -> None:
         self._resources = resources
+        self._gauge = gauge
         # Workers run in folders of their own.
-        self._home = Home(home.folder.resolve())
+        self._home = Home(home.folder.resolve(), artifacts_url=home.artifacts_url)
         logging.getLogger("ray").setLevel(logging.ERROR)
         keep_quiet()
         # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
@@ -82,7 +88,10 @@ class Cluster:
         try:
             if self._code:
                 require_same_code(self._code)
-            require_shared(self._home)
+            if self._home.artifacts_url:
+                require_artifacts(self._home)
+            else:
+                require_shared(self._home)
         except BaseException:
             self._stop()
             raise
@@ -115,26 +124,38 @@ class Cluster:
         """Trials that the cluster has room for now."""
         have = ray.cluster_resources()
         fit = have.get("CPU", 1.0) / max(self._resources.cpus_per_trial, 1e-9)
-        if self._resources.gpus_per_trial > 0:
+        if self._resources.gpus_per_trial:
             fit = min(fit, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
         return max(int(fit), 1)
 
     def fit(self, run: CampaignRun, ledger: Ledger, callbacks: Callbacks) -> None:
         """Train everything that the sources give out, writing results to the ledger."""
         stream = TrialStream(run.sources, ledger, self._home, self.workers, callbacks)
-        together = StartTogether(stream, min(self.workers, self._fitting), self._home.ray_gate)
+        gpus = float(ray.cluster_resources().get("GPU", 0.0))
+        packs = self._resources.gpus_per_trial is None and gpus > 0
+        if packs:
+            stream.packing = GpuPacking(gpus)
+        elif self._resources.gpus_per_trial is None:
+            callbacks.say("gpus_per_trial: the cluster has no GPU, so trials train on its CPUs")
+        gate = Gate(self._home.store, GATE)
+        together = StartTogether(stream, min(self.workers, self._fitting), gate)
         # Else Ray starts a worker only when the one before has started.
         os.environ.setdefault("TUNE_MAX_PENDING_TRIALS_PG", str(self.workers))
         minutes, ablate = run.study.budget.trial_minutes, run.study.ablate
         terms = Terms(
+            gate=gate,
             code=self._code,
             seconds=None if minutes is None else 60 * minutes,
             rungs=rungs(run.study),
             extends=ablate is not None and ablate.extension_check,
+            gpus=self._resources.gpus_per_trial or 0.0,
+            gauge=self._gauge,
         )
         trainable = tune.with_resources(
-            tune.with_parameters(TrialWorker, dataset=run.dataset, home=self._home, terms=terms),
-            {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial},
+            tune.with_parameters(
+                TrialWorker, dataset=run.dataset, store=self._home.store, terms=terms
+            ),
+            held_by_each(self._resources),
         )
         tuner = tune.Tuner(
             trainable,
@@ -142,7 +163,8 @@ class Cluster:
                 search_alg=stream,
                 scheduler=ByGroup(run.study, self.workers),
                 num_samples=-1,
-                reuse_actors=True,
+                # A worker that waits for a trial like its last would keep its share of a GPU.
+                reuse_actors=not packs,
             ),
             run_config=tune.RunConfig(
                 name=run.study.name,
@@ -168,6 +190,7 @@ class Cluster:
                 try:
                     tuner.fit()
                 finally:
+                    gate.shut()
                     stream.flush()
             except Exception:
                 # Ray goes on for a while, and may end with an error of its own.
@@ -176,6 +199,18 @@ class Cluster:
                 raise
         if stream.error is not None:
             raise stream.error
+
+
+def held_by_each(
+    resources: ClusterResources,
+) -> Callable[[Mapping[str, Any]], tune.PlacementGroupFactory]:
+    """What a trial holds, by its configuration."""
+    cpus, gpus = resources.cpus_per_trial, resources.gpus_per_trial or 0.0
+
+    def held(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+        return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": config.get(SHARE_KEY, gpus)}])
+
+    return held
 
 
 def _environment(*, joined: bool) -> dict[str, Any]:

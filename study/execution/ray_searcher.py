@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ray import tune
@@ -11,9 +10,17 @@ from ray.tune.search import Searcher
 
 from study.execution.callbacks import Callbacks
 from study.execution.epochs import EpochBuffer
-from study.execution.ray_worker import GROUP_KEY, READY_KEY, TRIAL_KEY
+from study.execution.machine.gate import Gate
+from study.execution.machine.gpu_packing import GpuPacking
+from study.execution.ray_worker import (
+    GROUP_KEY,
+    MEMORY_KEY,
+    READY_KEY,
+    SHARE_KEY,
+    TRIAL_KEY,
+)
 from study.execution.trial_sources import TrialSource
-from tracking.home import Home
+from tracking.home import Home, checkpoint
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, PlannedTrial
 
@@ -51,12 +58,17 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._live: dict[str, dict[str, PlannedTrial]] = {}
         self._last: dict[str, dict[str, Any]] = {}
         self._epochs = EpochBuffer(ledger)
+        self._again: list[PlannedTrial] = []
+        self.packing: GpuPacking | None = None
+        """Gives each trial a share of a GPU; trials have the same resources where it is not set."""
         self.error: Exception | None = None
         """Why there was no next source, or what else ended the run."""
 
     @property
     def wanted(self) -> int:
         """Workers that the present source can keep busy."""
+        if self.packing is not None:
+            return 1  # each trial has a worker of its own
         waiting = 0 if self._source is None else self._source.remaining
         return min(self._workers, len(self._live) + waiting)
 
@@ -70,12 +82,19 @@ class TrialStream(Searcher):  # type: ignore[misc]
         if planned is None:
             # What runs now decides what the next source has.
             return None if self._source is not None else str(Searcher.FINISHED)
+        given: dict[str, Any] = {}
+        if self.packing is not None:
+            share = self.packing.begin(planned)
+            if share is None:
+                self._again.insert(0, planned)
+                return None
+            given[SHARE_KEY] = share
         group = self._group(planned)
         self._live[trial_id] = {member.id: member for member in group}
         self._epochs.flush()
         for member in group:
             self._ledger.start(member.id)
-        return {TRIAL_KEY: planned, GROUP_KEY: group}
+        return {TRIAL_KEY: planned, GROUP_KEY: group, **given}
 
     def _group(self, planned: PlannedTrial) -> tuple[PlannedTrial, ...]:
         """A trial and those that are trained with it, without what the ledger has."""
@@ -84,6 +103,8 @@ class TrialStream(Searcher):  # type: ignore[misc]
 
     def _next(self) -> PlannedTrial | None:
         """The next trial to train, of this source or of a later one if none is running."""
+        if self._again:
+            return self._again.pop(0)
         while self._source is not None:
             planned = self._untrained(self._source)
             if planned is not None or self._live:
@@ -149,12 +170,16 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._epochs.flush()
         own = dict(self._parts(trial_id, result))
         live = self._live.pop(trial_id)
+        if self.packing is not None and MEMORY_KEY in result:
+            for planned in live.values():
+                self.packing.measured(planned, result[MEMORY_KEY])
         halted = self._callbacks.halted()
         unfinished = {
             member
             for member in live
             if halted and not {"outcome", "failure"} & own.get(member, {}).keys()
         }
+        unfinished |= self._packed_anew(live, own)
         for member, planned in live.items():
             if member in unfinished:
                 self._ledger.release(member)
@@ -162,9 +187,22 @@ class TrialStream(Searcher):  # type: ignore[misc]
                 self._finish(planned, own.get(member, {}), error)
         if live and not unfinished:
             (key,) = {planned.checkpoint_key for planned in live.values()}
-            self._home.checkpoint(key).unlink(missing_ok=True)
+            with suppress(Exception):  # it is in nobody's way
+                self._home.store.remove(checkpoint(key))
         for member in live.keys() - unfinished:
             self._tell(live[member])
+
+    def _packed_anew(
+        self, live: dict[str, PlannedTrial], own: dict[str, dict[str, Any]]
+    ) -> set[str]:
+        """Take back shares of GPUs; the trials that are tried again with a larger one."""
+        again: set[str] = set()
+        for member, planned in live.items() if self.packing is not None else ():
+            out_of_memory = own.get(member, {}).get("failure") == FailureKind.OUT_OF_MEMORY
+            if self.packing is not None and self.packing.end(planned, out_of_memory=out_of_memory):
+                self._again.append(planned)
+                again.add(member)
+        return again
 
     def retried(self, trial_id: str) -> bool:
         """Count another attempt of a trial whose worker is gone; whether it is one of ours."""
@@ -204,6 +242,9 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _record(self, trial_id: str, result: dict[str, Any]) -> None:
         self._last[trial_id] = result
         self._record_epochs(trial_id, result)
+        if self.packing is not None and MEMORY_KEY in result:
+            for planned in self._live[trial_id].values():
+                self.packing.measured(planned, result[MEMORY_KEY])
         if "members" not in result:
             return
         members = self._live[trial_id]
@@ -302,7 +343,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
     Args:
         stream: knows how many workers are wanted.
         workers: that fit at the same time.
-        gate: a file that is there while workers may begin trials.
+        gate: open while workers may begin trials.
         clock: seconds.
     """
 
@@ -313,7 +354,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         self,
         stream: TrialStream,
         workers: int,
-        gate: Path,
+        gate: Gate,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
@@ -323,8 +364,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         self._started: set[str] = set()
         self._since: float | None = None
         self._given_up = False
-        gate.parent.mkdir(parents=True, exist_ok=True)
-        gate.unlink(missing_ok=True)
+        gate.shut()
         self._open = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -349,8 +389,7 @@ class StartTogether(tune.Callback):  # type: ignore[misc]
         is_open = self._given_up or len(self._started) >= max(wanted, 1)
         if is_open == self._open:
             return
-        self._open, self._since = is_open, None
-        if is_open:
-            self._gate.touch()
-        else:
-            self._gate.unlink(missing_ok=True)
+        self._since = None
+        # What could not be said is said again at the next step.
+        if self._gate.open() if is_open else self._gate.shut():
+            self._open = is_open

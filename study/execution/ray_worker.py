@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from ray import tune
 
 from search_spaces.schema import FIRST_ABLATION_SEED
@@ -17,6 +18,8 @@ from sslcl.profiling import reset_peak_memory
 from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended, goes_on
+from study.execution.machine.gate import Gate
+from study.execution.machine.gpu_packing import Gauge, gpu_memory, limit_memory
 from study.execution.machine.ray_nodes import other_code
 from study.execution.machine.time_limit import TimedOut, TimeLimit
 from study.execution.trial import (
@@ -31,7 +34,8 @@ from study.execution.trial import (
     utterances_of,
     worker_name,
 )
-from tracking.home import Home
+from tracking.artifacts import Store
+from tracking.home import checkpoint, model
 from tracking.records import FailureKind, Outcome, Phase, PlannedTrial
 
 CHECKPOINT_SECONDS = 15.0
@@ -39,10 +43,14 @@ TRIAL_KEY = "trial"
 """Where Ray's configuration of a trial holds the :class:`~tracking.records.PlannedTrial`."""
 GROUP_KEY = "group"
 """Where it holds all trials of its group that have yet to be trained, itself among them."""
+SHARE_KEY = "gpus"
+"""Where it holds the share of a GPU that it is given, if it is not the same for all trials."""
+MEMORY_KEY = "gpu_memory"
+"""Where a result holds the :class:`~study.execution.machine.gpu_packing.GpuMemory` so far."""
 READY_KEY = "ready"
 """Where a result without an epoch holds the name of a worker that waits for the others."""
-READY_SECONDS = 0.05
-"""How long a worker waits before it looks again whether the others have started."""
+LONGEST_WAIT = 120.0
+"""Seconds that a worker waits for the others; the driver lets it begin long before."""
 Epoch = tuple[int, tuple[tuple[str, float], ...]]
 """Its number and its metrics."""
 STEP_SECONDS = 0.5
@@ -54,16 +62,22 @@ class Terms:
     """On which terms a worker trains.
 
     Args:
+        gate: open while it may begin a trial.
         code: digest of the driver's code, where the worker's may differ.
         seconds: that a trial may take, if there is a limit.
         rungs: epochs after which a searched trial may be pruned.
         extends: whether the study has an extension check.
+        gpus: that each trial holds, where its configuration does not say.
+        gauge: measures the memory of a GPU.
     """
 
+    gate: Gate
     code: str = ""
     seconds: float | None = None
     rungs: frozenset[int] = frozenset()
     extends: bool = False
+    gpus: float = 0.0
+    gauge: Gauge = gpu_memory
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -75,18 +89,20 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     extended, the end of each cell's first trial, for its extension to go on from.
     """
 
-    def setup(self, config: dict[str, Any], dataset: Dataset, home: Home, terms: Terms) -> None:
+    def setup(self, config: dict[str, Any], dataset: Dataset, store: Store, terms: Terms) -> None:
         """Ray's hook for a new actor."""
         self._refusal = other_code(terms.code)
         self._limit = TimeLimit(terms.seconds)
         self._terms = terms
         self._all_data = dataset
-        self._home = home
+        self._store = store
         self._facts = DataFacts.of(dataset)
+        self._share: float | None = config.get(SHARE_KEY)
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Ray's hook for the next trial in the same actor."""
+        self._share = new_config.get(SHARE_KEY)
         self._begin(new_config[TRIAL_KEY], new_config[GROUP_KEY])
         return True
 
@@ -100,7 +116,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._dataset = own.sealed() if trial.phase.sealed else own
         self._trainer: Trainer | FusedTrainer | None = None
         self._epochs: dict[str, list[Epoch]] = {}
-        self._saved_at = time.monotonic()
+        self._saved_at = self._given_at = time.monotonic()
         self._save_next = False
         self._limit.start(len(group))
         reset_peak_memory()
@@ -112,15 +128,23 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """
         if self._refusal:
             return {**_failure(FailureKind.NODE, self._refusal), "done": True}
-        if self._trainer is None and not self._home.ray_gate.exists():
-            time.sleep(READY_SECONDS)
-            return {READY_KEY: worker_name(pick_device())}
+        if self._trainer is None and self._must_wait():
+            time.sleep(self._store.look_seconds)
+            return {READY_KEY: worker_name(self._device())}
         try:
             with self._limit:
                 return self._step()
         except (Exception, TimedOut) as error:
             self._trainer = None
             return {**self._failed(self._limit.passed or error), "done": True}
+
+    def _device(self) -> torch.device:
+        """A GPU only where the trial holds some of one: Ray hides none from the others."""
+        return pick_device((self._terms.gpus if self._share is None else self._share) > 0)
+
+    def _must_wait(self) -> bool:
+        waited = time.monotonic() - self._given_at
+        return waited < LONGEST_WAIT and not self._terms.gate.is_open()
 
     def _failed(self, error: Exception | TimedOut) -> dict[str, Any]:
         """What is told of the trial, or of all members of its group that have not ended."""
@@ -134,7 +158,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         if self._save_next:
             # Ray asks for an epoch after the driver has taken the one before: what is saved here
             # is in the ledger already.
-            save_state(trainer.state_dict(), self._home.checkpoint(self._trial.checkpoint_key))
+            name = checkpoint(self._trial.checkpoint_key)
+            save_state(trainer.state_dict(), self._store, name)
             self._save_next = False
             self._saved_at = time.monotonic()
         self._epochs = {}
@@ -142,6 +167,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             result = self._step_of_group(trainer)
         else:
             result = self._step_alone(trainer)
+        if isinstance(trainer, Trainer) and (memory := self._terms.gauge(trainer.device)):
+            result[MEMORY_KEY] = memory
         if result["done"]:
             self._trainer = None
         elif time.monotonic() - self._saved_at >= CHECKPOINT_SECONDS:
@@ -212,7 +239,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         if trial.phase is Phase.CONFIRM:
             # Copies, since the weights of a group's member are a part of one tensor.
             state = {name: x.clone() for name, x in trainer.model.state_dict().items()}
-            save_state(state, self._home.model(trial.identity))
+            save_state(state, self._store, model(trial.identity))
         return outcome
 
     def _keep_end(self, trainer: Trainer, trial: PlannedTrial) -> None:
@@ -220,15 +247,18 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         first = trial.phase is Phase.ABLATE and trial.config.seed == FIRST_ABLATION_SEED
         if self._terms.extends and first and goes_on(trial.config):
             identity = self._facts.identify(extended(trial.config, trainer.epoch))
-            save_state(trainer.state_dict(), self._home.checkpoint(identity))
+            save_state(trainer.state_dict(), self._store, checkpoint(identity))
 
     def _prepare(self) -> Trainer | FusedTrainer:
         trainer: Trainer | FusedTrainer
         if self._trial.group is None:
-            trainer = Trainer(self._trial.config, self._dataset, pick_device())
+            device = self._device()
+            if self._share is not None:
+                limit_memory(device, self._share)
+            trainer = Trainer(self._trial.config, self._dataset, device)
         else:
             trainer = fused_trainer(self._trial.config, self._dataset)
-        state = load_state(self._home.checkpoint(self._trial.checkpoint_key))
+        state = load_state(self._store, checkpoint(self._trial.checkpoint_key))
         if state is not None:
             trainer.load_state_dict(state)
         self._utterances = utterances_of(self._dataset.train)

@@ -19,13 +19,14 @@ class ClusterResources:
     Args:
         workers: trials at a time; as many as fit when ``None``.
         cpus_per_trial: CPUs that each trial holds.
-        gpus_per_trial: GPUs that each trial holds; a fraction shares one.
+        gpus_per_trial: GPUs that each trial holds; a fraction shares one; ``None`` for what the
+            first trial of a kind has needed.
         address: an existing Ray cluster, or ``None`` for one on this machine.
     """
 
     workers: int | None = None
     cpus_per_trial: float = 1.0
-    gpus_per_trial: float = 0.0
+    gpus_per_trial: float | None = 0.0
     address: str | None = None
 
 

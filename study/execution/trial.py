@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 import torch
@@ -12,34 +12,70 @@ import torch
 from sslcl.config import TrialConfig
 from sslcl.data.types import Dataset, Split
 from sslcl.diagnostics import diagnose
-from sslcl.errors import Diverged, InputError
-from sslcl.files import whole_file
+from sslcl.errors import Diverged
 from sslcl.fusion.compatibility import group_of, place_in_group
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.metrics import Ints
 from sslcl.profiling import profile, reset_peak_memory, training_cost
 from sslcl.training import Predictions, Trainer
 from study.execution.machine.time_limit import TimedOut
+from tracking.artifacts import Store
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
 _INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
 
 
-def pick_device() -> torch.device:
+def pick_device(gpu: bool = True) -> torch.device:
     """The GPU this process was given, else the CPU with one thread.
 
     One thread, because results are promised bit for bit and trials run side by side.
+
+    Args:
+        gpu: whether a GPU may be used.
     """
     torch.set_num_threads(1)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not (gpu and torch.cuda.is_available()):
+        return torch.device("cpu")
+    repeat_bit_for_bit()
+    return torch.device("cuda")
+
+
+def device_of(worker: str | None) -> torch.device:
+    """The kind of device that a trial was trained on, if it is here, else the CPU.
+
+    Args:
+        worker: :func:`worker_name` of who trained it.
+    """
+    return pick_device(gpu=(worker or "").rpartition(" ")[2].startswith("cuda"))
+
+
+def repeat_bit_for_bit() -> None:
+    """Have CUDA compute the same bits each time, as far as it can.
+
+    The same GPU model, driver and libraries are needed as well. Operations that have no such form
+    go on in the one they have.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    # Filling what is about to be overwritten would only cost time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def train(
     config: TrialConfig,
     dataset: Dataset,
     on_epoch: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
+    device: torch.device | None = None,
 ) -> tuple[Trainer, Outcome]:
     """Train ``config`` from the first epoch to the last, here and now, with its group if any.
+
+    Args:
+        config: the trial.
+        dataset: without its test split where that is sealed.
+        on_epoch: told of each epoch's number and metrics.
+        device: where to train; a group is trained on the CPU.
 
     Raises:
         Diverged: when a value of it is not finite.
@@ -47,7 +83,7 @@ def train(
     reset_peak_memory()
     if config.fused_seeds:
         return _train_in_group(config, dataset, on_epoch)
-    trainer = Trainer(config, dataset, pick_device())
+    trainer = Trainer(config, dataset, device or pick_device())
     while not trainer.finished:
         metrics = trainer.fit_epoch()
         on_epoch(trainer.epoch, metrics)
@@ -160,17 +196,20 @@ def failure_of(error: BaseException) -> tuple[FailureKind, str]:
     return FailureKind.ERROR, text
 
 
-def save_state(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint whole, or not at all where there is no room: it only saves time."""
-    # Of a full disk PyTorch says RuntimeError.
-    with suppress(InputError, RuntimeError), whole_file(path) as file:
-        torch.save(state, file)
+def save_state(state: dict[str, Any], store: Store, name: str) -> None:
+    """Write a checkpoint, or none where there is no room or no answer: it only saves time."""
+    content = BytesIO()
+    torch.save(state, content)
+    # Each protocol's package has errors of its own.
+    with suppress(Exception):
+        store.write(name, content.getvalue())
 
 
-def load_state(path: Path) -> dict[str, Any] | None:
+def load_state(store: Store, name: str) -> dict[str, Any] | None:
     """Read a checkpoint; ``None`` where there is none that can be read."""
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = BytesIO(store.read(name))
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
     except Exception:
         # A checkpoint only saves time: one that cannot be read costs a fresh start, no more.
         return None

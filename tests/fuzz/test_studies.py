@@ -77,7 +77,8 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         option = draw(
             st.sampled_from(
                 ["--set", "--design", "--workers", "--gpus-per-trial", "--data", "--plugin",
-                 "--nope", "--address", "--data-dir", "--results-url", "-h", "--", "another"]
+                 "--nope", "--address", "--artifacts", "--data-dir", "--results-url", "-h", "--",
+                 "another"]
             )
         )  # fmt: skip
         words.append(option)

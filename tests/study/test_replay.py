@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from rich.console import Console
 from sqlalchemy import text
@@ -169,6 +170,19 @@ class TestNotTheSame:
         result = CliRunner().invoke(main, ["whole", "--home", str(home)])
         assert result.exit_code == 1
         assert "not the same: validation: 1 of " in result.stdout
+        assert "scores agree within 0, " in result.stdout
+
+    def test_it_is_said_within_what_scores_agree(self, home: Path) -> None:
+        ledger = Ledger.at(Home(home))
+        higher = "update epoch_metrics set value = value + 0.004 where epoch = 2 and metric = "
+        tamper(ledger, f"{higher} 'validation_accuracy'")
+        tamper(ledger, "update trials set worker = 'node1:4711 cuda:0'")
+        ledger.close()
+        result = CliRunner().invoke(main, ["whole", "--home", str(home)])
+        assert result.exit_code == 1
+        assert "scores agree within 0.004, " in result.stdout
+        if not torch.cuda.is_available():
+            assert "it was trained on a GPU, and is now on the CPU" in result.stdout
 
 
 class TestRefusals:

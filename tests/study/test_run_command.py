@@ -191,6 +191,9 @@ class TestCommandLine:
         [
             (["quickstart", "--workers", "0"], "--workers"),
             (["quickstart", "--gpus-per-trial", "-1"], "--gpus-per-trial"),
+            (["quickstart", "--gpus-per-trial", "atuo"], "--gpus-per-trial"),
+            (["quickstart", "--set", "resources.gpus_per_trial=atuo"], "nor auto"),
+            (["quickstart", "--set", "resources.gpus_per_trial=-1"], "nor auto"),
             (["quickstart", "--workers", "two"], "'two' is not a valid integer"),
             (["quickstart", "--worker", "2"], "--workers"),
             (["quickstart", "--dryrun"], "--dry-run"),

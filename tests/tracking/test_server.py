@@ -15,6 +15,7 @@ import pytest
 
 from sslcl.command import run
 from sslcl.errors import InputError
+from tracking import server as server_module
 from tracking.home import Home
 from tracking.ports import free_port
 from tracking.server import Server, ServerError, main, serve
@@ -158,6 +159,51 @@ def test_a_port_in_use_is_stepped_over() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert free_port("127.0.0.1", port) > port
+
+
+class NoServer:
+    """Stands for a server that was started."""
+
+    started = True
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [(None, False), ("localhost", False), ("::1", False), ("0.0.0.0", True)]
+)
+def test_it_listens_to_this_machine_alone_or_says_who_else_may_come(
+    host: str | None,
+    told: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hosts: list[str] = []
+
+    def started(home: Home, host: str, port: int) -> NoServer:
+        hosts.append(host)
+        return NoServer()
+
+    monkeypatch.setattr(server_module, "serve", started)
+    monkeypatch.setattr(server_module, "_foreground", lambda *_: 0)
+    words = ["--home", str(tmp_path), *(["--host", host] if host else [])]
+    assert run(main, words) == 0
+    assert hosts == [host or "127.0.0.1"]
+    said = capsys.readouterr().err
+    assert said.startswith("warning: --host 0.0.0.0 lets other machines in") if told else not said
+
+
+def test_a_log_never_follows_a_link_that_was_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    home = Home(tmp_path / "runs")
+    home.folder.mkdir()
+    home.server_log.symlink_to(victim)
+    with serve(home):
+        assert victim.read_text() == "kept"
+        assert not home.server_log.is_symlink()
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])

@@ -12,6 +12,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sslcl.errors import InputError
 from sslcl.source_code import files_digest, package_folder
+from tracking.artifacts import reason, shown_place
 from tracking.home import Home
 
 LONGEST_TEMPORARY_FOLDER = 36
@@ -69,7 +70,42 @@ def require_shared(home: Home) -> None:
     if unshared:
         raise InputError(
             f"'{home.folder}' is not the same folder on node {', '.join(unshared)}: expected a "
-            "--home on storage that all nodes of the cluster share"
+            "--home on storage that all nodes of the cluster share, or --artifacts URL"
+        )
+
+
+def require_artifacts(home: Home) -> None:
+    """Have a process of every node read and write where ``--artifacts`` says.
+
+    Raises:
+        InputError: naming the nodes that cannot, and why the first of them cannot.
+    """
+    url, store, word = home.artifacts_url or "", home.store, uuid.uuid4().hex
+    probe = f"probe-{word}"
+
+    def echo(name: str, node: str) -> None:
+        store.write(f"{name}-{node}", store.read(name))
+
+    failed: dict[str, str] = {}
+    store.write(probe, word.encode())
+    try:
+        for node, answer in _on_each(echo, probe):
+            name = f"{probe}-{node['NodeID']}"
+            try:
+                ray.get(answer, timeout=0.1)
+                if store.read(name) != word.encode():
+                    raise FileNotFoundError(name)
+            except Exception as error:
+                cause = getattr(error, "cause", None) or error
+                failed[str(node["NodeManagerAddress"])] = reason(cause, url)
+            finally:
+                store.remove(name)
+    finally:
+        store.remove(probe)
+    if failed:
+        raise InputError(
+            f"node {', '.join(failed)} cannot use the artifacts at '{shown_place(url)}': "
+            f"{next(iter(failed.values()))}"
         )
 
 

@@ -155,6 +155,7 @@ def test_no_group_goes_across_the_end_of_a_look() -> None:
     [
         ({}, {}),
         ({"fuse": 8, "gpus_per_trial": 1}, {}),
+        ({"fuse": 8, "gpus_per_trial": "auto"}, {}),
         ({"fuse": 8}, {"backbone": "m3net"}),
     ],
 )

@@ -27,7 +27,7 @@ from study.execution.ray_searcher import TrialStream
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import OptunaSource, TrialSource
 from study.execution.workspace import Workspace
-from tracking.home import Home
+from tracking.home import Home, checkpoint
 from tracking.ledger import Ledger
 from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
@@ -108,7 +108,7 @@ class FakeRay:
         heapq.heappush(self._clock, (self._time + self._random.uniform(0.5, 2.0), ray_id))
 
     def _saved(self, planned: PlannedTrial) -> int:
-        path = self.home.checkpoint(planned.identity)
+        path = self.home.folder / checkpoint(planned.identity)
         return int(path.read_text()) if path.is_file() else 0
 
     def _step(self, ray_id: str, trial: _Running) -> None:
@@ -130,7 +130,7 @@ class FakeRay:
             self._end(ray_id, found)
             return
         self.stream.on_trial_result(ray_id, found)
-        path = self.home.checkpoint(trial.planned.identity)
+        path = self.home.folder / checkpoint(trial.planned.identity)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(trial.epoch))
         self._wait(ray_id)
@@ -287,7 +287,7 @@ class World:
                 expected = {Status.PRUNED: TrialState.PRUNED, Status.FAILED: TrialState.FAIL}
                 assert trial.state == expected[row.status]
         assert {trial.state for trial in told.values()} <= {TrialState.FAIL}
-        leftovers = self.home.checkpoint("any").parent
+        leftovers = (self.home.folder / checkpoint("any")).parent
         kept = {path.stem for path in leftovers.iterdir()} if leftovers.is_dir() else set()
         assert kept <= {row.identity for row in rows}
 

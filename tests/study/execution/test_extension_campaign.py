@@ -13,9 +13,10 @@ from sslcl.data.types import Dataset
 from sslcl.training import Trainer
 from study.design.data_facts import DataFacts
 from study.design.extension import extended
+from study.execution.machine.gate import Gate
 from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
 from study.execution.trial import train
-from tracking.home import Home
+from tracking.home import GATE, Home
 from tracking.records import Outcome, Phase, PlannedTrial, Status
 
 from ..test_dry_run import Shown
@@ -173,11 +174,13 @@ def test_an_extended_trial_goes_on_from_the_end_as_if_it_had_been_trained_at_onc
         for phase, config in ((Phase.ABLATE, own), (Phase.EXTEND, longer))
     }
     home = Home(tmp_path)
-    home.ray_gate.parent.mkdir(parents=True)
-    home.ray_gate.touch()
+    gate = Gate(home.store, GATE)
+    gate.open()
     worker = TrialWorker.__new__(TrialWorker)
     first = trials[Phase.ABLATE]
-    worker.setup({TRIAL_KEY: first, GROUP_KEY: (first,)}, dataset, home, Terms(extends=extends))
+    worker.setup(
+        {TRIAL_KEY: first, GROUP_KEY: (first,)}, dataset, home.store, Terms(gate, extends=extends)
+    )
     outcome = worked(worker, trials[Phase.ABLATE])
     assert trained == [1, 2, 3]
     assert {evaluation.split for evaluation in outcome.evaluations} >= {"validation", "test"}

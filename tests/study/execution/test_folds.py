@@ -10,8 +10,10 @@ from sslcl.data.folds import with_folds
 from sslcl.data.types import Dataset
 from study.design.data_facts import DataFacts
 from study.design.folds import parts_of
+from study.execution.machine.gate import Gate
 from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
 from study.execution.winner import best_of_search, winner_of_confirmation
+from tracking.home import GATE
 from tracking.records import Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
 
@@ -117,12 +119,13 @@ def test_a_worker_gives_a_trial_the_conversations_of_its_fold(
 ) -> None:
     world = make_world(CONTENT)
     divided = data_of(world, loaded)
+    store = world.home.store
     everything = [*loaded.train, *loaded.validation, *(loaded.test or ())]
     for fold, part in zip(divided.folds, parts_of(world.study, DataFacts.of(divided)), strict=True):
         worker = TrialWorker.__new__(TrialWorker)
         planned = PlannedTrial("id", phase, "cell", "identity", part.config({}, 1))
         given_trial = {TRIAL_KEY: planned, GROUP_KEY: (planned,)}
-        worker.setup(given_trial, divided, world.home, Terms())
+        worker.setup(given_trial, divided, store, Terms(Gate(store, GATE)))
         given = worker._dataset
         tested = {everything[at].id for at in fold.test}
         assert not tested & {one.id for one in (*given.train, *given.validation)}

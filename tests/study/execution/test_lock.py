@@ -36,6 +36,17 @@ def test_a_second_driver_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     assert "--home" in message
 
 
+def test_a_link_that_was_put_there_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    home = Home(tmp_path / "runs")
+    home.folder.mkdir()
+    home.lock.symlink_to(victim)
+    with pytest.raises(InputError, match="cannot keep results in"), only_driver(home):
+        pass
+    assert victim.read_text() == "kept"
+
+
 def test_it_is_free_again_after_the_block_and_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(KeyError), only_driver(Home(tmp_path)):
         raise KeyError("a driver that fails")

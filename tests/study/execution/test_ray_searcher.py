@@ -20,6 +20,7 @@ from study.execution.machine.ray_recovery import Recoveries
 from study.execution.ray_searcher import StopWhen
 from study.execution.ray_worker import TRIAL_KEY
 from study.execution.trial_sources import ListSource
+from tracking.home import checkpoint
 from tracking.ledger import Ledger
 from tracking.records import FailureKind, Phase, PlannedTrial, Status
 from tracking.rows import TrialRow
@@ -150,7 +151,7 @@ class TestADriverThatDies:
         world = make_world(content, reduction=None)
         assert not world.search(12)[0]
         (row,) = world.rows()
-        assert world.home.checkpoint(row.identity).is_file()
+        assert (world.home.folder / checkpoint(row.identity)).is_file()
         before = world.ledger.epoch_metrics(row.id)
         assert before
         with warnings.catch_warnings():
@@ -160,7 +161,7 @@ class TestADriverThatDies:
         assert after[: len(before)] == before
         assert {point.epoch for point in after} == set(range(1, 7))
         assert world.rows()[0].attempts == 2
-        assert not world.home.checkpoint(row.identity).exists()
+        assert not (world.home.folder / checkpoint(row.identity)).exists()
 
 
 class TestHandingOut:
@@ -269,7 +270,7 @@ class TestResults:
         row = world.ledger.trial(trial.id)
         assert (row.status, row.failure) == (Status.FAILED, FailureKind.NODE)
         assert "worker died" in str(row.message)
-        assert not world.home.checkpoint(trial.identity).exists()
+        assert not (world.home.folder / checkpoint(trial.identity)).exists()
 
     def test_a_worker_that_dies_once_costs_nothing(self, world: World) -> None:
         deaths: list[int] = []
@@ -364,7 +365,7 @@ class TestInterruption:
         stream = world.stream(ListSource([trial]), Callbacks(lambda: bool(asked)))
         stream.suggest("ray0")
         stream.on_trial_result("ray0", result(trial.config, 1))
-        saved = world.home.checkpoint(trial.identity)
+        saved = world.home.folder / checkpoint(trial.identity)
         saved.parent.mkdir(parents=True)
         saved.write_text("1")
         asked.append(True)

@@ -14,12 +14,15 @@ from sslcl.fusion.compatibility import group_of
 from sslcl.fusion.trainer import FusedTrainer
 from sslcl.training import Trainer
 from study.execution import ray_worker
+from study.execution.machine.gate import Gate
 from study.execution.ray_worker import GROUP_KEY, TRIAL_KEY, Terms, TrialWorker
-from tracking.home import Home
+from study.execution.trial import load_state
+from tracking.artifacts import FolderStore, Store, UrlStore
+from tracking.home import GATE, checkpoint, model
 from tracking.records import Phase, PlannedTrial
 
 
-def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> TrialWorker:
+def short_trial(folder: Path | Store, phase: Phase, rungs: set[int], **changes: Any) -> TrialWorker:
     """A worker in this process, which has begun a trial of epochs of milliseconds."""
     config = TrialConfig(
         **{
@@ -32,9 +35,9 @@ def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> 
             **changes,
         }
     )
-    home = Home(folder)
-    home.ray_gate.parent.mkdir(parents=True)
-    home.ray_gate.touch()
+    store = FolderStore(folder) if isinstance(folder, Path) else folder
+    gate = Gate(store, GATE)
+    gate.open()
     worker = TrialWorker.__new__(TrialWorker)
     group = [
         PlannedTrial(f"seed {one.seed}", phase, "cell", f"identity {one.seed}", one, group=name)
@@ -43,7 +46,7 @@ def short_trial(folder: Path, phase: Phase, rungs: set[int], **changes: Any) -> 
     ]
     dataset = load_dataset(config.dataset, config.dataset_options)
     given = {TRIAL_KEY: group[0], GROUP_KEY: tuple(group)}
-    worker.setup(given, dataset, home, Terms(rungs=frozenset(rungs)))
+    worker.setup(given, dataset, store, Terms(gate, rungs=frozenset(rungs)))
     return worker
 
 
@@ -155,3 +158,45 @@ def test_rungs_are_those_of_the_scheduler(epochs: int, grace: int, reduction: in
                 break
     assert decided <= rungs(study)
     assert bool(decided) == (min(rungs(study)) < epochs)
+
+
+class TestFilesBehindAUrl:
+    def test_a_trial_goes_on_elsewhere_and_its_model_is_kept(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        store = UrlStore(f"memory://bucket/{tmp_path.name}")
+        monkeypatch.setattr(ray_worker, "STEP_SECONDS", 0.0)
+        monkeypatch.setattr(ray_worker, "CHECKPOINT_SECONDS", 0.0)
+        first = short_trial(store, Phase.CONFIRM, set())
+        assert epochs_of([first.step() for _ in range(4)]) == [[1], [2], [3], [4]]
+        assert store.exists(checkpoint("identity 0"))
+        second = short_trial(store, Phase.CONFIRM, set())
+        assert epochs_of(answers(second)) == [[4], [5], [6]]
+        state = load_state(store, model("identity 0"))
+        assert state is not None
+        trained = second._trainer or first._trainer
+        assert trained is not None
+        assert state.keys() == trained.model.state_dict().keys()  # type: ignore[union-attr]
+
+    def test_one_without_an_answer_costs_no_trial(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        store = UrlStore(f"memory://bucket/{tmp_path.name}")
+        worker = short_trial(store, Phase.CONFIRM, set())
+        monkeypatch.setattr(ray_worker, "CHECKPOINT_SECONDS", 0.0)
+        monkeypatch.setattr(UrlStore, "_opened", _no_answer)
+        last = answers(worker)[-1]
+        assert last["outcome"].epochs == 6
+
+    def test_a_gate_that_never_opens_is_not_waited_for_for_ever(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        worker = short_trial(tmp_path, Phase.CONFIRM, set())
+        assert worker._terms.gate.shut()
+        assert ray_worker.READY_KEY in worker.step()
+        monkeypatch.setattr(ray_worker, "LONGEST_WAIT", 0.0)
+        assert answers(worker)[-1]["outcome"].epochs == 6
+
+
+def _no_answer(_self: UrlStore) -> Any:
+    raise ConnectionError("no route to host")

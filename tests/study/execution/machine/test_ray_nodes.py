@@ -9,6 +9,7 @@ from study.execution.machine import ray_nodes
 from study.execution.machine.ray_nodes import (
     PACKAGES,
     other_code,
+    require_artifacts,
     require_same_code,
     require_shared,
     short_folder,
@@ -52,6 +53,17 @@ def test_every_node_must_see_the_home(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(InputError, match=r"is not the same folder on node .*: expected a --home"):
         require_shared(home)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("two_nodes")
+def test_every_node_must_reach_the_artifacts(tmp_path: Path) -> None:
+    home = Home(tmp_path / "runs", artifacts_url=f"file://{tmp_path}/elsewhere")
+    require_artifacts(home)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    # Each process has a memory of its own.
+    with pytest.raises(InputError, match=r"^node .* cannot use the artifacts at 'memory://x': "):
+        require_artifacts(Home(tmp_path / "runs", artifacts_url="memory://x"))
 
 
 def _blind(path: str, node: str) -> None:
