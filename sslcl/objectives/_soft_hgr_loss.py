@@ -82,18 +82,18 @@ def soft_hgr_loss(
 
 
 def utterance_weights(
-    counts: Float[Tensor, " C"], labels: Int[Tensor, " N"], exponent: float
+    shares: Float[Tensor, " C"], labels: Int[Tensor, " N"], exponent: float
 ) -> Float[Tensor, " N"]:
     """``(N,)`` weights ``(N / n_c)^exponent`` within the batch over the smallest of them.
 
     Utterances of the batch's most frequent class get 1.
 
     Args:
-        counts: ``(C,)`` utterances of each class in the batch, or anything proportional to them.
+        shares: ``(C,)`` share of each class in the batch, or anything proportional to it.
         labels: ``(N,)``.
         exponent: alpha; 0 weighs all utterances alike.
     """
-    return (counts.max() / counts).pow_(exponent).index_select(0, labels)
+    return (shares.max() / shares).pow_(exponent).index_select(0, labels)
 
 
 class _Saved(NamedTuple):
@@ -150,7 +150,7 @@ def _result(
     norms, units = unit_rows(vectors)
     contrast = SoftHGRContrast.of(features, units, labels, factors.scale)
     logits = contrast.similarities
-    weights = utterance_weights(contrast.counts, labels, factors.class_weight_exponent)
+    weights = utterance_weights(contrast.shares, labels, factors.class_weight_exponent)
     weights = torch.addmm(
         weights, factors.candidate_weights, weights.unsqueeze(0), beta=0, alpha=-1 / samples
     )

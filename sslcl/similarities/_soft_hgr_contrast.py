@@ -34,14 +34,14 @@ class SoftHGRContrast(NamedTuple):
         similarities: ``(V + C - 1, N)``, positives first.
         sizes: ``(2,)`` sums over the last view's positives of the magnitudes of alignment and
             penalty.
-        counts: ``(C,)`` utterances of each class in the batch.
+        shares: ``(C,)`` share of each class in the batch.
         inverse: ``(V, 1, N)`` inverse lengths of the features.
         gradient: what :func:`to_embeddings` needs besides the features.
     """
 
     similarities: Tensor
     sizes: Tensor
-    counts: Tensor
+    shares: Tensor
     inverse: Tensor
     gradient: tuple[Tensor, ...]
 
@@ -66,8 +66,8 @@ class SoftHGRContrast(NamedTuple):
         some, identity, pattern, ones, squared = _constants(classes, units.dtype, units.device)
         align, half = _factors(samples, width)
         centred = identity.index_select(1, labels)  # (C, N)
-        counts = centred.sum(dim=1, keepdim=True)
-        centred.sub_(counts, alpha=1 / samples)
+        shares = centred.mean(dim=1, keepdim=True)  # exactly 1 in a batch of one class
+        centred.sub_(shares)
         inverse = torch.linalg.vector_norm(features, dim=-1).clamp_(min=SMALLEST_NORM)
         inverse = inverse.reciprocal_().unsqueeze(1)
         weights = centred * inverse  # (V, C, N)
@@ -90,7 +90,7 @@ class SoftHGRContrast(NamedTuple):
         return cls(
             torch.cat([parts.sum(dim=1), negatives]),
             sizes,
-            counts.squeeze(1),
+            shares.squeeze(1),
             inverse,
             (units, rows, inverse, weights, targets, products, of_products, mix),
         )
