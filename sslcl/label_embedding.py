@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class LabelEmbedding(nn.Module):
@@ -71,7 +70,7 @@ class LabelEmbedding(nn.Module):
         for layer in self._linear:
             x = x.relu() if rectified else x
             trace.append(x)
-            x = F.linear(x, layer.weight, layer.bias)
+            x = torch.addmm(layer.bias, x, layer.weight.t())
         if self.training and dropped > 0:
             kept = torch.empty_like(x).bernoulli_(1 - dropped).div_(1 - dropped)
             x = x * kept

@@ -59,9 +59,9 @@ def candidate_weights(
 class _FocusedContrast(Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, weights: Tensor, positives: int, focus: Focus) -> Tensor:
-        loss, to_logits = focused_sum(logits.T, weights, positives, focus)
+        terms, to_logits = focused_terms(logits.T, weights, positives, focus)
         ctx.save_for_backward(to_logits)
-        return loss
+        return terms.sum()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -90,15 +90,16 @@ class _LabelDiscrimination(Function):
     @staticmethod
     def forward(ctx: Any, embeddings: Tensor, exponent: float) -> Tensor:
         norms, units = unit_rows(embeddings)
-        loss, to_cosines = label_label(units, exponent)
-        ctx.save_for_backward(norms, units, to_cosines)
-        return loss
+        logits, weights = label_columns(units, 1)
+        terms, to_logits = focused_terms(logits, weights, 1, Focus(0.0, exponent))
+        ctx.save_for_backward(norms, units, to_logits)
+        return terms.sum()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, from_loss: Tensor) -> tuple[Tensor, None]:
-        norms, units, to_cosines = ctx.saved_tensors
-        to_units = torch.mm(to_cosines + to_cosines.t(), units).mul_(from_loss)
+        norms, units, to_logits = ctx.saved_tensors
+        to_units = torch.mm(of_cosines(to_logits * from_loss), units)
         return through_unit_rows(norms, units, to_units), None
 
 
@@ -109,42 +110,53 @@ def unit_rows(rows: Float[Tensor, "C D"]) -> tuple[Float[Tensor, "C 1"], Float[T
 
 
 def through_unit_rows(norms: Tensor, units: Tensor, to_units: Tensor) -> Tensor:
-    """The gradient of vectors from that of :func:`unit_rows`, in whose place it is put."""
-    along = torch.linalg.vecdot(units, to_units).unsqueeze(-1)
-    return to_units.addcmul_(units, along, value=-1).div_(norms)
+    """The gradient of vectors from that of :func:`unit_rows`."""
+    along = (units * to_units).sum(dim=-1, keepdim=True)
+    return torch.addcmul(to_units, units, along, value=-1).div_(norms)
 
 
-def label_label(
-    units: Float[Tensor, "C D"], exponent: float
-) -> tuple[Float[Tensor, ""], Float[Tensor, "C C"]]:
-    """:func:`label_discrimination` of unit vectors, and its gradient by their cosines.
+def label_columns(units: Float[Tensor, "C D"], positives: int) -> tuple[Tensor, Tensor]:
+    """Logits and weights, both ``(K, C)``, whose focused terms make :func:`label_discrimination`.
 
-    Cosines differ by 2 at most, so that no ``q`` comes near 1 and nothing cancels. To be called
-    without recording gradients.
+    A label is treated as an utterance: its last positive is itself, at 0 and without a term; its
+    negatives are the cosines with the other labels, in the rows of
+    :func:`~sslcl.similarities.negative_table`. Positives before the last one are out of reach. To
+    be called without recording gradients.
+
+    Args:
+        units: ``(C, D)``, L2-normalised.
+        positives: how many positives utterances have, at least 1; ``K`` is these and ``C - 1``.
     """
-    cosines = torch.mm(units, units.t()).fill_diagonal_(0.0)
-    q = cosines.softmax(dim=0)
-    rest = q.neg().log1p_()
-    focusing = q.pow(exponent).mul_(_pair_weights(len(units), units.dtype, units.device))
-    terms = focusing * rest
-    loss = terms.sum()
-    odds = rest.neg_().expm1_()  # q / (1 - q)
-    to_logs = terms.mul_(exponent).addcmul_(focusing, odds, value=-1)
-    to_cosines = to_logs.addcmul_(q, to_logs.sum(dim=0, keepdim=True), value=-1)
-    return loss, to_cosines.fill_diagonal_(0.0)
+    own, above, weights = _label_constants(positives, len(units), units.dtype, units.device)
+    cosines = torch.mm(units, units.t())
+    return torch.cat([above, torch.where(own, cosines[0], cosines[1:])]), weights
 
 
-def focused_sum(
+def of_cosines(to_logits: Float[Tensor, "K C"]) -> Float[Tensor, "C C"]:
+    """The matrix whose product with the unit vectors is their gradient.
+
+    It may also hold multiples of the vectors themselves, which :func:`through_unit_rows` takes
+    away.
+
+    Args:
+        to_logits: of :func:`label_columns`; it is changed.
+    """
+    by_pair = to_logits[-to_logits.shape[1] :]
+    by_pair[0] = by_pair.diagonal()  # a label's own column is its cosine with class 0
+    return by_pair + by_pair.t()
+
+
+def focused_terms(
     logits: Float[Tensor, "K N"], weights: Float[Tensor, "K N"], positives: int, focus: Focus
-) -> tuple[Float[Tensor, ""], Float[Tensor, "K N"]]:
-    """Weighted sum of focused terms, and its gradient with respect to the logits.
+) -> tuple[Float[Tensor, "K N"], Float[Tensor, "K N"]]:
+    """Weighted focused terms, and the gradient of their sum with respect to the logits.
 
     With ``p`` the softmax over the candidates, the first axis, the term of a positive is
-    ``(1 - p)^gamma+ log p`` and that of a negative ``p^gamma- log(1 - p)``. With ``e`` the
-    exponentials of logits less the largest and ``s_k`` the sum of ``e_j`` over ``j != k`` ::
+    ``(1 - p)^gamma+ log p`` and that of a negative ``p^gamma- log(1 - p)``. With ``s_k`` the sum
+    of ``p_j`` over ``j != k`` ::
 
-        log(1 - p_k)          = log s_k - log sum_j e_j
-        d log(1 - p_k) / dz_j = [j != k] e_j / s_k - p_j
+        log(1 - p_k)          = log s_k
+        d log(1 - p_k) / dz_j = [j != k] p_j / s_k - p_j
 
     so that nothing cancels where ``p_k`` rounds to 1. Where even ``s_k`` would round to 0, which is
     beyond a distance of 69 between the largest logit and all others in single precision and of 690
@@ -159,27 +171,22 @@ def focused_sum(
         focus: the exponents.
     """
     own, exponents, others = _constants(positives, len(logits), focus, logits.dtype, logits.device)
-    logs = logits - logits.amax(dim=0, keepdim=True)
-    e = logs.exp()
-    beside = torch.mm(others, e).clamp_(min=torch.finfo(e.dtype).tiny * 1e8)  # s
-    total = e.sum(dim=0, keepdim=True)
-    log_total = total.log()
-    logs.sub_(log_total)  # log p
-    rest = beside.log().sub_(log_total)  # log(1 - p)
+    logs = logits.log_softmax(dim=0)  # log p
+    p = logs.exp()
+    beside = torch.mm(others, p).clamp_(min=torch.finfo(p.dtype).tiny * 1e8)  # s
+    rest = beside.log()
     # A term is exp(gamma * focusing) * focused.
-    focusing, focused = torch.where(own, rest, logs), torch.where(own, logs, rest)
-    to_focused = focusing.mul_(exponents).exp_().mul_(weights)
-    terms = to_focused * focused
-    loss = terms.sum()
-    to_focusing = terms.mul_(exponents)
-    common = (to_focused + to_focusing).sum(dim=0, keepdim=True).div_(total)
-    to_logs = torch.where(own, to_focused, to_focusing)
-    to_rest = torch.where(own, to_focusing, to_focused)
-    by_others = torch.mm(others, to_rest.div_(beside)).sub_(common)
-    return loss, to_logs.addcmul_(e, by_others)
+    to_focused = torch.where(own, rest, logs).mul_(exponents).exp_().mul_(weights)
+    terms = torch.where(own, logs, rest).mul_(to_focused)
+    to_focusing = terms * exponents
+    common = (to_focused + to_focusing).sum(dim=0, keepdim=True)
+    to_rest = torch.where(own, to_focusing, to_focused).div_(beside)
+    by_others = torch.addmm(common, others, to_rest, beta=-1)
+    return terms, torch.where(own, to_focused, to_focusing).addcmul_(p, by_others)
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(mode=False)
 def _constants(
     positives: int, candidates: int, focus: Focus, dtype: torch.dtype, device: torch.device
 ) -> tuple[Bool[Tensor, "K 1"], Float[Tensor, "K 1"], Float[Tensor, "K K"]]:
@@ -193,8 +200,19 @@ def _constants(
     )
 
 
+_OUT_OF_REACH = -1e4
+"""A logit so far below all cosines that its share of their softmax is 0; yet it is finite."""
+
+
 @lru_cache(maxsize=32)
-def _pair_weights(classes: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "C C"]:
-    """``-1 / (C (C - 1))``, and 0 on the diagonal."""
-    weights = torch.full((classes, classes), -1 / (classes * (classes - 1)), dtype=dtype)
-    return weights.fill_diagonal_(0.0).to(device)
+@torch.inference_mode(mode=False)
+def _label_constants(
+    positives: int, classes: int, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Which negatives stand in a label's own column, logits of the positives, weights of all."""
+    own = torch.eye(classes, dtype=torch.bool, device=device)[1:]  # (C - 1, C)
+    above = torch.full((positives, classes), _OUT_OF_REACH, dtype=dtype, device=device)
+    above[-1] = 0.0
+    weights = torch.zeros(positives + classes - 1, classes, dtype=dtype, device=device)
+    weights[positives:] = -1 / (classes * (classes - 1))
+    return own, above, weights

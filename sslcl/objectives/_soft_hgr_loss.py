@@ -10,12 +10,13 @@ from torch.autograd import Function
 from sslcl.label_embedding import LabelEmbedding
 from sslcl.objectives._focused_contrast import (
     Focus,
-    focused_sum,
-    label_label,
+    focused_terms,
+    label_columns,
+    of_cosines,
     through_unit_rows,
     unit_rows,
 )
-from sslcl.similarities._soft_hgr_contrast import SoftHGRContrast, to_features_and_units
+from sslcl.similarities._soft_hgr_contrast import SoftHGRContrast, to_embeddings, to_features
 
 
 class Factors(NamedTuple):
@@ -36,11 +37,10 @@ class Factors(NamedTuple):
     scale: float
 
 
-class SoftHGRLoss(NamedTuple):
-    """What :func:`soft_hgr_loss` returns; all but ``total`` without gradient.
+class Seen(NamedTuple):
+    """What :func:`soft_hgr_loss` computes on its way, without gradient; to be read only.
 
     Args:
-        total: scalar, L_SL and the weighted L_LL.
         sample_label: scalar, L_SL.
         label_label: scalar, L_LL.
         logits: ``(V + C - 1, N)``, scaled.
@@ -48,7 +48,6 @@ class SoftHGRLoss(NamedTuple):
         mean: ``(D,)`` mean of the last view's L2-normalised features.
     """
 
-    total: Float[Tensor, ""]
     sample_label: Float[Tensor, ""]
     label_label: Float[Tensor, ""]
     logits: Float[Tensor, "K N"]
@@ -61,12 +60,13 @@ def soft_hgr_loss(
     labels: Int[Tensor, " N"],
     embedding: LabelEmbedding,
     factors: Factors,
-) -> SoftHGRLoss:
-    """The loss of :class:`~sslcl.objectives.sslcl.SSLCL` without cross-entropy.
+) -> tuple[Tensor, Seen]:
+    """The loss of :class:`~sslcl.objectives.sslcl.SSLCL` without cross-entropy, a scalar.
 
     A small batch costs what its operations cost, each some microseconds whatever it computes, so
     all of it is one function here: nothing is normalised, gathered or laid out twice, and the
-    gradient with respect to the logits is made with them.
+    gradient with respect to the logits is made with them. It runs in inference mode, in which
+    operations do no bookkeeping for a gradient that is written out anyway.
 
     Args:
         features: ``(V, N, D)``, not normalised.
@@ -74,11 +74,11 @@ def soft_hgr_loss(
         embedding: gives the label embeddings, of 2 classes or more.
         factors: exponents and weights.
     """
-    return SoftHGRLoss(
-        *_SoftHGRLoss.apply(  # type: ignore[no-untyped-call]
-            features, labels, embedding, factors, *embedding.weights()
-        )
+    seen: list[Seen] = []
+    total: Tensor = _SoftHGRLoss.apply(  # type: ignore[no-untyped-call]
+        features, labels, embedding, factors, seen, *embedding.weights()
     )
+    return total, seen[0]
 
 
 def utterance_weights(
@@ -96,6 +96,16 @@ def utterance_weights(
     return (shares.max() / shares).pow_(exponent).index_select(0, labels)
 
 
+class _Saved(NamedTuple):
+    """What the gradient needs besides the features."""
+
+    norms: Tensor
+    units: Tensor
+    to_logits: Tensor
+    contrast: tuple[Tensor, ...]
+    trace: list[Tensor]
+
+
 class _SoftHGRLoss(Function):
     @staticmethod
     def forward(
@@ -103,41 +113,60 @@ class _SoftHGRLoss(Function):
         features: Tensor,
         labels: Tensor,
         embedding: LabelEmbedding,
-        *factors_and_parameters: Any,
-    ) -> tuple[Tensor, ...]:
-        factors: Factors = factors_and_parameters[0]
-        views, samples, _ = features.shape
-        vectors, trace = embedding.traced()
-        norms, units = unit_rows(vectors)
-        contrast = SoftHGRContrast.of(features, units, labels, factors.scale)
-        logits = contrast.similarities
-        weights = utterance_weights(contrast.shares, labels, factors.class_weight_exponent)
-        focused, to_logits = focused_sum(
-            logits, factors.candidate_weights * weights, views, factors.focus
-        )
-        sample_label = focused / -samples
-        labels_alike, to_cosines = label_label(units, factors.focus.negative)
-        mean = torch.mv(features[-1].t(), contrast.inverse[-1, 0]).div_(samples)
-        ctx.save_for_backward(
-            features, norms, units, to_logits, to_cosines, *contrast.gradient, *trace
-        )
+        *factors_seen_and_weights: Any,
+    ) -> Tensor:
+        factors, seen = factors_seen_and_weights[:2]
+        with torch.inference_mode():
+            result, ctx.saved = _result(features, labels, embedding, factors)
+        seen.append(result)
+        ctx.save_for_backward(features)
         ctx.embedding, ctx.label_label_weight = embedding, factors.label_label_weight
-        ctx.traced = len(contrast.gradient)
-        ctx.set_materialize_grads(False)
-        seen = sample_label, labels_alike, logits, contrast.sizes, mean
-        ctx.mark_non_differentiable(*seen)
-        total = torch.add(sample_label, labels_alike, alpha=factors.label_label_weight)
-        return total, *seen
+        # Autograd takes nothing that was made in inference mode, here and below.
+        return torch.add(result.sample_label, result.label_label, alpha=factors.label_label_weight)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, from_total: Tensor, *_: Tensor | None) -> tuple[Tensor | None, ...]:
-        features, norms, units, to_logits, to_cosines, *saved = ctx.saved_tensors
-        to_logits = to_logits * (from_total / -to_logits.shape[1])
-        contrast, trace = tuple(saved[: ctx.traced]), saved[ctx.traced :]
-        to_features, to_units = to_features_and_units(features, contrast, to_logits)
-        both_ways = (to_cosines + to_cosines.t()).mul_(from_total)
-        to_units.addmm_(both_ways, units, alpha=ctx.label_label_weight)
-        to_vectors = through_unit_rows(norms, units, to_units)
-        to_weights = ctx.embedding.to_weights(trace, to_vectors)
-        return to_features, None, None, None, *to_weights
+    def backward(ctx: Any, from_total: Tensor) -> tuple[Tensor | None, ...]:
+        (features,) = ctx.saved_tensors
+        saved: _Saved = ctx.saved
+        with torch.inference_mode():
+            to_logits = saved.to_logits * from_total
+            to_similarities, to_labels = to_logits.split_with_sizes(
+                [features.shape[1], len(saved.units)], dim=1
+            )
+            to_units, rest = to_embeddings(features, saved.contrast, to_similarities)
+            to_units.addmm_(of_cosines(to_labels), saved.units, alpha=ctx.label_label_weight)
+        to_vectors = through_unit_rows(saved.norms, saved.units, to_units)
+        to_weights = ctx.embedding.to_weights(saved.trace, to_vectors)
+        return to_features(features, rest), None, None, None, None, *to_weights
+
+
+def _result(
+    features: Tensor, labels: Tensor, embedding: LabelEmbedding, factors: Factors
+) -> tuple[Seen, _Saved]:
+    """The loss in its two parts, and what its gradient needs."""
+    views, samples, _ = features.shape
+    vectors, trace = embedding.traced()
+    norms, units = unit_rows(vectors)
+    contrast = SoftHGRContrast.of(features, units, labels, factors.scale)
+    logits = contrast.similarities
+    weights = utterance_weights(contrast.shares, labels, factors.class_weight_exponent)
+    weights = torch.addmm(
+        weights, factors.candidate_weights, weights.unsqueeze(0), beta=0, alpha=-1 / samples
+    )
+    # The labels are further columns, so that both terms come from one set of operations.
+    label_logits, label_weights = label_columns(units, views)
+    terms, to_logits = focused_terms(
+        torch.cat([logits, label_logits], dim=1),
+        torch.cat([weights, label_weights], dim=1),
+        views,
+        factors.focus,
+    )
+    sample_terms, label_terms = terms.split_with_sizes([samples, len(units)], dim=1)
+    mean = torch.addmv(
+        units[0], features[-1].t(), contrast.inverse[-1, 0], beta=0, alpha=1 / samples
+    )
+    return (
+        Seen(sample_terms.sum(), label_terms.sum(), logits, contrast.sizes, mean),
+        _Saved(norms, units, to_logits, contrast.gradient, trace),
+    )

@@ -122,11 +122,13 @@ class SSLCL(WithCrossEntropy):
             config.label_label_weight,
             self.logit_scale.scale,
         )
-        loss = soft_hgr_loss(features, labels, self.embedding, factors)
-        if self.training:
-            self._update_mean(loss.mean)
-        terms = _terms(loss.sample_label, loss.label_label, loss.logits.T)
-        return Loss(loss.total, {**terms, "penalty_share": penalty_share(*loss.sizes.unbind())})
+        total, seen = soft_hgr_loss(features, labels, self.embedding, factors)
+        with torch.inference_mode():
+            if self.training:
+                self._update_mean(seen.mean)
+            terms = _terms(seen.sample_label, seen.label_label, seen.logits.T)
+            terms["penalty_share"] = penalty_share(*seen.sizes.unbind())
+        return Loss(total, terms)
 
     def _sample_label(self, logits: Tensor, labels: Tensor) -> Tensor:
         counts = one_hot(labels, len(self.class_prior), logits.dtype).sum(dim=0)
@@ -134,10 +136,8 @@ class SSLCL(WithCrossEntropy):
         # Divided by the number of views, not by the sum of their weights, as released.
         return focused_contrast(logits, self.lambdas, weights, self.focus)
 
-    @torch.no_grad()
     def _update_mean(self, newest: Tensor) -> None:
-        self.batches_seen += 1
-        weight = self.batches_seen.reciprocal().clamp_(min=MEAN_MOMENTUM)
+        weight = self.batches_seen.add_(1).reciprocal().clamp_(min=MEAN_MOMENTUM)
         self.feature_mean.lerp_(newest, weight.to(newest.dtype))
 
     def scores(self, features: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class SoftHGRContrast(NamedTuple):
             penalty.
         shares: ``(C,)`` share of each class in the batch.
         inverse: ``(V, 1, N)`` inverse lengths of the features.
-        gradient: what :func:`to_features_and_units` needs besides the features.
+        gradient: what :func:`to_embeddings` needs besides the features.
     """
 
     similarities: Tensor
@@ -63,42 +63,43 @@ class SoftHGRContrast(NamedTuple):
         """
         views, samples, width = features.shape
         classes = units.shape[0]
-        identity, apart = _constants(classes, units.dtype, units.device)
+        some, identity, pattern, ones, squared = _constants(classes, units.dtype, units.device)
         align, half = _factors(samples, width)
-        members = identity.index_select(1, labels)  # (C, N)
-        shares = members.mean(dim=1)
-        centred = members - shares.unsqueeze(1)
+        centred = identity.index_select(1, labels)  # (C, N)
+        shares = centred.mean(dim=1, keepdim=True)  # exactly 1 in a batch of one class
+        centred.sub_(shares)
         inverse = torch.linalg.vector_norm(features, dim=-1).clamp_(min=SMALLEST_NORM)
         inverse = inverse.reciprocal_().unsqueeze(1)
         weights = centred * inverse  # (V, C, N)
         sums = torch.bmm(weights, features)  # (V, C, D)
         sums.sub_(sums.sum(dim=-1, keepdim=True), alpha=1 / width)
         rows = torch.sub(units, units.sum(dim=-1, keepdim=True), alpha=1 / width)
-        # -h (N - 1) g^_k . g^_l; the first argument gives nothing but its shape.
-        gram = torch.addmm(identity, rows, rows.t(), beta=0, alpha=-half / align)
+        # -h (N - 1) g^_k . g^_l; with beta 0 the first argument has no effect.
+        gram = torch.addmm(some, rows, rows.t(), beta=0, alpha=-half / align)
+        # The negatives' products: pattern, with each ||g^_r - g^_0||^2 in its column.
+        mix = torch.addmv(ones, squared.t(), gram.view(-1)).mul(pattern)  # (C - 1, 2C)
 
         targets = torch.cat([units.expand(views, -1, -1), sums], dim=1)  # (V, 2C, D)
         products = torch.bmm(targets, features.mT).mul_(inverse)  # (V, 2C, N)
         products.sub_(products.sum(dim=-1, keepdim=True), alpha=1 / samples)
-        centred.mul_(scale * align)
-        of_products = torch.mm(torch.cat([identity, gram]), centred)  # (2C, N)
+        both = torch.cat([identity, gram])
+        of_products = torch.addmm(some, both, centred, beta=0, alpha=scale * align)  # (2C, N)
         parts = products * of_products
-        squares = torch.mm(apart, gram).mul_(apart).sum(dim=1, keepdim=True)  # (C - 1, 1)
-        mix = torch.cat([apart, identity[1:] * squares], dim=1)  # (C - 1, 2C)
-        negatives = torch.mm(mix, products[-1]).mul_(centred[1:])
+        negatives = torch.mm(mix, products[-1]).mul_(of_products[1:classes])
+        sizes = torch.linalg.vector_norm(parts[-1].view(2, classes, samples).sum(dim=1), 1, dim=1)
         return cls(
             torch.cat([parts.sum(dim=1), negatives]),
-            parts[-1].view(2, classes, samples).sum(dim=1).abs_().sum(dim=1),
-            shares,
+            sizes,
+            shares.squeeze(1),
             inverse,
             (units, rows, inverse, weights, targets, products, of_products, mix),
         )
 
 
-def to_features_and_units(
+def to_embeddings(
     features: Tensor, saved: tuple[Tensor, ...], from_similarities: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The gradients of features ``(V, N, D)`` and of normalised label embeddings ``(C, D)``.
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The gradient of normalised label embeddings ``(C, D)``, and what :func:`to_features` needs.
 
     Args:
         features: as compared.
@@ -109,26 +110,38 @@ def to_features_and_units(
     views, samples, width = features.shape
     classes = units.shape[0]
     align, half = _factors(samples, width)
-    _, apart = _constants(classes, units.dtype, units.device)
-    own, wrong = torch.split(from_similarities, [views, classes - 1])
+    squared = _constants(classes, units.dtype, units.device)[-1]
+    own, wrong = from_similarities.split_with_sizes([views, classes - 1])
     own, wrong = own.unsqueeze(1), wrong * of_products[1:classes]
 
     to_products = own * of_products  # (V, 2C, N)
     to_products[-1].addmm_(mix.t(), wrong)
     to_products.sub_(to_products.sum(dim=-1, keepdim=True), alpha=1 / samples).mul_(inverse)
-    to_units, to_sums = torch.split(torch.bmm(to_products, features), classes, dim=1)
-    to_sums = torch.sub(to_sums, to_sums.sum(dim=-1, keepdim=True), alpha=1 / width)
+    to_targets = torch.bmm(to_products, features)
+    to_units, to_sums = to_targets.chunk(2, dim=1)
+    to_sums.sub_(to_sums.sum(dim=-1, keepdim=True), alpha=1 / width)
 
     summed = products[:, classes:]
     to_gram = torch.mm((summed * own).sum(dim=0), of_products[:classes].t())
     to_squares = (wrong * summed[-1, 1:]).sum(dim=1)  # (C - 1,)
-    to_gram.addmm_(apart.t() * to_squares, apart)
+    to_gram.view(-1).addmv_(squared[:, classes + 1 :], to_squares)
     to_units = to_units.sum(dim=0).addmm_(to_gram + to_gram.t(), rows, alpha=-half / align)
 
-    both = torch.cat([to_products, weights], dim=1)  # (V, 3C, N)
-    to_features = torch.bmm(both.mT, torch.cat([targets, to_sums], dim=1))
-    along = torch.linalg.vecdot(features, to_features).unsqueeze(1).mul_(inverse).mul_(inverse)
-    return to_features.addcmul_(features, along.mT, value=-1), to_units
+    of_features = torch.cat([to_products, weights], dim=1)  # (V, 3C, N)
+    return to_units, (of_features, torch.cat([targets, to_sums], dim=1), inverse)
+
+
+def to_features(features: Tensor, rest: tuple[Tensor, ...]) -> Tensor:
+    """The gradient of features ``(V, N, D)``.
+
+    Args:
+        features: as compared.
+        rest: of :func:`to_embeddings`.
+    """
+    of_features, targets, inverse = rest  # (V, 3C, N), (V, 3C, D), (V, 1, N)
+    gradient = torch.bmm(of_features.mT, targets)
+    along = (features * gradient).sum(dim=-1).unsqueeze(1).mul_(inverse).mul_(inverse)
+    return gradient.addcmul_(features, along.mT, value=-1)
 
 
 def soft_hgr_contrast(
@@ -170,7 +183,8 @@ class _SoftHGRContrast(Function):
     ) -> tuple[Tensor, Tensor, None]:
         features, *saved = ctx.saved_tensors
         together = torch.cat([from_positives, from_negatives])
-        return *to_features_and_units(features, tuple(saved), together), None
+        to_units, rest = to_embeddings(features, tuple(saved), together)
+        return to_features(features, rest), to_units, None
 
 
 def _factors(samples: int, width: int) -> tuple[float, float]:
@@ -178,10 +192,36 @@ def _factors(samples: int, width: int) -> tuple[float, float]:
     return 1 / max(samples - 1, 1), 0.5 / max(width - 1, 1) ** 2
 
 
+class _Constants(NamedTuple):
+    """Tensors that follow from the number of classes.
+
+    Args:
+        some: one number.
+        identity: ``C x C``.
+        pattern: rows that take all other classes' products from those of class 0, then ones where
+            row ``r`` and class ``r`` meet.
+        ones: for the first half of ``pattern``'s columns, and zeros for the second.
+        squared: from ``C x C`` inner products to the squared distances of all classes from class
+            0, in the second half of ``2C`` places.
+    """
+
+    some: Float[Tensor, "1"]
+    identity: Float[Tensor, "C C"]
+    pattern: Float[Tensor, "C-1 2C"]
+    ones: Float[Tensor, " 2C"]
+    squared: Float[Tensor, "C*C 2C"]
+
+
 @lru_cache(maxsize=32)
-def _constants(
-    classes: int, dtype: torch.dtype, device: torch.device
-) -> tuple[Float[Tensor, "C C"], Float[Tensor, "C-1 C"]]:
-    """The identity, and rows that take every other class from class 0."""
+@torch.inference_mode(mode=False)
+def _constants(classes: int, dtype: torch.dtype, device: torch.device) -> _Constants:
     identity = torch.eye(classes, dtype=dtype, device=device)
-    return identity, identity[0] - identity[1:]
+    apart = identity[0] - identity  # (C, C)
+    squares = (apart[:, :, None] * apart[:, None, :]).flatten(1).t()  # (C C, C)
+    return _Constants(
+        identity[0, :1].clone(),
+        identity,
+        torch.cat([apart, identity], dim=1)[1:],
+        torch.cat([torch.ones_like(identity[0]), torch.zeros_like(identity[0])]),
+        torch.cat([torch.zeros_like(squares), squares], dim=1),
+    )

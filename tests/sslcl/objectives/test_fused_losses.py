@@ -160,7 +160,7 @@ def test_the_gradient_of_the_whole_loss_is_that_of_differences(
 
     def total(features: Tensor, *_: Tensor) -> Tensor:
         torch.manual_seed(1)
-        return soft_hgr_loss(features, labels, embedding, factors).total
+        return soft_hgr_loss(features, labels, embedding, factors)[0]
 
     leaves = (features, *embedding.parameters())
     assert torch.autograd.gradcheck(total, leaves, check_undefined_grad=False)
@@ -192,3 +192,20 @@ def test_the_whole_loss_equals_the_one_in_parts(
     whole = False
     for ours, theirs in zip(together, run(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("depth", range(5))
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_of_the_whole_loss_can_be_changed_and_taken_twice(
+    depth: int, dropout: float
+) -> None:
+    objective = build_objective(
+        similarity="soft_hgr", label_embedding_depth=depth, label_embedding_dropout=dropout
+    )
+    features, labels = batch(objective, 11)
+    leaves = [features, *objective.parameters()]
+    total = objective(features, labels).total
+    once = torch.autograd.grad(total, leaves, retain_graph=True)
+    for ours, again in zip(once, torch.autograd.grad(total, leaves), strict=True):
+        assert torch.equal(ours, again)
+        ours.mul_(2.0)  # as clipping does
