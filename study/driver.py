@@ -90,10 +90,14 @@ def run_study(
             @contextmanager
             def start_cluster() -> "Iterator[Cluster]":
                 # Importing and starting Ray takes seconds that a finished study need not spend.
-                from study.execution.ray_cluster import Cluster
+                from study.execution.machine.ray_start import start_ray
 
                 tracking.start()
                 with console.status("starting Ray"):
+                    start_ray(resources)
+                    # Ray Tune needs what was imported while Ray started.
+                    from study.execution.ray_cluster import Cluster
+
                     cluster = Cluster(resources, home)
                 halt.listen([signal.SIGTERM])  # Ray takes it when it starts
                 with cluster:
