@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ from tracking.rows import StudyRow
 
 if TYPE_CHECKING:
     from study.execution.ray_cluster import Cluster
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread of the driver works before another has its turn; Python's own is ten times as
+long."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +95,17 @@ def run_study(
             @contextmanager
             def start_cluster() -> "Iterator[Cluster]":
                 # Importing and starting Ray takes seconds that a finished study need not spend.
-                from study.execution.ray_cluster import Cluster
+                from study.execution.machine.ray_start import start_ray
 
                 tracking.start()
+                # The mirror works in a thread of this process, and each of the many calls of the
+                # database in the main thread would wait for its whole turn.
+                sys.setswitchinterval(SWITCH_SECONDS)
                 with console.status("starting Ray"):
+                    start_ray(resources)
+                    # Ray Tune needs what was imported while Ray started.
+                    from study.execution.ray_cluster import Cluster
+
                     cluster = Cluster(resources, home)
                 halt.listen([signal.SIGTERM])  # Ray takes it when it starts
                 with cluster:

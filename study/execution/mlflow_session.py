@@ -44,7 +44,7 @@ class TrackingSession:
         self._mirror: Mirror | None = None
 
     def __enter__(self) -> "TrackingSession":
-        if self._ledger.pending_mirror(self._study_name):
+        if self._ledger.count_pending_mirror(self._study_name):
             self.start()
         return self
 

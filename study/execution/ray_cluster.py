@@ -1,14 +1,13 @@
 """Ray: a cluster of workers, and one Tune run per campaign on it."""
 
 import gc
-import logging
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from study.execution.ray_worker import SHARE_KEY, TRIAL_KEY, Terms, TrialWorker, quiet_ray
+from study.execution.machine.ray_start import quiet_ray, start_ray
 
 quiet_ray()
 
@@ -18,23 +17,23 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler  # noqa: E402
 
 from search_spaces.schema import TUNED_TRIALS, Search, Study  # noqa: E402
-from sslcl.registry.plugins import PLUGINS_VARIABLE, remembered  # noqa: E402
 from sslcl.source_code import files_digest  # noqa: E402
 from study.execution.callbacks import Callbacks  # noqa: E402
 from study.execution.campaign import CampaignRun  # noqa: E402
 from study.execution.machine.gate import Gate  # noqa: E402
 from study.execution.machine.gpu_packing import Gauge, GpuPacking, gpu_memory  # noqa: E402
-from study.execution.machine.ray_address import chosen_address  # noqa: E402
 from study.execution.machine.ray_lost import EndWithRay  # noqa: E402
 from study.execution.machine.ray_nodes import (  # noqa: E402
     PACKAGES,
-    code_modules,
     require_artifacts,
     require_same_code,
     require_shared,
-    short_folder,
 )
-from study.execution.machine.ray_recovery import Recoveries, keep_quiet  # noqa: E402
+from study.execution.machine.ray_recovery import (  # noqa: E402
+    Recoveries,
+    count_no_callbacks,
+    keep_quiet,
+)
 from study.execution.ray_searcher import (  # noqa: E402
     FlushLate,
     ForgetResults,
@@ -42,6 +41,7 @@ from study.execution.ray_searcher import (  # noqa: E402
     StopWhen,
     TrialStream,
 )
+from study.execution.ray_worker import SHARE_KEY, TRIAL_KEY, Terms, TrialWorker  # noqa: E402
 from study.execution.resources import ClusterResources  # noqa: E402
 from tracking.home import GATE, Home  # noqa: E402
 from tracking.ledger import Ledger  # noqa: E402
@@ -68,20 +68,10 @@ class Cluster:
         self._gauge = gauge
         # Workers run in folders of their own.
         self._home = Home(home.folder.resolve(), artifacts_url=home.artifacts_url)
-        logging.getLogger("ray").setLevel(logging.ERROR)
         keep_quiet()
-        # Else Ray would join whatever cluster of this machine it finds, even one that is ending.
-        address = chosen_address(resources.address) or "local"
+        count_no_callbacks()
+        address = start_ray(resources)
         self._code = "" if address == "local" else files_digest(PACKAGES)
-        ray.init(
-            address=address,
-            ignore_reinit_error=True,
-            include_dashboard=False,
-            log_to_driver=False,
-            runtime_env=_environment(joined=address != "local"),
-            logging_level=logging.ERROR,
-            **({"_temp_dir": folder} if address == "local" and (folder := short_folder()) else {}),
-        )
         # Who joins a cluster has not started its processes.
         joined = address != "local"
         self._watch = EndWithRay.of_cluster(address) if joined else EndWithRay.of_this_process()
@@ -211,16 +201,6 @@ def held_by_each(
         return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": config.get(SHARE_KEY, gpus)}])
 
     return held
-
-
-def _environment(*, joined: bool) -> dict[str, Any]:
-    """Ray's runtime environment: workers on other nodes load the same code and plugin files."""
-    environment: dict[str, Any] = {}
-    if joined:
-        environment |= {"py_modules": code_modules(), "excludes": ["__pycache__"]}
-    if files := remembered():
-        environment["env_vars"] = {PLUGINS_VARIABLE: os.pathsep.join(map(str, files))}
-    return environment
 
 
 class ByGroup(FIFOScheduler):  # type: ignore[misc]

@@ -1,6 +1,5 @@
 """The Ray actor that trains trials, one after the other."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ LONGEST_WAIT = 120.0
 """Seconds that a worker waits for the others; the driver lets it begin long before."""
 Epoch = tuple[int, tuple[tuple[str, float], ...]]
 """Its number and its metrics."""
-STEP_SECONDS = 0.5
+STEP_SECONDS = 1.0
 """Epochs within this time are answered together: each answer costs Ray milliseconds."""
 
 
@@ -81,7 +80,7 @@ class Terms:
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """Trains half a second per step, at least an epoch; reused for trial after trial.
+    """Trains a second per step, at least an epoch; reused for trial after trial.
 
     A trial is trained alone, or with its group as one program. Ray's own checkpoints are not used:
     state is saved under the identity of the trial or the group, so whichever worker gets it next
@@ -98,6 +97,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._store = store
         self._facts = DataFacts.of(dataset)
         self._share: float | None = config.get(SHARE_KEY)
+        self._inference: dict[str, Mapping[str, float]] = {}
         self._begin(config[TRIAL_KEY], config[GROUP_KEY])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -110,7 +110,6 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self._trial = trial
         self._members = {member.id: member for member in group}
         self._ids = {member.config.digest(): member.id for member in group}
-        self._inference: Mapping[str, float] | None = None
         own = of_fold(self._all_data, trial.config.fold)
         # A search must not see the test split.
         self._dataset = own.sealed() if trial.phase.sealed else own
@@ -233,9 +232,10 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _conclude(self, trainer: Trainer, trial: PlannedTrial) -> Outcome:
         self._keep_end(trainer, trial)
-        outcome = conclude(trainer, self._dataset, self._inference)
-        if trial.group is not None:
-            self._inference = inference_cost(outcome)
+        alike = trial.group or trial.config.replace(seed=0).digest()
+        outcome = conclude(trainer, self._dataset, self._inference.get(alike))
+        if self._dataset.test is not None:
+            self._inference[alike] = inference_cost(outcome, grouped=trial.group is not None)
         if trial.phase is Phase.CONFIRM:
             # Copies, since the weights of a group's member are a part of one tensor.
             state = {name: x.clone() for name, x in trainer.model.state_dict().items()}
@@ -268,15 +268,3 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
 def _failure(kind: FailureKind, message: str) -> dict[str, Any]:
     return {"failure": kind.value, "message": message}
-
-
-def quiet_ray() -> None:
-    """Turn off what Ray Tune writes and prints beside us; the ledger is the record."""
-    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
-    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1000000")
-    os.environ.setdefault("TUNE_WARN_THRESHOLD_S", "1000")
-    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

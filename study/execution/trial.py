@@ -22,7 +22,8 @@ from study.execution.machine.time_limit import TimedOut
 from tracking.artifacts import Store
 from tracking.records import Diagnostic, Evaluation, FailureKind, Outcome
 
-_INFERENCE = ("latency_p50_ms", "latency_p95_ms", "flops_per_utterance")
+_FLOPS = "flops_per_utterance"
+_INFERENCE = ("latency_p50_ms", "latency_p95_ms", _FLOPS)
 
 
 def pick_device(gpu: bool = True) -> torch.device:
@@ -120,7 +121,8 @@ def conclude(
     Args:
         trainer: of a finished trial.
         dataset: without its test split where that is sealed.
-        inference: costs of inference, where they have been measured on an equal model.
+        inference: costs of inference that are known from a model that differs in its weights
+            only: those of its whole group, or its operations alone.
     """
     trainer.restore_best()
     validation = trainer.validation()
@@ -132,7 +134,9 @@ def conclude(
         evaluations.append(_evaluation("test", tested, places.get("test")))
         evaluations.append(_evaluation("probe", probed, places.get("test")))
         # Inference is not measured in a search, which it would slow down.
-        spent |= profile(trainer, dataset.test) if inference is None else inference
+        known = inference or {}
+        whole = known.keys() >= set(_INFERENCE)
+        spent |= known if whole else profile(trainer, dataset.test, known.get(_FLOPS))
     class_f1 = {name: validation.metrics[f"f1:{name}"] for name in dataset.label_names}
     findings = diagnose(trainer, dataset.label_names, class_f1)
     return Outcome(
@@ -146,10 +150,16 @@ def conclude(
     )
 
 
-def inference_cost(outcome: Outcome) -> Mapping[str, float] | None:
-    """What of an outcome's cost is equal for models that differ in their weights only."""
-    cost = {name: outcome.cost[name] for name in _INFERENCE if name in outcome.cost}
-    return cost or None
+def inference_cost(outcome: Outcome, *, grouped: bool) -> Mapping[str, float]:
+    """What of an outcome's cost models that differ in their weights only have in common.
+
+    Args:
+        outcome: of one of them.
+        grouped: whether they were trained as one program, whose inference is timed once; the
+            latencies of others are measured on each, since tables compare them over seeds.
+    """
+    names = _INFERENCE if grouped else (_FLOPS,)
+    return {name: outcome.cost[name] for name in names if name in outcome.cost}
 
 
 def unfinished(trainer: Trainer, utterances: int) -> Outcome:

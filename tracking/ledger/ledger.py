@@ -41,7 +41,7 @@ from tracking.ledger.transitions import (
     put_row,
     status_of,
     without_nan,
-    write_epoch,
+    write_epochs,
 )
 from tracking.ledger.writes import insert_all, write_outcome
 from tracking.records import FailureKind, Outcome, Phase, PlannedTrial, Status, StudyRecord
@@ -223,9 +223,12 @@ class Ledger(LedgerQueries):
 
         What is recorded already stays: a resumed trial repeats its last epochs bit for bit.
         """
+        by_trial: dict[str, list[Epoch]] = {}
+        for epoch in epochs:
+            by_trial.setdefault(epoch.trial, []).append(epoch)
         with self._writer.begin() as connection:
-            for epoch in epochs:
-                write_epoch(connection, epoch)
+            for trial_id, own in by_trial.items():
+                write_epochs(connection, trial_id, own)
 
     def complete(self, trial_id: str, outcome: Outcome) -> None:
         """RUNNING to COMPLETE, with everything that the trial leaves."""

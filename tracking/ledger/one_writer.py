@@ -155,4 +155,5 @@ def _holder(connection: Connection) -> str | None:
         f"WHERE l.locktype = 'advisory' AND l.granted AND l.objid = {_KEY} "
         "AND a.datname = current_database()"
     )
-    return connection.scalar(text(query))
+    holder: str | None = connection.scalar(text(query))
+    return holder

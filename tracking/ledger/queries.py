@@ -1,6 +1,8 @@
 """The reading half of the ledger."""
 
-from sqlalchemy import Engine, exists, func, or_, select
+from typing import Any
+
+from sqlalchemy import Engine, Select, exists, func, or_, select
 
 from sslcl.errors import InputError
 from tracking.ledger.database import open_database
@@ -231,22 +233,18 @@ class LedgerQueries:
 
         A PLANNED trial counts only if it has a run already.
         """
-        known = func.coalesce(MIRROR_RUNS.c.mirrored_revision, 0)
-        query = (
-            select_trials()
-            .outerjoin(MIRROR_RUNS, MIRROR_RUNS.c.trial == TRIALS.c.id)
-            .where(
-                TRIALS.c.study == study_name,
-                TRIALS.c.revision > known,
-                or_(
-                    TRIALS.c.status != Status.PLANNED.value,
-                    MIRROR_RUNS.c.run_id.is_not(None),
-                ),
-            )
-        )
         with self._engine.begin() as connection:
             known_study(connection, study_name)
+            query = _owed_to_mirror(select_trials(), study_name)
             return trial_rows(connection, query.order_by(*PLAN_ORDER))
+
+    @step
+    def count_pending_mirror(self, study_name: str) -> int:
+        """How many :meth:`pending_mirror` gives, without reading them."""
+        count = select(func.count()).select_from(TRIALS)
+        with self._engine.begin() as connection:
+            known_study(connection, study_name)
+            return int(connection.scalar(_owed_to_mirror(count, study_name)) or 0)
 
     @step
     def mirror_run(self, trial_id: str) -> str | None:
@@ -267,3 +265,14 @@ class LedgerQueries:
                 )
             ).first()
         return (row[0], row[1], row[2]) if row else (None, None, 0)
+
+
+def _owed_to_mirror(query: Select[Any], study_name: str) -> Select[Any]:
+    """Of the trials of a study those that have changed since they were mirrored."""
+    known = func.coalesce(MIRROR_RUNS.c.mirrored_revision, 0)
+    has_run = MIRROR_RUNS.c.run_id.is_not(None)
+    return query.outerjoin(MIRROR_RUNS, MIRROR_RUNS.c.trial == TRIALS.c.id).where(
+        TRIALS.c.study == study_name,
+        TRIALS.c.revision > known,
+        or_(TRIALS.c.status != Status.PLANNED.value, has_run),
+    )

@@ -111,32 +111,36 @@ def move(connection: Connection, trial_id: str, to: Status, **values: Any) -> No
     bump(connection, trial_id, status=to.value, **values)
 
 
-def write_epoch(connection: Connection, epoch: Epoch) -> None:
-    """Store an epoch of a RUNNING trial; metrics that are recorded already stay.
+def write_epochs(connection: Connection, trial_id: str, epochs: Sequence[Epoch]) -> None:
+    """Store epochs of one RUNNING trial; metrics that are recorded already stay.
+
+    A handful of statements and one new revision, however many epochs there are.
 
     Raises:
         InputError: for an unknown trial.
         RuntimeError: when the trial is not RUNNING.
     """
     columns = EPOCH_METRICS.c
-    status = status_of(connection, epoch.trial)
+    status = status_of(connection, trial_id)
     if status is not Status.RUNNING:
         raise RuntimeError(
-            f"trial {epoch.trial[:12]} is {status.value}: epochs are recorded while RUNNING"
+            f"trial {trial_id[:12]} is {status.value}: epochs are recorded while RUNNING"
         )
-    query = select(columns.metric).where(
-        columns.trial == epoch.trial, columns.epoch == epoch.number
+    numbers = [epoch.number for epoch in epochs]
+    query = select(columns.epoch, columns.metric).where(
+        columns.trial == trial_id, columns.epoch.between(min(numbers), max(numbers))
     )
-    present = set(connection.scalars(query))
-    own = {"trial": epoch.trial, "epoch": epoch.number, "logged_at": epoch.measured_at}
-    rows = [
-        own | {"metric": name, "value": known(value)}
-        for name, value in epoch.metrics.items()
-        if name not in present
-    ]
+    present = {(number, metric) for number, metric in connection.execute(query)}
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    for epoch in epochs:
+        own = {"trial": trial_id, "epoch": epoch.number, "logged_at": epoch.measured_at}
+        for name, value in epoch.metrics.items():
+            if (epoch.number, name) not in present:
+                row = own | {"metric": name, "value": known(value)}
+                rows.setdefault((epoch.number, name), row)
     if rows:
-        insert_all(connection, EPOCH_METRICS, rows)
-        bump(connection, epoch.trial)
+        insert_all(connection, EPOCH_METRICS, rows.values())
+        bump(connection, trial_id)
 
 
 def fingerprint_of(connection: Connection, trial_id: str) -> str:

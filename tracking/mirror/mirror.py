@@ -86,7 +86,7 @@ class Mirror:
 
     def behind(self) -> int:
         """Number of trials whose latest state MLflow does not have yet."""
-        return len(self._ledger.pending_mirror(self._study))
+        return self._ledger.count_pending_mirror(self._study)
 
     def drain(self, timeout: float) -> bool:
         """Wait until MLflow has everything; whether it has after ``timeout`` seconds."""

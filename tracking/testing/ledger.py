@@ -155,6 +155,7 @@ class LedgerContract(PlanContract, ABC):
         assert ledger.pending_mirror("s") == []
         ledger.start(first.id)
         (owed,) = ledger.pending_mirror("s")
+        assert ledger.count_pending_mirror("s") == 1
         assert ledger.mirror_run(first.id) is None
         ledger.set_mirror_run(first.id, "run1")
         ledger.record_epoch(first.id, 1, {"loss": 1.0})
@@ -163,6 +164,7 @@ class LedgerContract(PlanContract, ABC):
         (owed,) = ledger.pending_mirror("s")
         ledger.set_mirrored(first.id, owed.revision)
         assert ledger.pending_mirror("s") == []
+        assert ledger.count_pending_mirror("s") == 0
         ledger.release(first.id)
         assert [row.id for row in ledger.pending_mirror("s")] == [first.id]
         assert ledger.mirror_study("s") == (None, None, 0)

@@ -7,6 +7,7 @@ import pytest
 
 from sslcl.errors import InputError
 from tracking.ledger import Ledger
+from tracking.ledger.transitions import Epoch
 from tracking.records import FailureKind, Outcome, Phase, Status
 from tracking.testing.ledger_cases import outcome, planned, put_study, run
 
@@ -138,6 +139,28 @@ class PlanContract:
         assert ledger.trial(trial.id).revision == before[0].revision + 1
         assert [m.metric for m in ledger.epoch_metrics(trial.id)] == ["loss", "odd", "score"]
         assert math.isnan(ledger.epoch_metrics(trial.id)[1].value)
+
+    def test_epochs_written_together_are_kept_each_and_count_once(self, ledger: Ledger) -> None:
+        trials = [planned("c", 0), planned("c", 1)]
+        ledger.plan("s", Phase.ABLATE, trials, replace=True)
+        for trial in trials:
+            ledger.start(trial.id)
+            ledger.record_epoch(trial.id, 2, {"loss": 7.0})
+        epochs = [
+            Epoch(trial.id, number, {"loss": 1.0 / number, "score": 0.5}, number)
+            for number in (1, 2, 3)
+            for trial in trials
+        ]
+        ledger.record_epochs(epochs)
+        for trial in trials:
+            points = ledger.epoch_metrics(trial.id)
+            kept = {(point.epoch, point.metric): point.value for point in points}
+            assert kept[2, "loss"] == 7.0
+            assert kept[1, "loss"] == 1.0
+            assert kept[2, "score"] == kept[3, "score"] == 0.5
+            assert len(points) == 6
+            # Started, and epochs written twice.
+            assert ledger.trial(trial.id).revision == 4
 
     def test_released_trials_run_again_and_count_attempts(self, ledger: Ledger) -> None:
         first, second = planned("c", 0), planned("c", 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.air._internal import usage
 
 QUIET_LOGGERS = ("ray.tune", "ray.air")
 
@@ -54,6 +55,20 @@ def keep_quiet() -> None:
     if hasattr(module, "print_to_stdstream"):
         # Ray has no setting for what it hears from its nodes.
         module.print_to_stdstream = _print_nothing
+
+
+def count_no_callbacks() -> None:
+    """Have Ray Tune not count which callbacks are its own, for statistics that are turned off.
+
+    It would import MLflow for that, which takes seconds before the first trial.
+    """
+    if hasattr(usage, "tag_callbacks"):
+        usage.tag_callbacks = _count_nothing
+
+
+def _count_nothing(callbacks: object) -> bool:
+    del callbacks
+    return False
 
 
 def _print_nothing(data: object, ignore_prefix: bool) -> None:

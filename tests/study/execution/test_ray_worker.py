@@ -1,5 +1,6 @@
 """A worker answers short epochs together, and stops where a trial may be pruned."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from search_spaces import load_study
+from sslcl import profiling
 from sslcl.config import TrialConfig
 from sslcl.data import load_dataset
 from sslcl.errors import Diverged
@@ -105,6 +107,34 @@ def test_epochs_before_a_failure_are_not_lost(
     monkeypatch.setattr(Trainer, "train_epoch", diverging)
     (only,) = answers(short_trial(tmp_path, Phase.ABLATE, set()))
     assert (epochs_of([only]), only["failure"]) == ([[1, 2]], "nan")
+
+
+def test_operations_are_counted_once_for_all_seeds_and_latency_is_measured_of_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"flops": 0, "latencies": 0}
+
+    def counting(name: str) -> Callable[..., Any]:
+        measure = getattr(profiling, name)
+
+        def counted(*given: Any) -> Any:
+            calls[name] += 1
+            return measure(*given)
+
+        return counted
+
+    for name in calls:
+        monkeypatch.setattr(profiling, name, counting(name))
+    worker = short_trial(tmp_path, Phase.ABLATE, set(), epochs=1)
+    costs = [answers(worker)[-1]["outcome"].cost]
+    for changes in ({"seed": 5}, {"seed": 5, "hidden_size": 12}):
+        config = worker._trial.config.replace(**changes)
+        planned = PlannedTrial(str(changes), Phase.ABLATE, "cell", str(changes), config)
+        worker.reset_config({TRIAL_KEY: planned, GROUP_KEY: (planned,)})
+        costs.append(answers(worker)[-1]["outcome"].cost)
+    first, same, wider = (cost["flops_per_utterance"] for cost in costs)
+    assert first == same < wider
+    assert calls == {"flops": 2, "latencies": 3}
 
 
 def test_members_of_a_group_are_told_of_one_by_one(tmp_path: Path) -> None:
