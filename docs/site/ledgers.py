@@ -1,8 +1,9 @@
 """The ledger behind the page of a study, small enough to be kept beside it.
 
-``python docs/site/ledgers.py HOME STUDY...`` writes the pages of these studies and all answers anew,
-and to ``docs/studies/NAME.sql.xz`` what they rest on: every trial with its scores, costs, findings
-and predictions of the test split, without epochs, texts and the machine's name.
+``python docs/site/ledgers.py HOME STUDY...`` writes the pages of these studies anew, and to
+``docs/studies/NAME.sql.xz`` what they rest on: every trial with its scores, costs, findings and
+predictions of the test split, without epochs, texts and the machine's name. All answers are
+gathered in ``docs/studies/answers.md``.
 ``xz -dc docs/studies/NAME.sql.xz | sqlite3 FOLDER/results.db`` makes a home of it.
 """
 
