@@ -86,7 +86,7 @@ VALUES = st.fixed_dictionaries(
         "similarity": st.sampled_from(SIMILARITIES.names()),
         "logit_scale": st.sampled_from(["released", "fixed", "learned", "matched"]),
         "scale": st.floats(1e-3, 1e3),
-        "label_embedding_depth": st.integers(0, 4),
+        "label_embedding_depth": st.integers(0, 6),
         "learning_rate": st.floats(1e-8, 1),
         "seed": st.integers(0, 2**31 - 1),
     },
@@ -298,7 +298,7 @@ MISTAKES: dict[str, tuple[dict[Any, Any], list[str]]] = {
     "epochs": ({"epochs": 0}, ["epochs is 0"]),
     "batch size": ({"batch_size": 1.5}, ["batch_size is 1.5", "integer"]),
     "seed": ({"seed": 2**31}, ["seed is 2147483648"]),
-    "depth": ({"label_embedding_depth": 5}, ["label_embedding_depth is 5"]),
+    "depth": ({"label_embedding_depth": 7}, ["label_embedding_depth is 7"]),
     "precision": ({"precision": "float16"}, ["precision is 'float16'", "'bfloat16'"]),
     "a long value": ({"backbone_options": "x" * 500}, ["backbone_options is 'xxx", "..."]),
 }

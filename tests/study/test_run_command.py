@@ -85,7 +85,7 @@ class TestStudies:
             (["quickstart", "--set", "search.trials=0"], "search.trials"),
             (["quickstart", "--set", "modalities=[text, speech]"], "unknown modality 'speech'"),
             (["quickstart", "--design", "leave_one"], "did you mean 'leave_one_out'?"),
-            (["backbones", "--design", "search"], "nothing is searched"),
+            (["architectures", "--design", "search"], "nothing is searched"),
             (["quickstart", "--set", "augmentation=text-audio"], "unknown view 'audio'"),
             (["quickstart", "--set", "base.test_modalities=[smell]"], "unknown modality 'smell'"),
             (["quickstart", "--set", "dataset_options={conversation: 9}"], "'conversations'"),
