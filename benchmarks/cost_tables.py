@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.statistics import LEVEL, most
+from benchmarks.statistics import LEVEL, most, step_down
 from benchmarks.timing import Figure
 from study.stats.moderation import moderate
 
@@ -53,11 +53,7 @@ def shown_rows(
         variances, each = shared.variances * scales, shared.freedom
     distance = np.abs(differences.mean(2)) / np.sqrt(variances / seeds)
     p_values = 2 * special.stdtr(each, -distance)
-    order = p_values.argsort(1)
-    ordered = np.take_along_axis(p_values, order, 1) * np.arange(len(SIZES), 0, -1)
-    corrected = np.empty_like(p_values)
-    np.put_along_axis(corrected, order, np.maximum.accumulate(ordered, 1), 1)
-    return corrected < LEVEL
+    return step_down(lambda tests: p_values < LEVEL / tests, len(SIZES))
 
 
 def family_wise_error(kind: str, seeds: int, repeats: int) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.statistics import ENOUGH, LEVEL, SEEDS, most, noise, unmoderated
+from benchmarks.statistics import ENOUGH, LEVEL, SEEDS, most, noise, step_down, unmoderated
 from benchmarks.timing import Figure
 from study.stats.aliases import Term, coded_columns
 from study.stats.crossed_effects import deviations, odd_cells
@@ -127,13 +127,7 @@ def _holm(
             distance**2 > by_seed + conversation_t**2 * between, starts, axis=1
         )
 
-    at = {tests: beyond(tests) for tests in range(1, len(counts) + 1)}
-    rejected = np.zeros((len(distance), len(counts)), dtype=bool)
-    for _ in counts:
-        left = len(counts) - rejected.sum(1)
-        for tests in set(left.tolist()) - {0}:
-            rejected[left == tests] |= at[tests][left == tests]
-    return rejected
+    return step_down(beyond, len(counts))
 
 
 def grid() -> Iterator[tuple[str, Crossed]]:

@@ -7,7 +7,7 @@ The score of row i differs from the reference's at seed s on conversation k by
 and what a table makes of it is computed as :mod:`study.stats` does, for many tables at once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,9 +152,18 @@ def holm_rejections(
         beyond: NDArray[np.bool_] = distance**2 > seed_t**2 * by_seed + conversation_t**2 * between
         return beyond
 
-    rows = distance.shape[1]
+    return step_down(beyond, distance.shape[1])
+
+
+def step_down(beyond: Callable[[int], NDArray[np.bool_]], rows: int) -> NDArray[np.bool_]:
+    """Holm's procedure for many tables at once.
+
+    Args:
+        beyond: ``(repeats, rows)`` rows that are rejected at the level for so many tests.
+        rows: of a table.
+    """
     at = {tests: beyond(tests) for tests in range(1, rows + 1)}
-    rejected = np.zeros(distance.shape, dtype=bool)
+    rejected = np.zeros_like(at[1])
     for _ in range(rows):
         left = rows - rejected.sum(1)
         more = rejected.copy()

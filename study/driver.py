@@ -273,12 +273,11 @@ def refuse_other_looks(ledger: Ledger, before: StudyRow, study: Study) -> None:
             f"{', '.join(map(repr, asked)) or 'none'} since its ablation began; expected these, "
             "or another name in 'study'"
         )
-    if new != old:
-        raise InputError(
-            f"ablate.seeds of '{study.name}' cannot change any more: its looks at "
-            f"{', '.join(map(str, old))} seeds are fixed since its ablation began; expected these, "
-            "or another name in 'study'"
-        )
+    raise InputError(
+        f"ablate.seeds of '{study.name}' cannot change any more: its looks at "
+        f"{', '.join(map(str, old))} seeds are fixed since its ablation began; expected these, "
+        "or another name in 'study'"
+    )
 
 
 def set_status(ledger: Ledger, study_name: str, status: str) -> None:

@@ -31,7 +31,11 @@ def power_sentence(
     looks = planned_looks(ablation.looks)
     seeds, comparisons = looks[-1].seeds, len(ablation.cells) - 1
     asked = min(len(study.questions), comparisons)
-    families = {"planned questions": asked, "exploratory rows": comparisons - asked}
+    families = (
+        {"planned questions": asked, "exploratory rows": comparisons - asked}
+        if asked
+        else {"": comparisons}
+    )
     if seeds < 2:
         return "with one seed per cell no difference can be told from chance: use ablate.seeds"
 
@@ -40,8 +44,6 @@ def power_sentence(
         smallest = detectable_difference(seeds, conversations, deviations, level, rows=comparisons)
         return f"{100 * smallest:.2f} points"
 
-    if not asked:
-        families = {"": comparisons}
     corrected = " and ".join(
         f"{points(count)} after Holm's correction over {count} {name}".rstrip()
         for name, count in families.items()

@@ -57,11 +57,8 @@ def restored(kept: Path, home: Home) -> Home:
 
 def write_page(home: Home, study_name: str, folder: Path) -> Path:
     """The page of a study, and its picture, from the ledger of a home."""
-    ledger = Ledger.at(home)
-    try:
+    with closing(Ledger.at(home)) as ledger:
         return save_page(ledger, study_name, home, folder / f"{study_name}.md")
-    finally:
-        ledger.close()
 
 
 def write_answers(folder: Path = STUDIES) -> Path:
@@ -69,12 +66,11 @@ def write_answers(folder: Path = STUDIES) -> Path:
     lines: list[str] = []
     for kept in sorted(folder.glob("*.sql.xz")):
         study_name = kept.name.removesuffix(".sql.xz")
-        with tempfile.TemporaryDirectory() as home:
-            ledger = Ledger.at(restored(kept, Home(Path(home))))
-            try:
-                page = index_page(ledger, [study_name]).splitlines()
-            finally:
-                ledger.close()
+        with (
+            tempfile.TemporaryDirectory() as home,
+            closing(Ledger.at(restored(kept, Home(Path(home))))) as ledger,
+        ):
+            page = index_page(ledger, [study_name]).splitlines()
         lines += page[-1:] if lines else page
     path = folder / "answers.md"
     write_whole(path, "\n".join([*lines, "", _BELOW]) + "\n")

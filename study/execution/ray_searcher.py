@@ -170,9 +170,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
         self._epochs.flush()
         own = dict(self._parts(trial_id, result))
         live = self._live.pop(trial_id)
-        if self.packing is not None and MEMORY_KEY in result:
-            for planned in live.values():
-                self.packing.measured(planned, result[MEMORY_KEY])
+        self._measure(live, result)
         halted = self._callbacks.halted()
         unfinished = {
             member
@@ -192,14 +190,22 @@ class TrialStream(Searcher):  # type: ignore[misc]
         for member in live.keys() - unfinished:
             self._tell(live[member])
 
+    def _measure(self, live: dict[str, PlannedTrial], result: dict[str, Any]) -> None:
+        """Take note of the GPU memory that a result tells of."""
+        if self.packing is not None and MEMORY_KEY in result:
+            for planned in live.values():
+                self.packing.measured(planned, result[MEMORY_KEY])
+
     def _packed_anew(
         self, live: dict[str, PlannedTrial], own: dict[str, dict[str, Any]]
     ) -> set[str]:
         """Take back shares of GPUs; the trials that are tried again with a larger one."""
         again: set[str] = set()
-        for member, planned in live.items() if self.packing is not None else ():
+        if self.packing is None:
+            return again
+        for member, planned in live.items():
             out_of_memory = own.get(member, {}).get("failure") == FailureKind.OUT_OF_MEMORY
-            if self.packing is not None and self.packing.end(planned, out_of_memory=out_of_memory):
+            if self.packing.end(planned, out_of_memory=out_of_memory):
                 self._again.append(planned)
                 again.add(member)
         return again
@@ -242,9 +248,7 @@ class TrialStream(Searcher):  # type: ignore[misc]
     def _record(self, trial_id: str, result: dict[str, Any]) -> None:
         self._last[trial_id] = result
         self._record_epochs(trial_id, result)
-        if self.packing is not None and MEMORY_KEY in result:
-            for planned in self._live[trial_id].values():
-                self.packing.measured(planned, result[MEMORY_KEY])
+        self._measure(self._live[trial_id], result)
         if "members" not in result:
             return
         members = self._live[trial_id]

@@ -93,10 +93,9 @@ def _line(effect: Effect, unit: MetricUnit, *, cost: bool) -> Line:
 
 def _caption(reading: PhaseReading, metric: str, analysis: FactorialAnalysis) -> str:
     error = unit_of(metric).number(analysis.residual_sd)
-    lent = f" across effects (prior df {analysis.prior_df:.1f})" if analysis.prior_df else ""
     variances = (
-        f"variances over seeds are moderated{lent}"
-        if lent
+        f"variances over seeds are moderated across effects (prior df {analysis.prior_df:.1f})"
+        if analysis.prior_df
         else "every effect has its own variance over seeds"
     )
     crossed = (

@@ -1,6 +1,6 @@
 """A study whose ablation has finished in the ledger, with predictions of known quality."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,15 +65,27 @@ def put_study(ledger: Ledger, name: str = "demo", spec: Mapping[str, Any] | None
     )
 
 
+def begin(ledger: Ledger, trials: Sequence[PlannedTrial]) -> Iterator[PlannedTrial]:
+    """Plan the trials of a phase, and start one after the other."""
+    ledger.plan("demo", trials[0].phase, trials, replace=True)
+    for trial in trials:
+        ledger.start(trial.id)
+        yield trial
+
+
+def begin_ablation(ledger: Ledger) -> Iterator[PlannedTrial]:
+    """Put the study, and start the trials of its cells and seeds one after the other."""
+    put_study(ledger)
+    yield from begin(ledger, [planned(cell, seed) for cell in CELLS for seed in SEEDS])
+
+
 def fill(
     ledger: Ledger,
     trials: Sequence[PlannedTrial],
     rates: Mapping[str, float],
     cost: Cost | None = None,
 ) -> None:
-    ledger.plan("demo", trials[0].phase, trials, replace=True)
-    for trial in trials:
-        ledger.start(trial.id)
+    for trial in begin(ledger, trials):
         seed = trial.config.seed
         spent = cost(trial.cell, seed) if cost else None
         ledger.complete(trial.id, outcome(rates[trial.cell], seed, spent))

@@ -66,12 +66,21 @@ def _require_listener(address: str, where: str) -> None:
     if not host or not port:
         raise InputError(f"{where}: expected host:port, such as 10.0.0.1:6379, or auto")
     try:
-        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        connect(host, port)
     except OSError as error:
         raise InputError(
             f"{where} cannot be reached: {error.strerror or error}; start it with 'ray start "
             f"--head', or run without --address and {ADDRESS_VARIABLE} to use this machine"
         ) from None
+
+
+def connect(host: str, port: int) -> None:
+    """Connect to a process that listens there, and leave it.
+
+    Raises:
+        OSError: none does.
+    """
+    socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
 
 
 def _reason(said: str) -> str:

@@ -1,7 +1,6 @@
 """What a study does when the Ray that it trains on is gone: it ends in one line."""
 
 import os
-import socket
 import sys
 import threading
 import time
@@ -16,11 +15,11 @@ import ray
 from rich.console import Console
 
 from sslcl.command import BAD_INPUT, fail
+from study.execution.machine.ray_address import connect
 
 LOOK_SECONDS = 0.5
 HEAD_SECONDS = 20.0
 """How long a cluster's head may be away, as while it is started again."""
-CONNECT_SECONDS = 5.0
 OWN_PROCESSES = ("gcs_server", "raylet")
 """Of Ray's processes, those without which a driver is ended by Ray itself, without a word."""
 _GO_ON = "run the same command again to go on; what was finished is kept"
@@ -114,7 +113,7 @@ def _head(host: str, port: int) -> Part:
 def listens(host: str, port: int) -> bool:
     """Whether a process listens there."""
     with suppress(OSError):
-        socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+        connect(host, port)
         return True
     return False
 

@@ -10,6 +10,7 @@ from sslcl.errors import InputError
 from study.analysis.costs import compare_costs, known_metric, values_of
 from study.analysis.levels import flat
 from study.analysis.reading import REPORTED, PhaseReading
+from study.reporting.differences.tables import decided
 from study.reporting.differences.trials import SideBySide
 from study.reporting.phrases import interval_heading, latex_label, p_heading, plural
 from study.reporting.table import Line, Table, TableSection
@@ -184,9 +185,5 @@ def _row(common: _Common, decision: Decision | None) -> dict[str, object]:
     if common.comparison is not None and decision is not None:
         names = ("pairs", "difference", "ci_low", "ci_high", "p_value", "effect_size")
         row |= {name: getattr(common.comparison, name) for name in names}
-        row |= {
-            "p_corrected": decision.p_corrected,
-            "ci_low_corrected": decision.ci_low,
-            "ci_high_corrected": decision.ci_high,
-        }
+        row |= decided(decision)
     return row

@@ -72,12 +72,16 @@ def _score_row(
     metric: str, a: CellComparison, b: CellComparison, decision: Decision
 ) -> dict[str, object]:
     kept = {k: v for k, v in asdict(b).items() if k not in ("n", "mean", "sd", "p_equivalence")}
-    decided = {
+    return {"metric": metric, "mean_a": a.mean, "mean_b": b.mean, **kept, **decided(decision)}
+
+
+def decided(decision: Decision) -> dict[str, object]:
+    """What is written of a decision: the corrected p-value and the interval that belongs to it."""
+    return {
         "p_corrected": decision.p_corrected,
         "ci_low_corrected": decision.ci_low,
         "ci_high_corrected": decision.ci_high,
     }
-    return {"metric": metric, "mean_a": a.mean, "mean_b": b.mean, **kept, **decided}
 
 
 def _score_line(metric: str, a: CellComparison, b: CellComparison, decision: Decision) -> Line:

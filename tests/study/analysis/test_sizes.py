@@ -8,17 +8,13 @@ from study.reporting.report import ReportOptions, comparison_table
 from tracking.ledger import Ledger
 from tracking.records import Phase
 
-from ..reported import CELLS, SEEDS, outcome, planned, put_study
+from ..reported import CELLS, begin_ablation, outcome
 
 
 def test_parameters_are_read_by_cell_and_shown_in_the_table(tmp_path: Path) -> None:
     sizes = {"reference": 1_000, "similarity=dot": 2_500, "batch_size=8": 1_000}
     ledger = Ledger(f"sqlite:///{tmp_path / 'results.db'}")
-    put_study(ledger)
-    trials = [planned(cell, seed) for cell in CELLS for seed in SEEDS]
-    ledger.plan("demo", Phase.ABLATE, trials, replace=True)
-    for trial in trials:
-        ledger.start(trial.id)
+    for trial in begin_ablation(ledger):
         size = sizes.get(trial.cell)
         cost = {"seconds": 2.0} if size is None else {"seconds": 2.0, "parameters": float(size)}
         ledger.complete(trial.id, outcome(CELLS[trial.cell], trial.config.seed, cost))

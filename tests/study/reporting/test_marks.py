@@ -21,7 +21,7 @@ from study.reporting.report import ReportOptions, comparison_table
 from tracking.ledger import Ledger
 from tracking.records import Diagnostic, Evaluation, Phase
 
-from ..reported import CELLS, SEEDS, outcome, planned, put_study
+from ..reported import CELLS, SEEDS, begin_ablation, outcome
 
 RISING = Diagnostic("still_improving", 1.0, "validation was still rising: raise epochs")
 PENALTY = Diagnostic("penalty_share", 0.35, "the penalty weighs: use a smaller batch_size")
@@ -37,11 +37,7 @@ def with_f1(evaluation: Evaluation) -> Evaluation:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Five trials a cell; ``dot`` rises in three of them, ``cosine`` has a fault in two."""
     ledger = Ledger(f"sqlite:///{tmp_path / 'results.db'}")
-    put_study(ledger)
-    trials = [planned(cell, seed) for cell in CELLS for seed in SEEDS]
-    ledger.plan("demo", Phase.ABLATE, trials, replace=True)
-    for trial in trials:
-        ledger.start(trial.id)
+    for trial in begin_ablation(ledger):
         place = SEEDS.index(trial.config.seed)
         found = [HARMLESS, replace(RISING, value=0.0, warning=None)]
         if trial.cell == "similarity=dot" and place < 3:
@@ -64,11 +60,7 @@ def reading_of(ledger: Ledger) -> PhaseReading:
 
 def test_trials_that_predict_one_class_alone_are_told_by_two_scores(tmp_path: Path) -> None:
     ledger = Ledger(f"sqlite:///{tmp_path / 'results.db'}")
-    put_study(ledger)
-    trials = [planned(cell, seed) for cell in CELLS for seed in SEEDS]
-    ledger.plan("demo", Phase.ABLATE, trials, replace=True)
-    for trial in trials:
-        ledger.start(trial.id)
+    for trial in begin_ablation(ledger):
         done = outcome(CELLS[trial.cell], trial.config.seed)
         test = done.evaluations[0]
         if trial.cell == "similarity=dot" and trial.config.seed in SEEDS[:2]:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -154,9 +156,14 @@ def test_one_process_writes_at_a_time(server: PostgresServer) -> None:
         pass
 
 
-def restart(server: PostgresServer) -> None:
-    server.kill()
-    server.start()
+@contextmanager
+def restarted_writer(server: PostgresServer, url: str) -> Iterator[Ledger]:
+    """The ledger of a process that may write, whose server has just restarted."""
+    with only_writer(url), closing(Ledger(url)) as ledger:
+        put_study(ledger)
+        server.kill()
+        server.start()
+        yield ledger
 
 
 OTHER = """
@@ -184,24 +191,17 @@ def test_the_right_to_write_is_taken_again_from_a_server_that_has_restarted(
     server: PostgresServer,
 ) -> None:
     url = server.create_database()
-    with only_writer(url):
-        ledger = Ledger(url)
-        put_study(ledger)
-        restart(server)
+    with restarted_writer(server, url) as ledger:
         ledger.set_study_status("s", "STOPPED")
         with pytest.raises(InputError, match="another study is writing"), only_writer(url):
             pass
-        ledger.close()
     with only_writer(url):
         pass
 
 
 def test_who_has_lost_the_right_to_another_writes_no_more(server: PostgresServer) -> None:
     url = server.create_database()
-    with only_writer(url):
-        ledger = Ledger(url)
-        put_study(ledger)
-        restart(server)
+    with restarted_writer(server, url) as ledger:
         with other_writer(url, 7) as other:
             for _ in range(2):
                 with pytest.raises(
@@ -213,23 +213,18 @@ def test_who_has_lost_the_right_to_another_writes_no_more(server: PostgresServer
         with pytest.raises(InputError, match="it began while the connection"):
             ledger.set_study_status("s", "STOPPED")
         assert ledger.study("s").status == "RUNNING"
-        ledger.close()
 
 
 def test_a_former_connection_that_the_server_takes_for_alive_is_waited_for(
     server: PostgresServer,
 ) -> None:
     url = server.create_database()
-    with only_writer(url):
-        ledger = Ledger(url)
-        put_study(ledger)
-        restart(server)
+    with restarted_writer(server, url) as ledger:
         with other_writer(url, os.getpid()) as former:
             assert former.stdin is not None
             threading.Timer(1.0, former.stdin.close).start()
             ledger.set_study_status("s", "STOPPED")
         assert ledger.study("s").status == "STOPPED"
-        ledger.close()
 
 
 def test_what_cannot_be_opened_is_one_line_without_the_password(server: PostgresServer) -> None:
