@@ -74,7 +74,7 @@ def shown_effects(setting: Crossed, repeats: int, seed: int = 0) -> NDArray[np.b
     variances, freedom = by_seed.var(2, ddof=1), np.full(len(rows), setting.seeds - 1.0)
     shared = unmoderated(variances / scales, freedom)
     if setting.moderated:
-        odd = odd_cells(scores.var(2, ddof=1), setting.seeds - 1.0).any(1)[:, None]
+        odd = odd_cells(scores.var(2, ddof=1), setting.seeds - 1.0).any(1, keepdims=True)
         lent = moderate(variances / scales, freedom)
         shared = replace(
             shared,
@@ -100,7 +100,8 @@ def _over_seeds(setting: Crossed, rng: np.random.Generator, repeats: int) -> Flo
         size = (repeats, setting.levels[0], setting.seeds)
         scores += 2 * noise(rng, setting.shape, size)[:, [cell[0] for cell in cells]]
     worth = np.array([setting.effect * (cell[0] == 1) for cell in cells])
-    return SEED_SD * scores + worth[:, None]
+    over_seeds: Floats = SEED_SD * scores + worth[:, None]
+    return over_seeds
 
 
 def _holm(

@@ -114,7 +114,7 @@ def _drawn(
     by_conversation = setting.conversation_sd * (own - base)
     difference = np.array(setting.effects) + by_seed.mean(2) + by_conversation.mean(2)
     between = by_conversation.var(2, ddof=1) / setting.conversations
-    mixed = collapsed.any(2) & ~collapsed.all(2)
+    mixed = np.asarray(collapsed.any(2) & ~collapsed.all(2))
     return difference, by_seed.var(2, ddof=1), between, mixed
 
 
