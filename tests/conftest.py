@@ -47,6 +47,16 @@ def folder_of_ray() -> Iterator[None]:
     shutil.rmtree(os.environ.pop("RAY_TMPDIR"), ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def environment_as_it_was() -> Iterator[None]:
+    """No test hands the next one of its process a variable, as MLflow's clients set one."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder with the real datasets; skips where there is none."""
