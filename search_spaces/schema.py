@@ -179,6 +179,9 @@ class Report(StudyPart):
     correction: Literal["holm", "bh"] = "holm"
     """Of p-values within a table: Holm's for any error at all, Benjamini and Hochberg's for the
     share of false discoveries."""
+    metric: str | None = None
+    """The score or cost whose table, picture and answers are shown first; the criterion when left
+    out."""
 
 
 class Question(StudyPart):

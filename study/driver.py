@@ -23,6 +23,7 @@ from sslcl.identity import code_fingerprint
 from sslcl.learning.score_names import DEFAULT_SCORE, check_score, score_words
 from sslcl.model import chosen_modalities
 from study.analysis.comparisons import write_comparisons
+from study.analysis.costs import known_metric
 from study.analysis.looks import seed_looks
 from study.analysis.next_looks import given_looks
 from study.design.data_facts import DataFacts
@@ -187,15 +188,20 @@ def check_modalities(study: Study, dataset: Dataset) -> None:
 
 
 def check_criterion(study: Study, dataset: Dataset) -> None:
-    """Refuse a study whose criterion is no score of the dataset's classes.
+    """Refuse a study whose criterion, or the metric of its report, the dataset cannot have.
 
     Raises:
-        InputError: naming the nearest score.
+        InputError: naming the nearest.
     """
     try:
         check_score(study.criterion, dataset.label_names)
     except InputError as error:
         raise InputError(f"criterion of study '{study.name}': {error}") from None
+    if study.report.metric is not None:
+        try:
+            known_metric(study.report.metric, dataset.label_names)
+        except InputError as error:
+            raise InputError(f"report.metric of study '{study.name}': {error}") from None
 
 
 def describe_study(study: Study, dataset: Dataset, console: Console) -> None:

@@ -9,6 +9,7 @@ from sslcl.errors import InputError, unknown
 from study.analysis.comparisons import Rules, judged, rows_of
 from study.analysis.reading import PhaseReading, by_seed
 from study.stats.comparison import CellComparison, summarise
+from study.stats.decisions import PlannedContrast
 from study.stats.metrics import Metric, check_metric
 from study.stats.permutation import sign_flip_p
 from study.stats.spread import Spread, moderated
@@ -55,7 +56,7 @@ def cost_rows(
     Intervals are Student's t over the paired differences, with variances moderated across rows, and
     speak of new seeds on the same machine and data. Verdicts call less ``better`` but for
     throughput; nothing is tested for equivalence, since no smallest interesting difference is
-    stated for costs.
+    stated for costs. Planned questions are corrected among themselves, all two-sided.
 
     Args:
         reading: the phase.
@@ -75,8 +76,10 @@ def cost_rows(
     values = values_of(reading, metric)
     compared = compare_costs(values, reading.reference)
     flipped = {c: sign_flip_p(_differences(values[c], values[reading.reference])) for c in values}
-    chosen = Rules.of(reading.study_row, correction=correction).correction
-    rules = Rules(np.nan, chosen)
+    own = Rules.of(reading.study_row, correction=correction)
+    # Sides and smallest differences of questions are those of scores.
+    asked = tuple((parts, PlannedContrast(contrast.name)) for parts, contrast in own.questions)
+    rules = Rules(np.nan, own.correction, asked)
     return judged(
         rows_of(reading, metric, compared, flipped),
         compared,

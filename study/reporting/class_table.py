@@ -10,6 +10,7 @@ from study.reporting.marks import convergence_note
 from study.reporting.phrases import latex_label
 from study.reporting.table import Line, Table, TableSection
 from study.reporting.units import percent
+from study.stats.names import DEFAULT_METRIC
 
 
 def class_table(reading: PhaseReading) -> Table:
@@ -33,7 +34,7 @@ def class_table(reading: PhaseReading) -> Table:
         sections=(TableSection("", lines),),
         records=(),
         caption="",
-        notes=tuple(convergence_note(reading)),
+        notes=tuple(convergence_note(reading, DEFAULT_METRIC)),
     )
 
 

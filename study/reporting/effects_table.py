@@ -62,7 +62,7 @@ def effects_table(
             *(assumption.words for assumption in analysis.checks),
             *analysis.notes,
             *subset_notes(subset),
-            *convergence_note(reading),
+            *convergence_note(reading, metric),
         ),
     )
 

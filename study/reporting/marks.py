@@ -9,6 +9,7 @@ from study.analysis.validity import CellMarks, cell_marks, extension_gains, prob
 from study.reporting.phrases import plural
 from study.reporting.units import percent
 from study.stats.names import metric_of
+from tracking.costs import COSTS
 from tracking.rows import ComparisonRow
 
 IMPROVING, FAULTY = "†", "‡"
@@ -106,8 +107,10 @@ def extension_note(reading: PhaseReading) -> Iterator[str]:
         )
 
 
-def convergence_note(reading: PhaseReading) -> Iterator[str]:
-    """One sentence below a table that has no rows to mark; nothing where all is well."""
+def convergence_note(reading: PhaseReading, metric: str) -> Iterator[str]:
+    """One sentence below a table without rows to mark; nothing where all is well, or of costs."""
+    if metric in COSTS:
+        return
     marks = cell_marks(reading).values()
     improving = sum(own.improving for own in marks)
     total = sum(len(trials) for trials in reading.cells.values())

@@ -52,7 +52,7 @@ def pivot_table(
             _interaction(reading, metric, row, column),
             *crossing.notes,
             *subset_notes(subset),
-            *convergence_note(reading),
+            *convergence_note(reading, metric),
         ),
     )
 

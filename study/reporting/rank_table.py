@@ -51,7 +51,9 @@ def rank_levels(readings: Sequence[PhaseReading], metric: str, factor: str) -> R
     scores = {name: {level: own[level] for level in common} for name, own in levels.items()}
     ranking = rank_methods(scores, more_is_better=unit_of(metric).more_is_better)
     notes = [f"{name}: {note}" for name, crossing in crossings.items() for note in crossing.notes]
-    notes += [f"{r.study_row.name}: {note}" for r in readings for note in convergence_note(r)]
+    notes += [
+        f"{r.study_row.name}: {note}" for r in readings for note in convergence_note(r, metric)
+    ]
     if left:
         notes.insert(0, f"Not in all studies and left out: {', '.join(left)}.")
     return RankedLevels(metric, factor, ranking, scores, tuple(notes))

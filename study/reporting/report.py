@@ -4,7 +4,7 @@ Modules that bring in a heavy library are imported where a table needs them: the
 comparisons that are stored already needs none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from study.analysis.design_kind import is_factorial, searches
 from study.analysis.filters import Conditions
 from study.analysis.reading import PhaseReading
 from study.analysis.sizes import cell_parameters
-from study.analysis.validity import cell_marks
+from study.analysis.validity import CellMarks, cell_marks
 from study.reporting.captions import (
     caption,
     notes,
@@ -34,7 +34,7 @@ from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
 from study.reporting.terminal import TerminalTable
-from study.stats.names import metric_of
+from study.stats.names import shown_metric
 from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
@@ -78,7 +78,7 @@ class ReportOptions:
 
     def metric_for(self, reading: PhaseReading) -> str:
         """The metric that a table of this phase is about."""
-        return self.metric or metric_of(reading.study_row.spec)
+        return self.metric or shown_metric(reading.study_row.spec)
 
     @property
     def own_rules(self) -> bool:
@@ -145,8 +145,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
             f"{options.subset} has finished"
         )
     rows = _rows(reading, options)
-    chosen, marks = _selected(rows, options.by), cell_marks(reading)
-    shown = {row.cell: marks[row.cell] for row in chosen if row.cell in marks}
+    chosen, marks = _selected(rows, options.by), _marks(reading, metric)
     return ComparisonTable(
         title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study_name}",
         label=latex_label(reading.phase.value, study_name, metric),
@@ -155,9 +154,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
         notes=(
-            *mark_notes(shown),
-            *extension_note(reading),
-            *probe_note(reading),
+            *_notes_of_scores(reading, metric, marks, chosen),
             *subset_notes(options.subset),
             *looks_notes(reading, rows),
             *notes(reading),
@@ -168,6 +165,24 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         parameters=cell_parameters(reading),
         retuned=retuned_levels(reading),
     )
+
+
+def _marks(reading: PhaseReading, metric: str) -> dict[str, CellMarks]:
+    """None for costs: longer training would change a score, and not what a step takes."""
+    return {} if metric in COSTS else cell_marks(reading)
+
+
+def _notes_of_scores(
+    reading: PhaseReading,
+    metric: str,
+    marks: Mapping[str, CellMarks],
+    rows: Sequence[ComparisonRow],
+) -> Iterator[str]:
+    """What the marks of the rows shown mean, and what else bears on their scores."""
+    if metric not in COSTS:
+        yield from mark_notes({row.cell: marks[row.cell] for row in rows if row.cell in marks})
+        yield from extension_note(reading)
+        yield from probe_note(reading)
 
 
 def report_tables(

@@ -27,6 +27,15 @@ def metric_of(spec: Mapping[str, Any]) -> str:
     return str(spec.get("criterion", DEFAULT_METRIC))
 
 
+def shown_metric(spec: Mapping[str, Any]) -> str:
+    """The metric whose table is shown first: ``report.metric`` of its file, else its criterion.
+
+    Args:
+        spec: the study file, as the ledger keeps it.
+    """
+    return str((spec.get("report") or {}).get("metric") or metric_of(spec))
+
+
 def tables_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """The metrics whose tables a study gets unasked, that of :func:`metric_of` among them."""
     return tuple(dict.fromkeys((*METRICS, metric_of(spec))))

@@ -92,6 +92,7 @@ class TestStudies:
             (["quickstart", "--set", "criterion=macro"], "did you mean 'macro_f1'?"),
             (["quickstart", "--set", "criterion=micro_f1-neutrl"], "did you mean 'micro_f1-neut"),
             (["quickstart", "--set", "criterion=acc7"], "criterion of study 'quickstart': unknown"),
+            (["quickstart", "--set", "report.metric=secondss"], "did you mean 'seconds'?"),
             (["quickstart", "--set", "base.criterion=uar"], "write criterion at the top of the"),
             (["quickstart", "--set", "factors.criterion=[uar, accuracy]"], "criteria do not comp"),
         ],

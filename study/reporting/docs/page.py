@@ -11,6 +11,7 @@ from study.reporting.figures.forest_plot import save_forest_plot
 from study.reporting.formats import escape_markdown, render
 from study.reporting.phrases import measured_on, plural
 from study.reporting.report import ReportOptions, comparison_table, reading_of, tables_below
+from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.records import Phase
@@ -50,8 +51,12 @@ def _parts(reading: PhaseReading, table: ComparisonTable, picture: str) -> Itera
     if description:
         yield f"*{escape_markdown(description)}*"
     yield "**Answer.** " + escape_markdown(" ".join(answers(table)))
-    what = f"Differences in points of {table.unit.title}, on {measured_on(reading, table.metric)}."
-    yield escape_markdown(what)
+    unit = table.unit
+    what = f"points of {unit.title}"
+    if table.metric in COSTS:
+        direction = "more" if unit.more_is_better else "less"
+        what = f"{unit.heading}, {direction} is better"
+    yield escape_markdown(f"Differences in {what}, on {measured_on(reading, table.metric)}.")
     yield f"```sh\n{_command(study_row)}\n```"
     words = f"Differences to the reference with the interval of each verdict: {study_row.name}"
     yield f"![{escape_markdown(words)}]({picture})"

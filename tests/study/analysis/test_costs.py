@@ -131,6 +131,26 @@ def test_more_throughput_is_better(reading: PhaseReading) -> None:
     assert row.verdict == "worse"
 
 
+def test_planned_questions_are_corrected_among_themselves(tmp_path: Path) -> None:
+    ledger = Ledger.at(Home(tmp_path))
+    asked = {"cell": {"batch_size": 8}, "side": "less", "smallest_difference": None}
+    put_study(ledger, spec={"questions": {"Do small batches cost?": asked}})
+    seconds = {"reference": 20.0, "similarity=dot": 20.0, "batch_size=8": 21.0}
+
+    def cost(cell: str, seed: int) -> dict[str, float]:
+        return {"seconds": seconds[cell] + np.random.default_rng([seed, len(cell)]).normal(0, 0.3)}
+
+    fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in seconds], CELLS, cost)
+    rows = cost_rows(PhaseReading.of(ledger, "demo", Phase.ABLATE), "seconds")
+    ledger.close()
+    assert [row.cell for row in rows] == ["reference", "batch_size=8", "similarity=dot"]
+    # The question is of scores, for which less is worse: of costs it is asked both ways.
+    assert (rows[1].question, rows[1].side) == ("Do small batches cost?", "two")
+    assert rows[1].p_corrected == rows[1].p_value
+    assert rows[1].verdict == "worse"
+    assert rows[2].question is None
+
+
 def test_unknown_and_unmeasured_costs_are_told(reading: PhaseReading) -> None:
     with pytest.raises(InputError, match="did you mean 'seconds'"):
         cost_rows(reading, "second")

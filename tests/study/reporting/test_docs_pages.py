@@ -48,6 +48,24 @@ def test_a_page_has_question_answer_command_picture_table_and_methods(
     assert "python -m study.report demo --format docs" in text
 
 
+def test_a_study_of_a_cost_answers_with_the_cost(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    ledger = Ledger.at(home)
+    asked = {"cell": {"batch_size": 8}, "side": "two", "smallest_difference": None}
+    questions = {"Do small batches cost?": asked}
+    put_study(ledger, spec={"report": {"metric": "seconds"}, "questions": questions})
+
+    def cost(cell: str, seed: int) -> dict[str, float]:
+        return {"seconds": 9.0 * (cell == "batch_size=8") + 20 + seed / 1000}
+
+    fill(ledger, [planned(cell, seed) for seed in SEEDS for cell in CELLS], CELLS, cost)
+    text = save_page(ledger, "demo", home, tmp_path / "demo.md").read_text()
+    ledger.close()
+    assert "**Answer.** Do small batches cost? batch_size=8 +9.00" in text.replace("\\", "")
+    assert "Differences in Training time, s, less is better, on synthetic." in text
+    assert "Weighted F1" not in text
+
+
 def test_the_same_ledger_gives_the_same_page(rich: Ledger, home: Home) -> None:
     first, second = home.docs / "a" / "demo.md", home.docs / "b" / "demo.md"
     for path in (first, second):

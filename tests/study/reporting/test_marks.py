@@ -111,8 +111,18 @@ def test_a_summary_calls_no_such_row_worse_beyond_doubt(ledger: Ledger) -> None:
 
 
 def test_other_tables_have_one_sentence(ledger: Ledger) -> None:
-    (note,) = convergence_note(reading_of(ledger))
+    (note,) = convergence_note(reading_of(ledger), "weighted_f1")
     assert "3 of 20 trials were still improving" in note
+
+
+def test_longer_training_would_not_change_a_cost(ledger: Ledger) -> None:
+    reading = reading_of(ledger)
+    table = comparison_table(reading, ReportOptions(metric="seconds"))
+    labels = [line.label for section in table.as_table().sections for line in section.lines]
+    assert not any(sign in label for label in labels for sign in "†‡")
+    assert not any("still improving" in note.lower() for note in table.notes)
+    assert not any("so far" in table.verdict_of(row) for row in table.rows if not row.is_reference)
+    assert list(convergence_note(reading, "seconds")) == []
 
 
 def test_a_subset_without_marks_says_nothing(ledger: Ledger) -> None:
