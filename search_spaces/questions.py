@@ -55,21 +55,33 @@ def _check_cell(study: Study, ablate: Ablate, question: Question, place: str) ->
         )
     if not question.cell:
         raise InputError(f"{place} is empty: expected at least one factor and its level")
-    one_at_a_time = ablate.design in ("one_factor", "tuned")
-    if one_at_a_time and len(question.cell) != 1:
-        raise InputError(
-            f"{place} names {len(question.cell)} factors: design {ablate.design} changes one at a "
-            "time"
-        )
     for factor, level in question.cell.items():
         if factor not in ablate.factors:
             raise unknown("factor", factor, ablate.factors, place)
         _check_level(study, factor, level, place)
-    if one_at_a_time and isinstance(ablate.reference, Mapping):
+    check = _check_one_factor if ablate.design in ("one_factor", "tuned") else _check_crossed
+    check(ablate, question.cell, place)
+
+
+def _check_one_factor(ablate: Ablate, cell: Mapping[str, Scalar], place: str) -> None:
+    if len(cell) != 1:
+        raise InputError(
+            f"{place} names {len(cell)} factors: design {ablate.design} changes one at a time"
+        )
+    if isinstance(ablate.reference, Mapping):
         given = {name: level_name(level) for name, level in ablate.reference.items()}
-        for factor, level in question.cell.items():
+        for factor, level in cell.items():
             if given.get(factor) == level_name(level):
                 raise InputError(f"{place}.{factor} is the reference's own level: expected another")
+
+
+def _check_crossed(ablate: Ablate, cell: Mapping[str, Scalar], place: str) -> None:
+    missing = [name for name in ablate.factors if name not in cell]
+    if missing and not isinstance(ablate.reference, Mapping):
+        raise InputError(
+            f"{place} names no level of {', '.join(missing)}: expected one of every factor, or "
+            "ablate.reference with its levels"
+        )
 
 
 def _check_level(study: Study, factor: str, level: Scalar, place: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from search_spaces.factors import level_name
+from sslcl.config import TrialConfig
 from study.analysis.digest import comparison_digest
 from study.analysis.looks import LookedAblation, ended_seeds, seed_looks
 from study.analysis.reading import REPORTED, PhaseReading
@@ -38,11 +39,14 @@ class Rules:
         smallest_difference: what a difference must reach to be of interest, in the metric's units.
         correction: over the rows of a table, one of :data:`study.stats.names.CORRECTIONS`.
         questions: ``FACTOR=LEVEL`` texts of a cell, or its name, to what was asked of it.
+        reference: ``FACTOR=LEVEL`` texts of the levels that a cell of crossed factors has where a
+            question about it names no other.
     """
 
     smallest_difference: float = SMALLEST_DIFFERENCE
     correction: str = "holm"
     questions: tuple[tuple[tuple[str, ...], PlannedContrast], ...] = ()
+    reference: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -58,20 +62,35 @@ class Rules:
             key: said.get(key) if own is None else own for key, own in given.items()
         }
         given_rules = {key: value for key, value in chosen.items() if value is not None}
-        return cls(**given_rules, questions=_questions(study_row))
+        spec = study_row.spec
+        return cls(**given_rules, questions=_questions(spec), reference=_reference(spec))
 
     def planned(self, cells: Iterable[str]) -> dict[str, PlannedContrast]:
         """Cell to what was asked of it, in the order of the questions."""
-        by_parts = {_parts(cell): cell for cell in cells}
+        by_cell = {cell: _parts(cell) for cell in cells}
         return {
-            by_parts[frozenset(parts)]: contrast
+            cell: contrast
             for parts, contrast in self.questions
-            if frozenset(parts) in by_parts
+            for cell, own in by_cell.items()
+            if own >= set(parts) and own - set(parts) <= set(self.reference)
         }
 
 
-def _questions(study_row: StudyRow) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
-    asked: Mapping[str, Mapping[str, Any]] = study_row.spec.get("questions") or {}
+def _reference(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The levels of the reference where the study file gives them."""
+    ablate: Mapping[str, Any] = spec.get("ablate") or {}
+    given = ablate.get("reference")
+    if not isinstance(given, Mapping):
+        return ()
+    defaults = {name: field.default for name, field in TrialConfig.model_fields.items()}
+    levels = {**defaults, **(spec.get("base") or {}), **given}
+    return tuple(f"{name}={level_name(levels[name])}" for name in ablate.get("factors") or ())
+
+
+def _questions(
+    spec: Mapping[str, Any],
+) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
+    asked: Mapping[str, Mapping[str, Any]] = spec.get("questions") or {}
     return tuple(
         (_question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
         for name, q in asked.items()

@@ -79,7 +79,7 @@ def cost_rows(
     own = Rules.of(reading.study_row, correction=correction)
     # Sides and smallest differences of questions are those of scores.
     asked = tuple((parts, PlannedContrast(contrast.name)) for parts, contrast in own.questions)
-    rules = Rules(np.nan, own.correction, asked)
+    rules = Rules(np.nan, own.correction, asked, own.reference)
     return judged(
         rows_of(reading, metric, compared, flipped),
         compared,

@@ -48,6 +48,14 @@ def test_what_cannot_be_answered_is_refused(
     assert "\n" not in message
 
 
+def test_crossed_factors_around_an_unknown_winner_need_a_level_of_each(tmp_path: Path) -> None:
+    ablate = {"design": "grid", "factors": ["objective", "backbone"], "reference": "winner"}
+    with pytest.raises(InputError, match="names no level of backbone: expected one of every"):
+        load_study(write(tmp_path, small(questions=GOOD, ablate=ablate)))
+    known = {**ablate, "reference": {"objective": "sslcl"}}
+    assert load_study(write(tmp_path, small(questions=GOOD, ablate=known))).questions
+
+
 def test_a_question_needs_an_ablation(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing is compared"):
         load_study(write(tmp_path, small(questions=GOOD, ablate=None)))

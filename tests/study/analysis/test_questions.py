@@ -47,6 +47,33 @@ def test_they_are_a_family_of_their_own(asked: Ledger) -> None:
     asked.close()
 
 
+def test_a_question_of_crossed_factors_keeps_the_references_other_levels(tmp_path: Path) -> None:
+    rates = {
+        "reference": 0.8,
+        "similarity=cosine, batch_size=8": 0.8,
+        "similarity=dot, batch_size=16": 0.5,
+        "similarity=dot, batch_size=8": 0.6,
+    }
+    cell = {"similarity": "dot"}
+    question = {"cell": cell, "side": "two", "smallest_difference": None}
+    grid = {"design": "grid", "factors": ["similarity", "batch_size"]}
+    ledger = Ledger.at(Home(tmp_path))
+    reference = {"similarity": "cosine"}
+    spec = {
+        "base": {"batch_size": 16},
+        "ablate": {**grid, "reference": reference},
+        "questions": {"is dot worse?": question},
+    }
+    put_study(ledger, spec=spec)
+    fill(ledger, [planned(name, seed) for seed in SEEDS for name in rates], rates)
+    rows = rows_of_scores(ledger, "weighted_f1")
+    ledger.close()
+    assert {row.cell: row.question for row in rows} == {
+        **dict.fromkeys(rates),
+        "similarity=dot, batch_size=16": "is dot worse?",
+    }
+
+
 def test_tables_say_which_rows_were_planned(asked: Ledger) -> None:
     table = report_table(asked, "demo")
     text = render(table.as_table(), "markdown")
