@@ -38,7 +38,7 @@ UTTERANCES = 50
 CELLS = 1_000
 MOST_SLOWER = 1.5
 MOST_MEGABYTES = 10.0
-DRAIN_SECONDS = 300.0
+DRAIN_SECONDS = 1800.0
 
 
 def figures(trials: int = TRIALS) -> list[Figure]:
