@@ -54,8 +54,17 @@ class ComparisonTable:
 
     def label_of(self, row: ComparisonRow) -> str:
         """What a row is called where its section is named, and its marks."""
-        name = row.level if row.question is None else f"{row.question}: {row.cell}"
+        name = row.level if row.question is None else f"{row.question}: {self.change_of(row)}"
         return f"{name} {mark_of(self.marks.get(row.cell))}".strip()
+
+    def change_of(self, row: ComparisonRow) -> str:
+        """The cell of a row by its levels that are not the reference's, as ``batch_size=8``."""
+        texts = (row.factor, row.level, self.reference_levels.get(row.factor, ""))
+        factors, levels, usual = (text.split(", ") for text in texts)
+        if not 1 < len(factors) == len(levels) == len(usual):
+            return row.cell
+        changed = zip(factors, levels, usual, strict=True)
+        return ", ".join(f"{name}={own}" for name, own, other in changed if own != other)
 
     def groups(self) -> list[tuple[str, list[ComparisonRow]]]:
         """Rows by factor, in order, after those that answer planned questions."""

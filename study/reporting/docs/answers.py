@@ -44,4 +44,4 @@ def _named(table: ComparisonTable, rows: list[ComparisonRow]) -> str:
 def _measured(table: ComparisonTable, row: ComparisonRow) -> str:
     """Such as ``batch_size=8 +1.24 [-0.30, +2.78]``."""
     difference = table.unit.number(row.difference, signed=True)
-    return f"{row.cell} {difference} {interval_text(row)}"
+    return f"{table.change_of(row)} {difference} {interval_text(row)}"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, shorten
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -51,6 +51,8 @@ _DIFFERENCE_X, _INTERVAL_X, _P_X, _VERDICT_X = 0.662, 0.806, 0.888, 0.988
 widths of the picture."""
 _LETTER = 0.0077
 """Width of a letter in widths of the picture, rounded up."""
+_LONGEST = 52
+"""Letters of a name that stand on a line; longer ones have two."""
 _SIZE = 8.2
 
 
@@ -158,7 +160,8 @@ def _left(lines: list[_Line], table: ComparisonTable) -> float:
     names = [
         line.factor + line.level if line.row is None else table.label_of(line.row) for line in lines
     ]
-    return min(0.42, max(0.16, _LEVEL_X + _LETTER * max(map(len, names), default=0)))
+    longest = max(map(len, names), default=0)
+    return max(0.16, _LEVEL_X + _LETTER * min(longest, _LONGEST))
 
 
 def _prepare(axes: Axes, table: ComparisonTable, last: float) -> None:
@@ -205,7 +208,9 @@ def _draw(axes: Axes, place: float, row: ComparisonRow, table: ComparisonTable) 
         zorder=3,
     )
     weight = "bold" if sure else "normal"
-    _write(axes, _LEVEL_X, place, table.label_of(row))
+    name = shorten(table.label_of(row), 2 * _LONGEST - 8, placeholder=" ...")
+    on_two = {"size": 0.8 * _SIZE, "linespacing": 1.0} if len(name) > _LONGEST else {}
+    _write(axes, _LEVEL_X, place, fill(name, _LONGEST), **on_two)
     difference = unit.number(row.difference, signed=True)
     _write(axes, _DIFFERENCE_X, place, difference, ha="right", weight=weight)
     _write(axes, _INTERVAL_X, place, interval_text(row), ha="right")

@@ -67,11 +67,16 @@ def test_a_question_of_crossed_factors_keeps_the_references_other_levels(tmp_pat
     put_study(ledger, spec=spec)
     fill(ledger, [planned(name, seed) for seed in SEEDS for name in rates], rates)
     rows = rows_of_scores(ledger, "weighted_f1")
+    table = report_table(ledger, "demo")
     ledger.close()
     assert {row.cell: row.question for row in rows} == {
         **dict.fromkeys(rates),
         "similarity=dot, batch_size=16": "is dot worse?",
     }
+    planned_row = table.rows[1]
+    assert table.change_of(planned_row) == "similarity=dot"
+    assert table.label_of(planned_row) == "is dot worse?: similarity=dot"
+    assert {table.label_of(row) for row in table.rows[2:]} == {"cosine, 8", "dot, 8"}
 
 
 def test_tables_say_which_rows_were_planned(asked: Ledger) -> None:
