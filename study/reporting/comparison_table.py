@@ -54,7 +54,7 @@ class ComparisonTable:
 
     def label_of(self, row: ComparisonRow) -> str:
         """What a row is called where its section is named, and its marks."""
-        name = row.level if row.question is None else f"{row.question}: {self.change_of(row)}"
+        name = row.level if row.question is None else f"{asked(row)} {self.change_of(row)}"
         return f"{name} {mark_of(self.marks.get(row.cell))}".strip()
 
     def change_of(self, row: ComparisonRow) -> str:
@@ -152,6 +152,12 @@ def _level_text(level: object) -> str:
     if level is None:
         return MISSING
     return f"{level:.3g}" if isinstance(level, float) else level_name(level)
+
+
+def asked(row: ComparisonRow) -> str:
+    """The planned question that a row answers, with the mark at its end."""
+    question = row.question or ""
+    return question if question.endswith("?") else f"{question}:"
 
 
 def section_name(row: ComparisonRow) -> str:

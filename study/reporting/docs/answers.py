@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sslcl.errors import listed
-from study.reporting.comparison_table import ComparisonTable, interval_text
+from study.reporting.comparison_table import ComparisonTable, asked, interval_text
 from study.reporting.phrases import plural
 from tracking.rows import ComparisonRow
 
@@ -15,11 +15,10 @@ _MOST_NAMED = 6
 def answers(table: ComparisonTable) -> Iterator[str]:
     """A sentence for each planned question; without any, one for each verdict."""
     tested = [row for row in table.rows if not row.is_reference and row.difference is not None]
-    asked = [row for row in tested if row.question is not None]
-    if asked:
-        for row in asked:
-            mark = "" if str(row.question).endswith("?") else ":"
-            yield f"{row.question}{mark} {_measured(table, row)}: {table.verdict_of(row)}."
+    planned = [row for row in tested if row.question is not None]
+    if planned:
+        for row in planned:
+            yield f"{asked(row)} {_measured(table, row)}: {table.verdict_of(row)}."
         return
     if not tested:
         yield "Nothing could be tested against the reference."

@@ -75,14 +75,14 @@ def test_a_question_of_crossed_factors_keeps_the_references_other_levels(tmp_pat
     }
     planned_row = table.rows[1]
     assert table.change_of(planned_row) == "similarity=dot"
-    assert table.label_of(planned_row) == "is dot worse?: similarity=dot"
+    assert table.label_of(planned_row) == "is dot worse? similarity=dot"
     assert {table.label_of(row) for row in table.rows[2:]} == {"cosine, 8", "dot, 8"}
 
 
 def test_tables_say_which_rows_were_planned(asked: Ledger) -> None:
     table = report_table(asked, "demo")
     text = render(table.as_table(), "markdown")
-    assert "planned questions | is dot worse?: similarity=dot" in text
+    assert "planned questions | is dot worse? similarity=dot" in text
     assert "similarity, exploratory" in text
     assert "over 1 planned question and, apart from these, over 2 exploratory comparisons" in text
     assert "Planned questions without a row: gone?." in text
