@@ -74,7 +74,7 @@ class Conditions:
                 if not any(_same(name, value) for name in present):
                     raise unknown(f"value of {key}", value, present, "the trials")
             kept = tuple(t for t in kept if any(_same(_value(t, key), v) for v in values))
-        return replace(reading, trials=kept)
+        return replace(reading, trials=kept, some_folds="fold" in self.wanted)
 
     @property
     def words(self) -> str:

@@ -31,12 +31,14 @@ class PhaseReading:
         phase: the phase read.
         trials: its current trials, in plan order.
         ledger: where test predictions are read when they are first asked for.
+        some_folds: whether the trials of other folds were left out.
     """
 
     study_row: StudyRow
     phase: Phase
     trials: tuple[TrialRow, ...]
     ledger: Ledger
+    some_folds: bool = False
 
     @classmethod
     def of(cls, ledger: Ledger, study_name: str, phase: Phase) -> "PhaseReading":
@@ -65,6 +67,16 @@ class PhaseReading:
     def scored(self) -> Scored:
         """Which trials have test predictions, and of how much."""
         return scored(self.ledger.engine, self.study_row.name, self.phase, "test")
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Conversations and utterances that each seed is tested on, on all folds read together."""
+        if not self.some_folds:
+            return self.scored.conversations, self.scored.utterances
+        trials = next(iter(self.cells.values()), [])
+        own = {trial.id for trial in trials if trial.config.seed == trials[0].config.seed}
+        counts = self.tested.counts[[trial in own for trial in self.tested.trials]].sum((0, 2, 3))
+        return int((counts > 0).sum()), int(counts.sum())
 
     @cached_property
     def folds(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def methods_paragraph(reading: PhaseReading, rows: Sequence[ComparisonRow], metr
 
 
 def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[str]:
-    tested = reading.scored
+    conversations, utterances = reading.size
     yield (
         f"Every configuration was trained on {reading.study_row.dataset} with {seeds_words(rows)} "
         "that no search had used, paired across configurations."
@@ -51,7 +51,7 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
     if reading.folds:
         yield (
             f"The corpus was divided into {fold_words(reading)}: each of its "
-            f"{tested.conversations} conversations ({tested.utterances} utterances) was tested "
+            f"{conversations} conversations ({utterances} utterances) was tested "
             "once per seed, by a model whose training, hyperparameters and epoch rest on other "
             "folds alone, with validation conversations held out of these; the predictions of all "
             "folds were scored together."
@@ -59,8 +59,8 @@ def _training(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> Iterator[
     else:
         yield (
             "Hyperparameters and the epoch of every model were chosen on the validation split "
-            f"alone; the test split ({tested.conversations} conversations, "
-            f"{tested.utterances} utterances) was evaluated once per model, at that epoch."
+            f"alone; the test split ({conversations} conversations, "
+            f"{utterances} utterances) was evaluated once per model, at that epoch."
         )
     ablate = reading.study_row.spec.get("ablate")
     if reading.phase is Phase.ABLATE and ablate:

@@ -57,11 +57,11 @@ def folds_by(count: int, scheme: str | None) -> str:
 
 def data_words(reading: PhaseReading) -> str:
     """Such as ``mosi (31 conversations, 752 utterances)``."""
-    tested = reading.scored
+    conversations, utterances = reading.size
     kind = "generated data, " if reading.study_row.environment.get("synthetic") else ""
     return (
-        f"{reading.study_row.dataset} ({kind}{tested.conversations} conversations, "
-        f"{tested.utterances} utterances)"
+        f"{reading.study_row.dataset} ({kind}{conversations} conversations, "
+        f"{utterances} utterances)"
     )
 
 

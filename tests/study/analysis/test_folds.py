@@ -160,6 +160,9 @@ def test_one_fold_can_be_asked_for(ledger: Ledger) -> None:
         for seed in SEEDS
     ]
     assert known(reference.mean) == pytest.approx(np.mean(scores))
+    conversations = len(set(np.arange(len(GOLD))[kept] // LENGTH))
+    assert f"{conversations} conversations, {kept.sum()} utterances)" in table.caption
+    assert conversations < len(GOLD) // LENGTH
 
 
 def test_a_cost_is_the_mean_of_the_folds(ledger: Ledger) -> None:
