@@ -3,7 +3,7 @@
 Runs small studies with two workers and everything logged, by the same command that a user gives.
 What a trial costs besides its training is seen in trials of a few hundredths of a second. The
 campaign's trials are those of the shipped quickstart, with its data, model and loss, and a fixed
-number of epochs within those that its own take (15 to 60), so that its figure is what a user sees.
+number of epochs within those that its own take (15 to 90), so that its figure is what a user sees.
 """
 
 import os
