@@ -28,7 +28,8 @@ ODD: tuple[Any, ...] = (
     ["cosine", "cosine"],
 )  # fmt: skip
 """Values that stand where others are expected."""
-odd = st.sampled_from(ODD) | st.integers() | st.floats() | st.text(max_size=8)
+# Copied, since a later change may be made inside one that is a list or a mapping.
+odd = st.sampled_from(ODD).map(copy.deepcopy) | st.integers() | st.floats() | st.text(max_size=8)
 
 
 def call(command: click.Command, words: Sequence[str]) -> tuple[int, str]:

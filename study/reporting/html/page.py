@@ -21,7 +21,8 @@ from study.reporting.html.templates import html_page
 from study.reporting.importance_table import importance_table
 from study.reporting.report import ReportOptions, comparison_table, effects_of
 from study.reporting.table import Table
-from study.stats.names import tables_of
+from study.stats.names import metric_of, tables_of
+from tracking.costs import COSTS
 from tracking.home import Home
 from tracking.ledger import Ledger
 from tracking.ledger.summaries import status_counts
@@ -84,13 +85,16 @@ def _sections(
 def _compared(reading: PhaseReading, table: ComparisonTable, home: Home) -> Iterator[PageSection]:
     """All that rests on the finished trials of one phase."""
     yield _comparisons(reading, table)
+    scored = table
+    if table.metric in COSTS:
+        scored = comparison_table(reading, ReportOptions(metric=metric_of(reading.study_row.spec)))
     if len(reading.folds) > 1:
-        folds = fold_table(reading, table.metric)
+        folds = fold_table(reading, scored.metric)
         yield PageSection("folds", folds.title, tables=[folds])
     yield _forest(table)
     if is_factorial(reading):
         yield _effects(reading, home)
-    yield pareto_section(table)
+    yield pareto_section(scored)
     yield confusion_section(reading)
     yield gains_section(reading, [row.cell for row in table.rows if not row.is_reference])
     yield similarity_section(reading.ledger, reading)

@@ -8,7 +8,8 @@ from study.analysis.reading import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.marks import NOT_CONVERGED, extension_note, mark_notes, probe_note
 from study.reporting.phrases import plural, points
-from study.reporting.units import metric_title, percent
+from study.reporting.units import unit_of
+from tracking.costs import COSTS
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow
 
@@ -29,18 +30,21 @@ def spelt(count: int) -> str:
 def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator[str]:
     """The results in sentences: the reference's score, then the rows by verdict."""
     base = next((row for row in table.rows if row.is_reference), None)
-    score = metric_title(table.metric)
+    unit = table.unit
     if base is not None:
-        spread = "" if base.sd is None else f" ± {percent(base.sd)}"
+        spread = unit.spread(base.mean, base.sd)
         name = f" ({base.level})" if base.level else ""
-        yield (
-            f"The reference{name} scores {percent(base.mean)}{spread} {score} on the test split of "
-            f"{reading.study_row.dataset}, over {plural(base.n, 'seed')}."
-        )
+        over = f"over {plural(base.n, 'seed')}"
+        if table.metric in COSTS:
+            yield f"{unit.heading}, of the reference{name}: {spread}, {over}."
+        else:
+            where = f"the test split of {reading.study_row.dataset}"
+            yield f"The reference{name} scores {spread} {unit.title} on {where}, {over}."
     yield from verdicts([replace(row, verdict=table.verdict_of(row) or None) for row in table.rows])
-    yield from mark_notes(table.marks)
-    yield from extension_note(reading)
-    yield from probe_note(reading)
+    if table.metric not in COSTS:
+        yield from mark_notes(table.marks)
+        yield from extension_note(reading)
+        yield from probe_note(reading)
     if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
 
@@ -97,4 +101,8 @@ def search_words(counts: _Counts) -> str:
 
 
 def _named(rows: Sequence[ComparisonRow]) -> str:
-    return listed([f"{row.cell} ({percent(row.difference, signed=True)})" for row in rows], _NAMED)
+    return listed([f"{row.cell} ({_difference(row)})" for row in rows], _NAMED)
+
+
+def _difference(row: ComparisonRow) -> str:
+    return unit_of(row.metric).number(row.difference, signed=True)

@@ -123,6 +123,9 @@ def test_longer_training_would_not_change_a_cost(ledger: Ledger) -> None:
     assert not any("still improving" in note.lower() for note in table.notes)
     assert not any("so far" in table.verdict_of(row) for row in table.rows if not row.is_reference)
     assert list(convergence_note(reading, "seconds")) == []
+    first, *words = summary_sentences(table, reading)
+    assert first == "Training time, s, of the reference: 5.00 ± 1.58, over 5 seeds."
+    assert not any("still improving" in sentence.lower() for sentence in words)
 
 
 def test_a_subset_without_marks_says_nothing(ledger: Ledger) -> None:
