@@ -180,10 +180,10 @@ class Exporter:
         return digest
 
     def push(self, row: "TrialRow") -> None:
-        """Bring the run of a trial up to ``row``, and record that it is."""
+        """Bring the run of a trial up to ``row`` or what it has become, and record that it is."""
         study = self._ledger.study(self._study)
         _, recorded, _ = self._ledger.mirror_study(self._study)
-        contents = contents_of(self._ledger, row, study, parent=self._parent_run(study, recorded))
+        row, contents = self._read(row, study, self._parent_run(study, recorded))
         run = self._run_of(row, contents)
         sent = self._sent.get(run)
         after = sent.epoch if sent else 0
@@ -200,6 +200,20 @@ class Exporter:
         last = max((p.step for p in contents.points), default=0)
         self._sent[run] = _Sent(last, contents.status)
         self._ledger.set_mirrored(row.id, row.revision)
+
+    def _read(
+        self, row: "TrialRow", study_row: "StudyRow", parent: str
+    ) -> tuple["TrialRow", RunContents]:
+        """A trial's row with its contents; read again where it has changed in the meantime.
+
+        Scores of a trial that failed and was trained again would else be given to the failure.
+        """
+        while True:
+            contents = contents_of(self._ledger, row, study_row, parent)
+            now = self._ledger.trial(row.id)
+            if now.revision == row.revision:
+                return row, contents
+            row = now
 
     def push_evaluation(self, run: str, evaluation: Evaluation, names: tuple[str, ...]) -> None:
         """Store the confusion matrix and the classification report."""

@@ -286,6 +286,23 @@ def test_metrics_carry_the_ledgers_values_epochs_and_times(ledger: Ledger) -> No
     assert (run["end"], run["start"]) == (ended, ledger.trial("complete").started_at)
 
 
+def test_a_failure_is_not_given_the_scores_of_the_next_attempt(ledger: Ledger) -> None:
+    ledger.fail(trial_in(ledger, planned("again")), FailureKind.NODE, "the machine is gone")
+    (stale,) = ledger.pending_mirror(STUDY)
+    ledger.retry("again")
+    ledger.start("again")
+    ledger.complete("again", outcome("validation", "test"))
+    runs = MemoryRuns()
+    exporter = Exporter(ledger, runs, STUDY)
+    exporter.push_study()
+    exporter.push(stale)
+    (run,) = runs.of("again")
+    assert run["status"] == "FINISHED"
+    assert {p.step for p in run["points"].values() if p.key.startswith("test_")} == {2}
+    assert ledger.pending_mirror(STUDY) == []
+    assert compare_mirror(ledger, runs, STUDY).differences == ()
+
+
 @pytest.mark.parametrize("phase", [Phase.SEARCH, Phase.TUNE])
 def test_search_trials_show_no_predictions(ledger: Ledger, phase: Phase) -> None:
     trial = trial_in(ledger, planned("searched", phase, 1))
