@@ -14,7 +14,6 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from search_spaces.factors import level_name
-from sslcl.config import TrialConfig
 from study.analysis.digest import comparison_digest
 from study.analysis.looks import LookedAblation, ended_seeds, seed_looks
 from study.analysis.reading import REPORTED, PhaseReading
@@ -39,14 +38,11 @@ class Rules:
         smallest_difference: what a difference must reach to be of interest, in the metric's units.
         correction: over the rows of a table, one of :data:`study.stats.names.CORRECTIONS`.
         questions: ``FACTOR=LEVEL`` texts of a cell, or its name, to what was asked of it.
-        reference: ``FACTOR=LEVEL`` texts of the levels that a cell of crossed factors has where a
-            question about it names no other.
     """
 
     smallest_difference: float = SMALLEST_DIFFERENCE
     correction: str = "holm"
     questions: tuple[tuple[tuple[str, ...], PlannedContrast], ...] = ()
-    reference: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -62,35 +58,29 @@ class Rules:
             key: said.get(key) if own is None else own for key, own in given.items()
         }
         given_rules = {key: value for key, value in chosen.items() if value is not None}
-        spec = study_row.spec
-        return cls(**given_rules, questions=_questions(spec), reference=_reference(spec))
+        return cls(**given_rules, questions=_questions(study_row))
 
-    def planned(self, cells: Iterable[str]) -> dict[str, PlannedContrast]:
-        """Cell to what was asked of it, in the order of the questions."""
+    def planned(self, reading: PhaseReading, cells: Iterable[str]) -> dict[str, PlannedContrast]:
+        """Cell to what was asked of it, in the order of the questions.
+
+        A cell of crossed factors has the reference's levels of what its question does not name.
+        """
         by_cell = {cell: _parts(cell) for cell in cells}
         return {
             cell: contrast
             for parts, contrast in self.questions
             for cell, own in by_cell.items()
-            if own >= set(parts) and own - set(parts) <= set(self.reference)
+            if own >= set(parts) and all(_of_reference(part, reading) for part in own - set(parts))
         }
 
 
-def _reference(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """The levels of the reference where the study file gives them."""
-    ablate: Mapping[str, Any] = spec.get("ablate") or {}
-    given = ablate.get("reference")
-    if not isinstance(given, Mapping):
-        return ()
-    defaults = {name: field.default for name, field in TrialConfig.model_fields.items()}
-    levels = {**defaults, **(spec.get("base") or {}), **given}
-    return tuple(f"{name}={level_name(levels[name])}" for name in ablate.get("factors") or ())
+def _of_reference(part: str, reading: PhaseReading) -> bool:
+    factor, _, level = part.partition("=")
+    return reading.reference_level(factor) == level
 
 
-def _questions(
-    spec: Mapping[str, Any],
-) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
-    asked: Mapping[str, Mapping[str, Any]] = spec.get("questions") or {}
+def _questions(study_row: StudyRow) -> tuple[tuple[tuple[str, ...], PlannedContrast], ...]:
+    asked: Mapping[str, Mapping[str, Any]] = study_row.spec.get("questions") or {}
     return tuple(
         (_question_parts(q["cell"]), PlannedContrast(name, q["side"], q["smallest_difference"]))
         for name, q in asked.items()
@@ -174,7 +164,7 @@ def score_rows(reading: PhaseReading, metric: str, rules: Rules) -> list[Compari
             own = None if samples is reading.samples else samples
             compared, samples = looked.compared(measure, own), looked.stopped(samples)
         exchanged = permutation_tests(samples, reference, measure)
-    rows = judged(rows_of(reading, metric, compared, exchanged), compared, rules)
+    rows = judged(reading, rows_of(reading, metric, compared, exchanged), compared, rules)
     return rows if looked is None else [_with_look(row, looked) for row in rows]
 
 
@@ -193,7 +183,7 @@ def looked_ablation(
         return None
     ended = ended_seeds(reading.trials)
     names = list(ended) if cells is None else cells
-    planned = rules.planned(name for name in names if name != REFERENCE)
+    planned = rules.planned(reading, [name for name in names if name != REFERENCE])
     return LookedAblation(
         Rule(planned_looks(looks), rules.smallest_difference, rules.correction, planned),
         REFERENCE,
@@ -231,6 +221,7 @@ def rows_of(
 
 
 def judged(
+    reading: PhaseReading,
     rows: Sequence[ComparisonRow],
     compared: Mapping[str, CellComparison],
     rules: Rules,
@@ -240,6 +231,7 @@ def judged(
     """The rows of one table with corrected p-values, their intervals and verdicts.
 
     Args:
+        reading: the phase.
         rows: of :func:`rows_of`.
         compared: cell to its comparison with the reference.
         rules: how they are judged.
@@ -249,7 +241,7 @@ def judged(
         The reference, the rows that answer planned questions in their order, then the others.
     """
     known = {row.cell: compared[row.cell] for row in rows if not row.is_reference}
-    planned = rules.planned(known)
+    planned = rules.planned(reading, known)
     decisions = decide(known, rules.correction, planned, more_is_better=more_is_better)
     order = list(planned)
     done: list[ComparisonRow] = []

@@ -79,8 +79,9 @@ def cost_rows(
     own = Rules.of(reading.study_row, correction=correction)
     # Sides and smallest differences of questions are those of scores.
     asked = tuple((parts, PlannedContrast(contrast.name)) for parts, contrast in own.questions)
-    rules = Rules(np.nan, own.correction, asked, own.reference)
+    rules = Rules(np.nan, own.correction, asked)
     return judged(
+        reading,
         rows_of(reading, metric, compared, flipped),
         compared,
         rules,

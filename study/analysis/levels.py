@@ -7,6 +7,8 @@ from sslcl.levels import level_of
 
 OPTIONS = ("backbone_options", "dataset_options")
 """Fields whose entries are factors of their own, as ``<field>.<option>``."""
+BY_FOLD = "by fold"
+"""Stands for a level where the winners of the folds have several."""
 
 
 def config_level(config: TrialConfig, factor: str) -> object | None:

@@ -8,7 +8,9 @@ from statistics import fmean
 
 import numpy as np
 
+from search_spaces.factors import level_name
 from sslcl.errors import InputError
+from study.analysis.levels import BY_FOLD, config_level
 from study.analysis.phases import REPORTED_NAMES
 from study.design.cell import REFERENCE
 from study.stats.comparison import Sample
@@ -108,6 +110,14 @@ class PhaseReading:
         if REFERENCE in self.cells:
             return REFERENCE
         return max(self.cells, key=lambda cell: fmean(t.score or 0.0 for t in self.cells[cell]))
+
+    def reference_level(self, factor: str) -> str | None:
+        """The reference's level of a factor; each fold may have a winner, and level, of its own."""
+        configs = [trial.config for trial in self.cells[self.reference]]
+        levels = {level_name(level): level for level in (config_level(c, factor) for c in configs)}
+        if len(levels) > 1:
+            return BY_FOLD
+        return next((name for name, level in levels.items() if level is not None), None)
 
     @cached_property
     def samples(self) -> dict[str, Sample]:

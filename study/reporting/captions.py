@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from search_spaces.factors import level_name
 from search_spaces.schema import Ablate
 from study.analysis.comparisons import Rules
-from study.analysis.levels import config_level
+from study.analysis.levels import BY_FOLD, config_level
 from study.analysis.reading import PhaseReading
 from study.design.cell import REFERENCE
 from study.reporting.phrases import (
@@ -25,15 +24,12 @@ from tracking.costs import COSTS
 from tracking.records import Phase, Status
 from tracking.rows import ComparisonRow, StudyRow, TrialRow
 
-_BY_FOLD = "by fold"
-"""Stands for a level where the winners of the folds have several."""
-
 
 def reference_levels(reading: PhaseReading, rows: Sequence[ComparisonRow]) -> dict[str, str]:
     """The level that the reference has of each factor of the rows, where it has one."""
     levels = {}
     for factor in dict.fromkeys(row.factor for row in rows if not row.is_reference):
-        known = [_level(reading, name) for name in factor.split(", ")]
+        known = [reading.reference_level(name) for name in factor.split(", ")]
         if all(level is not None for level in known):
             levels[factor] = ", ".join(map(str, known))
     return levels
@@ -52,19 +48,10 @@ def retuned_levels(reading: PhaseReading) -> dict[str, dict[str, object]]:
         read = trials[0].config.canonical()
         for name in retune.fields:
             chosen = dict.fromkeys(config_level(trial.config, name) for trial in trials)
-            level = next(iter(chosen)) if len(chosen) == 1 else _BY_FOLD
+            level = next(iter(chosen)) if len(chosen) == 1 else BY_FOLD
             if level is not None and name.partition(".")[0] in read:
                 levels[name][cell] = level
     return levels
-
-
-def _level(reading: PhaseReading, factor: str) -> str | None:
-    """The reference's level of a factor; each fold may have a winner, and level, of its own."""
-    configs = [trial.config for trial in reading.cells[reading.reference]]
-    levels = {level_name(level): level for level in (config_level(c, factor) for c in configs)}
-    if len(levels) > 1:
-        return _BY_FOLD
-    return next((name for name, level in levels.items() if level is not None), None)
 
 
 def caption(reading: PhaseReading, rows: Sequence[ComparisonRow], metric: str) -> str:
@@ -151,7 +138,7 @@ def _unanswered(reading: PhaseReading) -> list[str]:
         return []
     rules = Rules.of(reading.study_row)
     cells = [cell for cell in reading.cells if cell != reading.reference]
-    answered = {contrast.name for contrast in rules.planned(cells).values()}
+    answered = {contrast.name for contrast in rules.planned(reading, cells).values()}
     return [contrast.name for _, contrast in rules.questions if contrast.name not in answered]
 
 
@@ -169,7 +156,7 @@ def tuning_note(reading: PhaseReading) -> str | None:
             "settings of the reference among them; the values that won stand in its last columns, "
             "and the row was then trained with fresh seeds."
         )
-    levels = {name: _level(reading, name) for name in ablate.factors}
+    levels = {name: reading.reference_level(name) for name in ablate.factors}
     reference = ", ".join(f"{n}={level}" for n, level in levels.items() if level is not None)
     return (
         f"Every row, the reference ({reference}) too, was tuned by "

@@ -51,6 +51,17 @@ def marked_verdict(row: ComparisonRow, marks: Mapping[str, CellMarks], reference
     return verdict
 
 
+def score_notes(
+    reading: PhaseReading, metric: str, marks: Mapping[str, CellMarks]
+) -> Iterator[str]:
+    """What must be known of the scores in a table; nothing of costs."""
+    if metric in COSTS:
+        return
+    yield from mark_notes(marks)
+    yield from extension_note(reading)
+    yield from probe_note(reading)
+
+
 def mark_notes(marks: Mapping[str, CellMarks]) -> Iterator[str]:
     """What the signs mean and whom they befell, with the remedy; nothing without marks."""
     improving = [

@@ -4,7 +4,7 @@ Modules that bring in a heavy library are imported where a table needs them: the
 comparisons that are stored already needs none.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from study.reporting.captions import (
 from study.reporting.comparison_table import ComparisonTable
 from study.reporting.formats import render
 from study.reporting.looks import looks_notes
-from study.reporting.marks import extension_note, mark_notes, probe_note
+from study.reporting.marks import score_notes
 from study.reporting.methods import methods_paragraph
 from study.reporting.phrases import latex_label, subset_notes
 from study.reporting.table import Table
@@ -146,6 +146,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         )
     rows = _rows(reading, options)
     chosen, marks = _selected(rows, options.by), _marks(reading, metric)
+    shown = {row.cell: marks[row.cell] for row in chosen if row.cell in marks}
     return ComparisonTable(
         title=f"{'Ablation' if reading.phase is Phase.ABLATE else 'Confirmation'} of {study_name}",
         label=latex_label(reading.phase.value, study_name, metric),
@@ -154,7 +155,7 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
         reference_levels=reference_levels(reading, rows),
         caption=caption(reading, rows, metric),
         notes=(
-            *_notes_of_scores(reading, metric, marks, chosen),
+            *score_notes(reading, metric, shown),
             *subset_notes(options.subset),
             *looks_notes(reading, rows),
             *notes(reading),
@@ -170,19 +171,6 @@ def comparison_table(reading: PhaseReading, options: ReportOptions) -> Compariso
 def _marks(reading: PhaseReading, metric: str) -> dict[str, CellMarks]:
     """None for costs: longer training would change a score, and not what a step takes."""
     return {} if metric in COSTS else cell_marks(reading)
-
-
-def _notes_of_scores(
-    reading: PhaseReading,
-    metric: str,
-    marks: Mapping[str, CellMarks],
-    rows: Sequence[ComparisonRow],
-) -> Iterator[str]:
-    """What the marks of the rows shown mean, and what else bears on their scores."""
-    if metric not in COSTS:
-        yield from mark_notes({row.cell: marks[row.cell] for row in rows if row.cell in marks})
-        yield from extension_note(reading)
-        yield from probe_note(reading)
 
 
 def report_tables(

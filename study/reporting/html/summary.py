@@ -6,7 +6,7 @@ from dataclasses import replace
 from sslcl.errors import listed
 from study.analysis.reading import PhaseReading
 from study.reporting.comparison_table import ComparisonTable
-from study.reporting.marks import NOT_CONVERGED, extension_note, mark_notes, probe_note
+from study.reporting.marks import NOT_CONVERGED, score_notes
 from study.reporting.phrases import plural, points
 from study.reporting.units import unit_of
 from tracking.costs import COSTS
@@ -41,10 +41,7 @@ def summary_sentences(table: ComparisonTable, reading: PhaseReading) -> Iterator
             where = f"the test split of {reading.study_row.dataset}"
             yield f"The reference{name} scores {spread} {unit.title} on {where}, {over}."
     yield from verdicts([replace(row, verdict=table.verdict_of(row) or None) for row in table.rows])
-    if table.metric not in COSTS:
-        yield from mark_notes(table.marks)
-        yield from extension_note(reading)
-        yield from probe_note(reading)
+    yield from score_notes(reading, table.metric, table.marks)
     if reading.study_row.environment.get("synthetic"):
         yield "The data are generated: these numbers show how the method behaves, on no real task."
 

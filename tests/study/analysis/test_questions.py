@@ -56,7 +56,8 @@ def test_a_question_of_crossed_factors_keeps_the_references_other_levels(tmp_pat
     }
     cell = {"similarity": "dot"}
     question = {"cell": cell, "side": "two", "smallest_difference": None}
-    grid = {"design": "grid", "factors": ["similarity", "batch_size"]}
+    factors = ["similarity", "batch_size", "backbone_options.layers"]
+    grid = {"design": "grid", "factors": factors}
     ledger = Ledger.at(Home(tmp_path))
     reference = {"similarity": "cosine"}
     spec = {
@@ -65,7 +66,9 @@ def test_a_question_of_crossed_factors_keeps_the_references_other_levels(tmp_pat
         "questions": {"is dot worse?": question},
     }
     put_study(ledger, spec=spec)
-    fill(ledger, [planned(name, seed) for seed in SEEDS for name in rates], rates)
+    base = {"batch_size": 16, "similarity": "cosine"}
+    trials = [planned(name, seed, base=base) for seed in SEEDS for name in rates]
+    fill(ledger, trials, rates)
     rows = rows_of_scores(ledger, "weighted_f1")
     table = report_table(ledger, "demo")
     ledger.close()
